@@ -30,6 +30,7 @@ from pipelines.spec import parse_spec
 from pipelines.training import estimators
 from pipelines.training.search import Ground, search
 from pipelines.training.search.run import JOURNAL
+from pipelines.training.threads import limit_threads
 
 KILLS = 10
 TRIALS = 30
@@ -108,7 +109,8 @@ def run_search(folder: Path | None, trials: int) -> dict[str, Any]:
         logging.getLogger("perennial.benchmarks"),
         schema,
     )
-    found = search(ground, folder=folder)
+    with limit_threads(1):  # as `train` holds it: waiting threads spin where cores are shared
+        found = search(ground, folder=folder)
     return {
         "best": [found.params, found.fold_scores],
         "trials": [[t.number, t.params, t.scores, t.state] for t in found.trials],

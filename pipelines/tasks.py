@@ -69,6 +69,8 @@ TASKS: dict[str, TaskTraits] = {
 CLASSIFY: frozenset[Task] = frozenset({"binary", "multiclass"})
 REGRESS: frozenset[Task] = frozenset({"regression", "forecast"})
 """The tasks whose answer is one number in the target's unit."""
+QUANTILES: frozenset[Task] = frozenset({"quantiles"})
+"""The task whose answer is a number in the target's unit for each level."""
 
 
 STAND_INS = {"dummy": "the best constant", "seasonal naive": "the seasonal naive forecast"}
@@ -103,6 +105,16 @@ def finds_classes(task: str) -> bool:
 def answers_probabilities(task: str) -> bool:
     """Tell whether each number of an answer is from 0 to 1, and `predict_proba` gives it."""
     return TASKS[task].answers_probabilities
+
+
+def learns_nothing(task: str) -> bool:
+    """Tell whether the estimator is shown no target, so that rows without one are learnt from."""
+    return TASKS[task].learns == "nothing"
+
+
+def answers_scores(task: str) -> bool:
+    """Tell whether an answer is a score of strangeness."""
+    return TASKS[task].answer == "score"
 
 
 def has_named_classes(task: str) -> bool:

@@ -70,7 +70,7 @@ def label_example(schema: InputSchema) -> str:
         return f'"{(schema.classes or ["text"])[0][:EXAMPLE_LIMIT]}"'
     if schema.binary_classes:
         return f'"{schema.binary_classes[1][:EXAMPLE_LIMIT]}"'
-    return "true" if schema.task == "binary" else "1.5"
+    return "true" if schema.task in {"binary", "anomaly"} else "1.5"
 
 
 def explain_json_error(error: Exception, body: bytes | None) -> str:

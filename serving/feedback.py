@@ -287,7 +287,7 @@ def _label(label: bool | float | str, schema: InputSchema) -> float | str:  # no
                 field="label",
             )
         return float(place)
-    if schema.task == "binary":
+    if schema.task in {"binary", "anomaly"}:
         if not isinstance(label, str) and label in {0, 1}:
             return float(label)
         raise Problem(

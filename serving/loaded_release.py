@@ -12,7 +12,7 @@ from pipelines.bundle.load import OpenBundle, golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.errors import BadData, Corrupted, ModelFailed, PerennialError, Refused
 from pipelines.settings import load_settings
-from pipelines.tasks import answers_probabilities, has_named_classes
+from pipelines.tasks import answers_probabilities, answers_scores, has_named_classes
 from serving.batching import Batcher
 from serving.decode import RequestDecoder
 from serving.event_log import log
@@ -60,7 +60,7 @@ class LoadedRelease:
         return {"model": self.release.model, "version": self.release.version}
 
     def predictions(self, rows: list[tuple[Any, ...]]) -> list[Any]:
-        """Return one prediction per row: a number, or label and probabilities.
+        """Return one prediction per row: a number, label and probabilities, or values by level.
 
         Raises Problem on invalid output: 422 where a number far outside what was learnt from is
         why, else 500.
@@ -98,6 +98,9 @@ class LoadedRelease:
                 f"{self.release.model} {self.release.version} gave an answer that is no valid"
                 " number.",
             )
+        if schema.levels:
+            names = schema.answer_names
+            return [dict(zip(names, row, strict=True)) for row in answers.tolist()]
         if not has_named_classes(schema.task):
             return answers[:, 0].tolist()  # type: ignore[no-any-return]
         classes = schema.classes or []
@@ -116,11 +119,18 @@ class LoadedRelease:
         the positive class.
         """
         manifest = self.bundle.manifest
-        if manifest.threshold is None:
+        if manifest.threshold is None or answers_scores(manifest.inputs.task):
             return None
         negative, positive = manifest.inputs.binary_classes or (False, True)
         value = manifest.threshold.value
         return [positive if answer > value else negative for answer in answers]
+
+    def shown(self, answers: list[Any]) -> list[Any]:
+        """Return answers as a caller is told them: of a score also whether it is an anomaly's."""
+        manifest = self.bundle.manifest
+        if not answers_scores(manifest.inputs.task):
+            return answers
+        return [{"score": a, "anomaly": a > manifest.threshold_value} for a in answers]
 
 
 def _are_valid(answers: Answers, *, probabilities: bool) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.inference_log.format import KEY_LIMIT
-from pipelines.tasks import has_named_classes, traits_of
+from pipelines.tasks import answers_scores, has_named_classes, traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -219,7 +219,7 @@ def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
         (schema.classes or [""])[0]
         if schema.task == "multiclass"
         else _true_of(schema)
-        if schema.task == "binary"
+        if schema.task in {"binary", "anomaly"}
         else 1.5
     )
     count = {"type": "integer", "minimum": 0}
@@ -324,6 +324,25 @@ def _answer_schema(schema: InputSchema, threshold: Threshold | None) -> dict[str
             "properties": {label: {"type": "number"} for label in schema.classes or []},
         }
         one = _closed_object({"label": {"enum": schema.classes}, "probabilities": probabilities})
+    if schema.levels:
+        value = {"type": "number"}
+        one = {
+            **_closed_object(dict.fromkeys(schema.answer_names, value)),
+            "description": "By level: the value below which so great a share of outcomes lies.",
+        }
+    if answers_scores(schema.task):
+        one = _closed_object(
+            {
+                "score": {
+                    "type": "number",
+                    "description": "How strange the row is: greater is stranger.",
+                },
+                "anomaly": {
+                    "type": "boolean",
+                    "description": "Whether the score lies above the threshold.",
+                },
+            }
+        )
     parts = {"request_id": "string", "model": "string", "version": "string", "release": "integer"}
     answer: dict[str, Any] = {
         **{k: {"type": v} for k, v in parts.items()},
@@ -336,7 +355,14 @@ def _answer_schema(schema: InputSchema, threshold: Threshold | None) -> dict[str
             "description": "The two classes; a prediction is the probability of the second.",
             "examples": [list(schema.binary_classes)],
         }
-    if threshold is not None:
+    if threshold is not None and answers_scores(schema.task):
+        promised = f" Above it {threshold.rate:g} of the rows are to lie." if threshold.rate else ""
+        answer["threshold"] = {
+            "type": "number",
+            "description": f"Above it a score is an anomaly's.{promised}",
+            "examples": [threshold.value],
+        }
+    elif threshold is not None:
         answer["threshold"] = {
             "type": "number",
             "description": "Above it a probability is a decision for the positive class.",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 quiet()
+# As the steps hold it, for fits outside of a step too: on shared cores, threads that wait spin.
+for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_pool, "1")
 ROOT = Path(__file__).resolve().parents[1]
 
 FIXTURES_SECONDS = 1800
@@ -95,7 +98,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.heavy)
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
-    rooms = ("docker/test_compose", "/e2e/", "/docker/", "/stack/")
+    rooms = ("docker/test_compose", "/e2e/", "/docker/", "/stack/", *HEAVY)
     items.sort(
         key=lambda item: (
             next((i for i, room in enumerate(rooms) if room in item.path.as_posix()), len(rooms)),
@@ -104,27 +107,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
+TOGETHER = (
+    "tests/e2e/",
+    "docker/test_compose",
+    "contracts/test_sql_",
+    "unit/ops/",
+    "unit/steps/test_drift",
+)
+"""Rooms and files that share, beyond a file, what takes long to make: one worker has them all."""
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give all tests that share one stack, one gateway or the same databases to one worker.
 
-    xdist 3.8's own mark for that does nothing with pytest 9.2.
+    So too the tests of one file: each worker that has one of them makes what the file shares. xdist
+    3.8's own mark for that does nothing with pytest 9.2.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class OneStack(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            shared = next(
-                (
-                    room
-                    for room in ("tests/e2e/", "docker/test_compose", "contracts/test_sql_")
-                    if room in nodeid
-                ),
-                None,
-            )
-            return shared or (
-                nodeid.split("::", maxsplit=1)[0] if "tests/docker/" in nodeid else nodeid
-            )
+            file = nodeid.split("::", maxsplit=1)[0]
+            return next((room for room in TOGETHER if room in file), file)
 
     return OneStack(config, log)
 

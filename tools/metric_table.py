@@ -30,6 +30,8 @@ What it *sees* tells which of a model's faults it can find:
 - labels: the class that the model decides for, by its threshold, not how sure it is
 - squares: errors by their squares, so great misses above all
 - distances: errors by their size, all alike
+- spans: how wide intervals are, or how many rows lie within, but never both
+- rows: the rows themselves, of which nobody knows a true value
 
 Where a metric is defined it is scikit-learn's function, weights of rows included.
 Where it is not, it has no value, the reason is said in words, and the gate refuses:
@@ -44,7 +46,14 @@ Of 500 independent rows, a quarter of them positive, intervals of `average_preci
 narrow: those of 90 % and 95 % were right in 87 % and 91 % of 300 simulations,
 because rows that are drawn twice rank too well; take more rows there, or `roc_auc`.
 """
-TITLES = {"binary": "Two classes", "multiclass": "Several classes", "regression": "Values"}
+TITLES = {
+    "binary": "Two classes",
+    "multiclass": "Several classes",
+    "regression": "Values",
+    "quantiles": "Quantiles",
+    "cluster": "Clusters",
+    "anomaly": "Anomalies",
+}
 
 
 def page() -> str:

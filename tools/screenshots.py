@@ -28,6 +28,8 @@ QUIET = [
 SETTLED_MS = 5_000
 """Airflow's pages go on loading after they are there."""
 
+LOG_IN_MS = 60_000
+
 
 def log_in(page: Page, layout: Layout) -> None:
     """Log in to Airflow's UI."""
@@ -35,7 +37,8 @@ def log_in(page: Page, layout: Layout) -> None:
     page.locator("input[name=username]").fill(USER)
     page.locator("input[name=password]").fill(password(layout.secrets))
     page.locator("button[type=submit], button:has-text('Sign in')").first.click()
-    page.wait_for_timeout(SETTLED_MS)
+    # The navigation is there once the log-in is.
+    page.get_by_role("button", name="Browse", exact=True).wait_for(timeout=LOG_IN_MS)
 
 
 def main(model: str, drift_run: str, folder: str) -> None:

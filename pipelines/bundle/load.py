@@ -6,6 +6,7 @@ Everything is verified before anything is loaded, and a model proves itself on i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
@@ -153,6 +154,11 @@ def _refuse_nonsense(manifest: BundleManifest, golden: Golden) -> None:
             if has_named_classes(manifest.inputs.task) and not many
             else ""
         ),
+        (
+            "a model of quantiles needs a level or more, in increasing order"
+            if manifest.inputs.task == "quantiles" and not _increase(manifest.inputs.levels or [])
+            else ""
+        ),
         "it has no golden requests" if not golden.rows else "",
         (
             "it has not one answer per golden request"
@@ -166,3 +172,8 @@ def _refuse_nonsense(manifest: BundleManifest, golden: Golden) -> None:
             f"The bundle of {manifest.model} {manifest.version} makes no sense:"
             f" {'; '.join(faults)}."
         )
+
+
+def _increase(levels: list[float]) -> bool:
+    """Tell whether there are levels, each above the one before."""
+    return bool(levels) and all(low < high for low, high in pairwise(levels))

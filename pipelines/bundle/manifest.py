@@ -38,7 +38,7 @@ class Golden(Value):
     rows: list[dict[str, float | int | bool | str | None]]
     answers: list[list[float]]
     """By row: [value] for regression, [probability] for binary, one probability per class for
-    multiclass."""
+    multiclass, one value per level for quantiles."""
 
 
 class Reference(Value):
@@ -50,8 +50,8 @@ class Reference(Value):
     rows: Ref
     """Parquet: the event time and the inputs of up to 10,000 rows, personal ones left out."""
     holdout: Ref
-    """Parquet: event_time, prediction (multiclass: the label with the highest probability) and
-    target of the held-out rows."""
+    """Parquet: event_time, prediction (multiclass: the label with the highest probability;
+    quantiles: the median) and target of the held-out rows."""
 
 
 class Settings(Value):
@@ -60,6 +60,9 @@ class Settings(Value):
     estimator: str
     params: dict[str, Any]
     encode: str | None = None
+    corrected_on: float | None = None
+    """Of quantiles whose coverage is promised: the share of the rows on which they are corrected.
+    """
 
 
 class ClusterNames(Value):
@@ -98,6 +101,10 @@ class BundleManifest(Value):
     inputs: InputSchema
     compiled: bool
     parity: float | None
+    decision_gap: float = 0.0
+    """How near to the threshold, or to a tie of classes, a probability may lie that the compiled
+    model decides otherwise; 0 where it decided all alike, and in earlier bundles.
+    """
     why_native: str
     native: Ref
     """The fitted scikit-learn pipeline as a skops file (kept beside the compiled one for comparison

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pipelines.bundle.rows import feed_from_rows, feed_from_values, frame_from_feed
+from pipelines.bundle.strangeness import strangeness
 from pipelines.bundle.trusted import TRUSTED
 from pipelines.errors import BadData, Refused
-from pipelines.tasks import answers_probabilities
+from pipelines.tasks import answers_probabilities, answers_scores
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -114,6 +115,8 @@ class NativePredictor(Predictor):
         Raises ValueError where scikit-learn refuses a number that became infinite on the way.
         """
         frame = frame_from_feed(feed)
+        if answers_scores(self.schema.task):
+            return _shape(self.schema, strangeness(self._pipeline, frame))
         with np.errstate(
             over="ignore", invalid="ignore"
         ):  # what overflows comes back as no finite answer, or as that error

@@ -107,6 +107,7 @@ class ProcessPredictor(Predictor):
             (str(os.getpid()), limits),
             folder="/",
             environment=bare_environment(),
+            network=False,
         )
         self._end = weakref.finalize(self, _end_child, self._child)
         request = {

@@ -117,12 +117,14 @@ def schema_of(
     inputs: Sequence[str],
     task: Task,
     classes: list[str] | None,
+    levels: Sequence[float] = (),
 ) -> InputSchema:
     """Return the input schema of a table's columns.
 
     Kind by Arrow type, nullable, the first value as example, and the range.
 
-    `classes` are the labels of a multiclass model in the order of its probabilities. Raises BadData
+    `classes` are the labels of a multiclass model in the order of its probabilities, `levels` those
+    of a model of quantiles. Raises BadData
     naming a column that is missing or is neither a number, a boolean nor text.
     """
     table = _as_table(table, inputs)
@@ -137,7 +139,7 @@ def schema_of(
                 name=name, kind=kind, nullable=None in values, example=example, low=low, high=high
             )
         )
-    return InputSchema(task=task, columns=columns, classes=classes)
+    return InputSchema(task=task, columns=columns, classes=classes, levels=list(levels) or None)
 
 
 def _as_table(table: pa.Table | pd.DataFrame, names: Sequence[str]) -> pa.Table:

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from pipelines.levels import level_names
 from pipelines.refs import Value
 from pipelines.series.columns import SeriesColumns
 from pipelines.tasks import Task, is_wide
@@ -62,7 +63,7 @@ class InputSchema(Value):
     def answer_names(self) -> list[str]:
         """What the numbers of an answer are called; empty where it is a single one."""
         if self.levels is not None:
-            return [f"{level:g}" for level in self.levels]
+            return level_names(self.levels)
         return list(self.classes or ())
 
     @property

@@ -116,6 +116,7 @@ _BOOSTERS = {
 _OWN = {
     "pipelines.bundle.clusters.Clusters",
     "pipelines.bundle.finished.FinishedModel",
+    "pipelines.bundle.quantile_fits.QuantileFits",
     "pipelines.transformers.dates.DateParts",
     "pipelines.transformers.numbers.Cycles",
     "pipelines.transformers.numbers.SignedLog",

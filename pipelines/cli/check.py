@@ -273,17 +273,17 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
 def _features(state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import build_from
-    from pipelines.data.labelled_rows import has_label
+    from pipelines.data.labelled_rows import has_label, is_there
     from pipelines.training.float32 import merged_inputs
 
     context: Context = state["context"]
     table = build_from(context, state["raws"], state["interval"])
-    target = context.spec.target.column
     state["table"] = table
-    state["labels"] = labels = int(has_label(table, context.spec).sum())
+    state["labels"] = int(has_label(table, context.spec).sum())
     text = f"{table.num_rows} rows, {len(context.spec.inputs)} inputs"
     if context.spec.has_target:
-        text += f", {labels} with a known {target}"
+        known = int(is_there(table[context.spec.target.column]).sum())
+        text += f", {known} with a known {context.spec.target.column}"
     merge_warning = merged_inputs(table, context.spec.inputs)
     if context.spec.is_snapshot:
         text = "; ".join([text, *describe_sides(context.spec, table)])

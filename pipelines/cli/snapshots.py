@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import SpecError
-from pipelines.tasks import classifies
+from pipelines.tasks import classifies, learns_nothing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,11 +35,11 @@ def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
     rows = table.filter(pa.array(visible(table, spec, SNAPSHOT.end)))
     all_groups = groups_of(rows, spec)
     total, unit = len(np.unique(all_groups)), "groups of rows" if spec.train.group else "rows"
-    with_label = f" with a known {spec.target.column}" if spec.has_target else ""
+    known = "" if learns_nothing(spec.task) else f" with a known {spec.target.column}"
     if total < LEAST_ROWS:
         raise SpecError(
-            f"The snapshot has {total} {unit}{with_label}; the gate needs at least {LEAST_ROWS} to"
-            " prove anything.",
+            f"The snapshot has {total} {unit}{known}; the gate needs at least"
+            f" {LEAST_ROWS} to prove anything.",
             remedy="take a larger snapshot.",
         )
     is_held = held_out(rows, sides_of(spec), spec.key)

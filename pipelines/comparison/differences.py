@@ -12,7 +12,7 @@ from pipelines.comparison.scales import number_text
 from pipelines.profiling.words import short
 from pipelines.science.metrics import THRESHOLD
 from pipelines.science.slices import LEAST
-from pipelines.tasks import classifies, finds_classes
+from pipelines.tasks import answers_scores, classifies, finds_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def find_differences(
 
     Shapes are those of `metrics`.
     """
-    distance = _distance(one, other)
+    distance = _distance(one, other, at_levels=bool(spec.levels))
     size = np.abs(distance)
     flipped = _flipped(spec.task, one, other, thresholds)
     apart = np.argsort(-size, kind="stable")[: min(FARTHEST, int((size > _SAME).sum()))]
@@ -92,12 +92,17 @@ def find_differences(
     )
 
 
-def _distance(one: Array, other: Array) -> Array:
+def _distance(one: Array, other: Array, *, at_levels: bool) -> Array:
+    """Return by how much the answers (n,) moved: values with their sign, and of several numbers how
+    far: probabilities as a share, quantiles by the mean over their levels.
+    """
+    if at_levels:
+        return np.asarray(np.abs(other - one).mean(axis=1))
     return other - one if one.ndim == 1 else np.asarray(np.abs(other - one).sum(axis=1) / 2)
 
 
 def _flipped(task: str, one: Array, other: Array, thresholds: tuple[float, float]) -> Array | None:
-    if not (classifies(task) or finds_classes(task)):
+    if not (classifies(task) or finds_classes(task) or answers_scores(task)):
         return None
     if one.ndim > 1:
         return np.asarray(one.argmax(axis=1) != other.argmax(axis=1))
@@ -134,4 +139,4 @@ def _text(answer: Any, classes: list[str] | None) -> str:
     if classes:
         best = int(np.argmax(answer))
         return f"{short(classes[best], 40)} ({float(answer[best]):.3f})"
-    return number_text(float(answer))
+    return " / ".join(number_text(float(each)) for each in np.ravel(answer))

@@ -15,7 +15,7 @@ from pipelines.comparison.scales import number_text
 from pipelines.profiling.words import short
 from pipelines.science.metrics import THRESHOLD, score
 from pipelines.science.slices import LEAST, SliceLoss, compare_slices
-from pipelines.tasks import classifies
+from pipelines.tasks import answers_scores, classifies
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -75,7 +75,7 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
     spec = judged.spec
     named = list(slices_of(judged.holdout, spec.inputs, judged.hidden))
     block, unit = judged.blocks
-    loss = row_losses(spec.task, judged.truth, p)
+    loss = row_losses(spec.task, judged.truth, p, spec.levels)
     found = compare_slices(loss, [mask for _, mask in named], block)
     judgements = [
         ErrorSlice(name, measure(mask), one)
@@ -83,7 +83,10 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
         if one is not None
     ]
     judgements.sort(key=lambda s: -s.found.difference)
-    words = "distance from the truth" if not classifies(spec.task) else "log loss"
+    words = "log loss" if classifies(spec.task) else "distance from the truth"
+    words = "mean pinball loss" if spec.levels else words
+    if answers_scores(spec.task):
+        words = "score"
     return ErrorSlices(judgements[:_SHOWN], len(judgements), words, unit)
 
 
@@ -152,7 +155,7 @@ def worst_rows(judged: Judged, p: Array, inputs: list[str]) -> WorstRows:
     Columns that are or look personal are left out.
     """
     spec = judged.spec
-    loss = row_losses(spec.task, judged.truth, p)
+    loss = row_losses(spec.task, judged.truth, p, spec.levels)
     worst = np.argsort(-np.where(np.isfinite(loss), loss, np.inf), kind="stable")[:WORST_ROWS]
     identity = [*spec.key, *([spec.event_time] if spec.event_time else [])]
     names = list(dict.fromkeys([*identity, *inputs]))
@@ -175,6 +178,8 @@ def row_texts(table: pa.Table, names: Sequence[str], rows: Array) -> list[list[s
 
 
 def _truths(judged: Judged, rows: Array) -> list[str]:
+    if not judged.spec.has_target:
+        return ["-"] * len(rows)
     column = judged.holdout[judged.spec.target.column].take(pa.array(rows))
     return [_value_text(v) for v in column.to_pylist()]
 
@@ -183,7 +188,7 @@ def _answer_text(judged: Judged, answer: Any) -> str:
     if judged.classes:
         best = int(np.argmax(answer))
         return f"{short(judged.classes[best], _LONGEST)} ({float(answer[best]):.3f})"
-    return number_text(float(answer))
+    return " / ".join(number_text(float(each)) for each in np.ravel(answer))
 
 
 def _value_text(value: Any) -> str:

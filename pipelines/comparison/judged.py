@@ -12,8 +12,9 @@ from pipelines.data import labelled_rows
 from pipelines.data.sides import groups_of
 from pipelines.profiling.personal import looks_personal
 from pipelines.science.bootstrap import blocks_of, blocks_of_groups
+from pipelines.science.formulas.levels import mean_losses
 from pipelines.science.own_metrics import Measures
-from pipelines.tasks import classifies
+from pipelines.tasks import answers_scores, classifies
 from pipelines.training.estimators import frame
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import prepare
@@ -131,8 +132,16 @@ def judged_rows(context: Context, features: FeaturesResult) -> Judged:
     )
 
 
-def row_losses(task: str, y: Array, p: Array) -> Array:
-    """Return each row's loss (n,): the distance of a value, or -log of its class's probability."""
+def row_losses(task: str, y: Array, p: Array, levels: tuple[float, ...] = ()) -> Array:
+    """Return each row's loss (n,): the distance of a value, or -log of its class's probability.
+
+    Of quantiles it is the mean pinball loss over their `levels`. Of an anomaly model it is the
+    score itself: the strangest rows are to be looked at.
+    """
+    if levels:
+        return mean_losses(y, p, levels)
+    if answers_scores(task):
+        return np.asarray(p)
     if not classifies(task):
         return np.asarray(np.abs(y - p))
     if p.ndim == 1:

@@ -81,7 +81,15 @@ def learning_curve(
             continue
         fit_began = time.perf_counter()
         pipeline = build_pipeline(candidate, judged.schema, spec.train.seed, result.params, own)
-        fitted = fit_pipeline(pipeline, judged.inputs.iloc[part], judged.y[part], candidate, log)
+        groups = judged.prepared.groups
+        fitted = fit_pipeline(
+            pipeline,
+            judged.inputs.iloc[part],
+            judged.y[part],
+            candidate,
+            log,
+            groups=None if groups is None else groups[part],
+        )
         expected = (time.perf_counter() - fit_began) * count / size
         said = answers(fitted, judged.held_inputs, spec.task, judged.classes)
         points.append(

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.comparison import answer_plots, trial_plots
+from pipelines.comparison import answer_plots, level_plots, trial_plots
 from pipelines.comparison.attribution import Attribution
 from pipelines.comparison.cluster_plots import cluster_drawings
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
+from pipelines.levels import middle
 from pipelines.profiling.words import short
 from pipelines.science.decision_threshold import choose_threshold
+from pipelines.science.metrics import UNLABELLED
 from pipelines.spec.threshold import ThresholdFor
-from pipelines.tasks import classifies, finds_classes
+from pipelines.tasks import answers_scores, classifies, finds_classes
 from pipelines.templates import fill
 from pipelines.training.decision_threshold import threshold_of
 
@@ -81,7 +83,7 @@ def _metrics_in_order(retraining: Retraining) -> list[str]:
 
 def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
     judged, metric = retraining.judged, retraining.judged.spec.train.metric
-    result, drawn = look.result, look.slices is not None
+    result, drawn = look.result, look.slices is not None or _is_clustered(judged, look)
     found = [t for t in look.trials if t.chosen]
     names = list(dict.fromkeys(n for t in look.trials for n in t.params))
     return {
@@ -124,12 +126,30 @@ def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
     }
 
 
+def _is_clustered(judged: Judged, look: CandidateLook) -> bool:
+    """Tell whether clusters can be drawn, of which there are no errors by slice."""
+    said = look.answers
+    if look.dummy or said is None or not finds_classes(judged.spec.task):
+        return False
+    return bool(np.isfinite(said).all())
+
+
 def _attribution(look: CandidateLook) -> dict[str, Any]:
     found = look.attribution
     if isinstance(found, Attribution):
         plot = answer_plots.attributions(found, look.attribution_rows)
         return {"attribution": plot, "attribution_words": found.method, "off": f"{found.off:.1g}"}
     return {"attribution": "", "attribution_words": found.why if found else "", "off": ""}
+
+
+def _of_scores(y: Array, p: Array, threshold: float) -> list[Drawing]:
+    told = "; rows with a label by what they are" if (y != UNLABELLED).any() else ""
+    return [
+        Drawing(
+            answer_plots.score_histogram(y, p, threshold, "scores"),
+            f"rows by their score: right of the line ({threshold:.4g}) they are flagged{told}",
+        )
+    ]
 
 
 def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
@@ -139,8 +159,10 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
         return []
     if finds_classes(judged.spec.task):
         return [Drawing(*drawn) for drawn in cluster_drawings(judged.measures, p)]
+    if answers_scores(judged.spec.task):
+        return _of_scores(y, p, threshold_of(look.result.threshold))
     if not classifies(judged.spec.task):
-        return _of_values(judged, p)
+        return (_of_levels if judged.spec.levels else _of_values)(judged, p)
     if judged.classes:
         return _of_classes(judged, judged.classes, p)
     names = list(judged.schema.binary_classes or ("0", "1"))
@@ -162,6 +184,24 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
             list(curves),
         ),
         *_decided(judged, p, at_threshold),
+    ]
+
+
+def _of_levels(judged: Judged, p: Array) -> list[Drawing]:
+    y, levels = judged.truth, judged.spec.levels
+    in_time = judged.times is not None
+    order = np.argsort(judged.times if judged.times is not None else middle(p, levels))
+    return [
+        Drawing(
+            level_plots.reliability(y, p, levels, "reliability"),
+            "the share of outcomes below each level (95 %, rows taken as independent)",
+        ),
+        Drawing(
+            level_plots.fan(y, p, levels, order, "fan"),
+            f"outcomes and levels in the order of {'time' if in_time else 'the median'};"
+            " what lies outside is drawn bold",
+        ),
+        *_of_values(judged, middle(p, levels)),
     ]
 
 

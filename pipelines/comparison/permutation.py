@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.science.metrics import THRESHOLD, better_by, score
+from pipelines.science.own_metrics import RowMetric
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
 
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
 
     Array = np.ndarray[Any, Any]
 
@@ -41,7 +42,7 @@ def importance(
     inputs: pd.DataFrame,
     y: Array,
     *,
-    metric: str | RowMetric,
+    metric: AnyMetric,
     threshold: float = THRESHOLD,
     seed: int,
     seconds: float,
@@ -54,7 +55,7 @@ def importance(
     rng, began = np.random.default_rng(seed), time.perf_counter()
     sample = np.sort(rng.permutation(len(y))[:ROWS])
     rows, truth = inputs.iloc[sample], y[sample]
-    if not isinstance(metric, str):
+    if isinstance(metric, RowMetric):
         metric = metric.take(sample)
     base = score(metric, truth, answer(rows), threshold=threshold)
     lost = {name: list[float]() for name in rows.columns}

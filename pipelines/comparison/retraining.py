@@ -140,6 +140,7 @@ def _numbers(context: Context, judged: Judged, result: TrainResult) -> Candidate
             said,
             also=spec.metrics,
             own=judged.measures.own.values(),
+            levels=spec.levels,
             threshold=threshold,
             of_constant=dummy,
         ),

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pipelines.bundle.load import open_bundle
-from pipelines.bundle.predictor import NativePredictor
+from pipelines.bundle.predictor import NativePredictor, Predictor
 from pipelines.errors import Corrupted, RequestError
 from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import Crown, GateVerdict, ReleaseIntent
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from pipelines.bundle.load import OpenBundle
     from pipelines.bundle.manifest import BundleManifest
-    from pipelines.bundle.predictor import Predictor
     from pipelines.context import Context
     from pipelines.refs import Ref
 
@@ -133,8 +132,13 @@ def _files(manifest: BundleManifest) -> dict[str, Ref]:
 
 
 def _speeds(bundle: OpenBundle, native: bytes) -> dict[str, float]:
-    predictors: dict[str, Predictor] = {"native": NativePredictor(bundle.manifest.inputs, native)}
-    if bundle.manifest.compiled:
+    """Return how long one row takes by form; own code answers in the process that it has."""
+    manifest, predictors = bundle.manifest, dict[str, Predictor]()
+    if not manifest.compiled:
+        predictors["native"] = bundle.predictor
+    else:
+        if manifest.code is None:
+            predictors["native"] = NativePredictor(manifest.inputs, native)
         predictors["compiled"] = bundle.predictor
     return {form: _milliseconds(p, bundle) for form, p in predictors.items()}
 

@@ -104,6 +104,7 @@ def _origin(facts: VersionFacts) -> list[tuple[str, str]]:
         ("inputs", str(len(m.inputs.columns))),
         ("features revision", m.features_revision[:12]),
         ("code", facts.code[:12] or "not written down"),
+        ("threshold", f"{m.threshold.value:g}" if m.threshold else NONE),
         ("served", "compiled" if m.compiled else f"natively ({m.why_native})"),
         ("size", _sizes(facts)),
         ("one row here", _speeds(facts)),
@@ -115,7 +116,7 @@ def _sizes(facts: VersionFacts) -> str:
 
 
 def _speeds(facts: VersionFacts) -> str:
-    return ", ".join(f"{form} {ms:.2g} ms" for form, ms in facts.milliseconds.items())
+    return ", ".join(f"{form} {ms:,.3g} ms" for form, ms in facts.milliseconds.items())
 
 
 def _plain(value: Any) -> Any:

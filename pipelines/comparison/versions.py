@@ -18,6 +18,7 @@ from pipelines.data import labelled_rows
 from pipelines.data.sides import groups_of
 from pipelines.errors import BadData, RequestError
 from pipelines.ledger import SchemaChange
+from pipelines.levels import level_names, pick_levels
 from pipelines.science.bootstrap import compare, spread
 from pipelines.science.metrics import score
 from pipelines.spec.metrics import metrics_for
@@ -128,7 +129,8 @@ def _answers(
     )
     if not has_named_classes(one.manifest.inputs.task):
         if is_wide(one.manifest.inputs.task):
-            return first, second, None
+            levels = context.spec.levels
+            return _at_levels(first, one, levels), _at_levels(second, other, levels), None
         return first[:, 0], second[:, 0], None
     newer, older = other.manifest.inputs.classes or [], one.manifest.inputs.classes or []
     if finds_classes(one.manifest.inputs.task):
@@ -138,6 +140,16 @@ def _answers(
     older = translate_classes(older, newer, kind)
     classes = sorted({*older, *newer})
     return _widen(first, older, classes), _widen(second, newer, classes), classes
+
+
+def _at_levels(answers: Array, facts: VersionFacts, wanted: tuple[float, ...]) -> Array:
+    """Return a version's answers at the spec's levels. Raises BadData where it lacks one."""
+    own = facts.manifest.inputs.levels or []
+    found = pick_levels(answers, own, wanted)
+    if found is None:
+        names = ", ".join(level_names(own))
+        raise BadData(f"version {facts.version} answers at other levels: {names}")
+    return found
 
 
 def _widen(values: Array, own: list[str], classes: list[str]) -> Array:
@@ -205,7 +217,7 @@ def _metrics(
     chance = _chance(context, table)
     pairs, measures = [], measure_rows(context, table, y, classes)
     early, late = thresholds
-    names = (*metrics_for(spec.task), *spec.metrics, *measures.own)
+    names = (*metrics_for(spec.task, spec.levels), *spec.metrics, *measures.own)
     for name in dict.fromkeys(names):
         metric = measures.find(name)
         both = (

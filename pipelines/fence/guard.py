@@ -1,6 +1,10 @@
 """The limits that a process puts on itself before it loads a model's own code.
 
 They guard against accidents, not against an enemy: the code runs as the same user as its parent.
+
+`python -m pipelines.fence.guard PARENT COMMAND…` leaves the network and *becomes* COMMAND, same
+process id: the kernel lets only a process of one thread go, and libraries start threads as soon as
+they are imported.
 """
 
 from __future__ import annotations
@@ -59,14 +63,17 @@ class NetworkForbidden(RuntimeError):
     """A model's own code has reached for the network."""
 
 
-def cut_network(parent: int) -> None:
-    """Take the network from this process, and from all that it starts.
+def refuse_network() -> None:
+    """Let what Python does to reach a network raise NetworkForbidden, from now on.
 
-    On Linux it gets an empty network of its own where the machine allows that without privileges;
-    everywhere, what Python does to reach one raises NetworkForbidden. It must have one thread only.
+    It names the line; what other programs do is left to `leave_network`.
     """
-    _leave_network(parent)
     sys.addaudithook(_refuse_network)
+
+
+def without_network(parent: int, command: list[str]) -> list[str]:
+    """Return the command line that runs `command` where there is no network (see above)."""
+    return [sys.executable, "-P", "-m", __name__, str(parent), *command]
 
 
 def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
@@ -81,14 +88,20 @@ def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
         raise NetworkForbidden(msg)
 
 
-def _leave_network(parent: int) -> None:
-    """Enter a network namespace without any way out, where that needs no privileges."""
+def leave_network(parent: int) -> None:
+    """Take the network from this process, and from all that it starts.
+
+    On Linux it enters an empty network of its own, where the machine allows that. It must have one
+    thread only. `parent` is the process with which it dies.
+    """
     if not sys.platform.startswith("linux"):
         return
     import ctypes
 
     user, group = os.getuid(), os.getgid()
     libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET) == 0:
+        return  # root needs no other names for users, under which it could read less
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
         return  # a container, or a kernel without user namespaces: Python's audit holds alone
     with contextlib.suppress(OSError):
@@ -109,3 +122,8 @@ def limit_memory(most: int) -> None:
 
     with contextlib.suppress(ValueError, OSError):  # a lower limit holds already
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+if __name__ == "__main__":
+    leave_network(int(sys.argv[1]))
+    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 -- no shell is wanted

@@ -21,6 +21,7 @@ import psutil
 
 from pipelines.die_with_parent import mortal_command
 from pipelines.fence.frames import LAST, Torn, receive, send
+from pipelines.fence.guard import without_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,10 +52,12 @@ class Child:
         *,
         folder: str | None = None,
         environment: Mapping[str, str] | None = None,
+        network: bool = True,
     ) -> None:
         """Start `python -m MODULE REQUESTS ANSWERS ARGUMENTS…` in a folder (default: this one).
 
-        `environment`: its variables; default those of this process.
+        `environment`: its variables; default those of this process. `network`: whether it keeps
+        the machine's network.
         """
         self.owner = os.getpid()
         self.code: int | None = None
@@ -73,11 +76,13 @@ class Child:
             str(theirs_too),
             *arguments,
         ]
+        if not network:
+            command = without_network(self.owner, command)
         variables = dict(os.environ if environment is None else environment)
         path = variables.get("PYTHONPATH", "").split(os.pathsep)
         folders = [str(ROOT), *(os.path.abspath(p) for p in path if p)]  # noqa: PTH100 -- no links
         self._process = subprocess.Popen(
-            mortal_command(signal.SIGKILL, os.getpid(), command),
+            mortal_command(signal.SIGKILL, self.owner, command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

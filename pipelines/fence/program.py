@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipelines.die_with_parent import die_with_parent
 from pipelines.errors import PerennialError, SpecError
 from pipelines.fence.answering import answer_requests, keep_from_children
-from pipelines.fence.guard import NetworkForbidden, cut_network, limit_memory
+from pipelines.fence.guard import NetworkForbidden, limit_memory, refuse_network
 from pipelines.refs import Value
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run(program: Program, arguments: list[str]) -> None:
     requests, answers, parent, text = int(arguments[0]), int(arguments[1]), *arguments[2:]
     limits = Limits.model_validate_json(text)
     keep_from_children(requests, answers)
-    cut_network(int(parent))
+    refuse_network()
     limit_memory(limits.memory)
     die_with_parent(signal.SIGKILL, int(parent))
     sys.path.extend(path for path in limits.paths if path not in sys.path)

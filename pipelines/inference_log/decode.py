@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from pipelines.classes import class_name
 from pipelines.inference_log.format import AnswerRecord, Header, LabelRecord, header_in, payload
-from pipelines.tasks import has_named_classes
+from pipelines.levels import middle
+from pipelines.tasks import has_named_classes, is_wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -218,7 +219,7 @@ def _answered_type(header: Header) -> type[msgspec.Struct]:
     kinds = tuple(_VALUES[c.kind] | None for c in header.columns)
     row: Any = tuple[kinds] if kinds else tuple[()]  # type: ignore[valid-type]
     answer: Any = float
-    if has_named_classes(header.task):
+    if is_wide(header.task):
         answer = tuple[tuple(float for _ in header.classes)]  # type: ignore[misc]
     exact: dict[str, Any] = {"rows": list[row], "predictions": list[answer]}
     fields: list[Any] = [
@@ -273,12 +274,17 @@ def _predictions(header: Header, records: Sequence[Any]) -> pa.Table:
 
 
 def _answers(header: Header, answers: list[Any]) -> dict[str, pa.Array]:
-    if not has_named_classes(header.task):
+    if not is_wide(header.task):
         return {
             "prediction": pa.array(answers, pa.float64()),
             "probabilities": pa.nulls(len(answers), pa.list_(pa.float64())),
         }
     wide = np.array(answers, dtype=np.float64).reshape(len(answers), len(header.classes))
+    if not has_named_classes(header.task):
+        return {
+            "prediction": pa.array(middle(wide, [float(name) for name in header.classes])),
+            "probabilities": pa.array(answers, pa.list_(pa.float64())),
+        }
     best = pa.array(wide.argmax(axis=1)) if len(answers) else pa.array([], pa.int64())
     return {
         "prediction": pa.array(header.classes, pa.string()).take(best),

@@ -56,7 +56,8 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     task: str = ""
     columns: tuple[LoggedColumn, ...] = ()
     classes: tuple[str, ...] = ()
-    """Of a multiclass model: the labels in the order of its probabilities."""
+    """Of a multiclass model the labels in the order of its probabilities, of quantiles the levels.
+    """
     format: int = FORMAT
 
 
@@ -67,7 +68,7 @@ class AnswerRecord(msgspec.Struct, frozen=True, array_like=True):
     since 1970, UTC; without event times a row's event is when it was answered). `keys` are the
     caller's names of the rows, None where it gave none. `predictions` hold one number per row
     (binary: the probability of true; regression: the value), or for multiclass one list of
-    probabilities per row in the header's order of classes.
+    probabilities per row in the header's order of classes, for quantiles one of values.
     """
 
     request_id: str

@@ -23,7 +23,7 @@ from pipelines.inference_log.rotated_entries import (
     from_parquet,
     segments_of,
 )
-from pipelines.tasks import has_named_classes
+from pipelines.tasks import has_named_classes, is_wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,8 @@ OURS = pa.schema(
 )
 """The log's columns before the inputs.
 
-`prediction` is a string (the best label) where the model is a multiclass one.
+`prediction` is a string (the best label) where the model is a multiclass one, and the median where
+it answers with quantiles; `probabilities` are then the values at the levels.
 """
 
 LABELS = pa.schema({"identity": pa.string(), "label": pa.float64(), "at": MOMENT})
@@ -67,7 +68,8 @@ class Log:
 
     An input that a release did not have is null in its rows; `together` says what becomes of one
     that changed its kind. `classes` are the labels of a multiclass model in the order of
-    `probabilities`; classes that a release did not know have the probability 0 there. `torn`
+    `probabilities`; classes that a release did not know have the probability 0 there. Of quantiles
+    they are the levels; what a release did not answer is NaN. `torn`
     counts last lines that a killed process never finished, `damage` names what was changed.
     """
 
@@ -224,8 +226,9 @@ def _finish(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
     columns["identity"] = _identities(rows)
     columns["version"] = pa.repeat(header.version, rows.num_rows)
     columns["release"] = pa.repeat(pa.scalar(header.release, pa.int32()), rows.num_rows)
-    if has_named_classes(header.task) and header.classes != classes:
-        columns["probabilities"] = _realign(rows["probabilities"], header.classes, classes)
+    if is_wide(header.task) and header.classes != classes:
+        unknown = 0.0 if has_named_classes(header.task) else np.nan
+        columns["probabilities"] = _realign(rows["probabilities"], header.classes, classes, unknown)
     return pa.table(
         {
             name: columns[name]
@@ -243,10 +246,13 @@ def _identities(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def _realign(
-    probabilities: pa.ChunkedArray, names: tuple[str, ...], classes: tuple[str, ...]
+    probabilities: pa.ChunkedArray,
+    names: tuple[str, ...],
+    classes: tuple[str, ...],
+    unknown: float,
 ) -> pa.Array:
-    """Return the probabilities in the order of `classes`."""
-    wide = np.zeros((len(probabilities), len(classes)))
+    """Return the probabilities, or values, in the order of `classes`; of the others `unknown`."""
+    wide = np.full((len(probabilities), len(classes)), unknown)
     values = pc.list_flatten(probabilities).to_numpy().reshape(len(probabilities), len(names))
     wide[:, [classes.index(c) for c in names]] = values
     return pa.array(list(wide), pa.list_(pa.float64()))

@@ -9,12 +9,9 @@ hours where there are fewer than 20 days, or single rows where there are fewer t
 than 512 days or rows are drawn in groups of neighbours. Both models are scored on the same draw, so
 what makes a day easy or hard for both cancels.
 
-Sources: Carlstein (1986), "The use of subseries values for estimating the variance of a general
-statistic from a stationary sequence", Annals of Statistics 14 (blocks that do not overlap); Efron &
-Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13 (percentiles); Hesterberg (2015),
-"What Teachers Should Know About the Bootstrap", The American Statistician 69, section 5.3 (the
-expanded percentile: with few blocks a plain percentile is too bold, so the level is taken from
-Student's t).
+Source: Carlstein (1986), "The use of subseries values for estimating the variance of a general
+statistic from a stationary sequence", Annals of Statistics 14 (blocks that do not overlap). How an
+interval's ends follow from the draws is told in `draws`.
 """
 
 from __future__ import annotations
@@ -24,16 +21,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pipelines.science.draws import Draws, draw
 from pipelines.science.formulas.kinds import Resampling
 from pipelines.science.metrics import THRESHOLD, better_by, resample, score, usable
+from pipelines.science.own_metrics import RowMetric
 from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
 
     Array = NDArray[Any]
 
@@ -43,10 +40,6 @@ MAX_BLOCKS = 512
 
 More would cost much and tell nothing more.
 """
-RESAMPLES = 1_000
-_CELLS = 4_000_000
-"""Numbers that the draws may hold in memory at once, for each array."""
-
 Unit = Literal[
     "days",
     "hours",
@@ -142,7 +135,7 @@ def _blocks(event_times: Array | None, groups: Array | None) -> tuple[Array, Uni
 
 
 def compare(  # noqa: PLR0913 -- two models, each with its own threshold
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     *,
     challenger: Array,
@@ -165,7 +158,7 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
     sides = ((challenger, challenger_threshold), (opponent, opponent_threshold))
     one, other = (score(metric, y, p, weights=weights, threshold=t) for p, t in sides)
     stand_in = _stand_in(metric, one, other, usable(metric, y, opponent, weights=weights))
-    better: Array = np.array([-np.inf])
+    gains = Draws(np.nan, np.array([-np.inf]), None, count)
     if stand_in is not None:
         other = stand_in
     if count > 1 and np.isfinite(one) and np.isfinite(other):
@@ -174,14 +167,16 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
         ]
         if stand_in is not None:
             scorers[1] = Resampling(lambda draws: np.full(len(draws), stand_in), 1)
-        better = _gains(metric, scorers, count, seed)
+        # What two models differ by is no more skewed to one side than to the other, so a correction
+        # would only make the gate bolder than it says, the more so the fewer the days.
+        gains = draw(scorers, lambda found: better_by(metric, *found), count, seed, correct=False)
     return Comparison(
         metric=metric if isinstance(metric, str) else metric.name,
         challenger=one,
         opponent=other,
         difference=float(better_by(metric, one, other)),
-        lower=float(np.quantile(better, _level(confidence, count), method="lower")),
-        p_better=float(np.mean(better > 0)),
+        lower=gains.bad_end(confidence),
+        p_better=float(np.mean(gains.worst > 0)),
         confidence=confidence,
         blocks=count,
         unit=unit,
@@ -189,7 +184,7 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
 
 
 def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how they count
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -213,13 +208,14 @@ def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how the
     ends = (float("nan"), float("nan"))
     if count > 1 and np.isfinite(value):
         draws = draw_scores(metric, y, p, block, count, seed, weights=weights, threshold=threshold)
-        ends = ends_of(metric, draws, confidence, count)
+        sign = float(better_by(metric, 1.0, 0.0))
+        ends = (sign * draws.bad_end(confidence), sign * draws.good_end(confidence))
     name = metric if isinstance(metric, str) else metric.name
     return Spread(name, value, *ends, confidence, count, unit)
 
 
 def draw_scores(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     block: Array,
@@ -228,31 +224,14 @@ def draw_scores(
     *,
     weights: Array | None = None,
     threshold: float = THRESHOLD,
-) -> Array:
-    """Return the metric (b,) of every resample of the blocks (n,), 0..count-1."""
+) -> Draws:
+    """Return the draws of blocks (n,), 0..count-1: by how much the metric is better than 0."""
     scorer = resample(metric, y, p, block, count, weights=weights, threshold=threshold)
-    return np.concatenate([scorer.of(w) for w in _weights([scorer], count, seed)])
-
-
-def ends_of(
-    metric: str | RowMetric, draws: Array, confidence: float, blocks: int
-) -> tuple[float, float]:
-    """Return the bad and the good end of one-sided intervals, from a metric's draws (b,) of so many
-    blocks.
-    """
-    better = better_by(metric, draws, 0.0)
-    level, sign = _level(confidence, blocks), float(better_by(metric, 1.0, 0.0))
-    worst, best = (
-        np.where(np.isfinite(better), better, replacement) for replacement in (-np.inf, np.inf)
-    )
-    return (
-        sign * float(np.quantile(worst, level, method="lower")),
-        sign * float(np.quantile(best, 1 - level, method="higher")),
-    )
+    return draw([scorer], lambda found: better_by(metric, found[0], 0.0), count, seed)
 
 
 def two_sided(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     y: Array,
     p: Array,
     *,
@@ -278,20 +257,8 @@ def two_sided(
     return min(found.bad_end, found.good_end), max(found.bad_end, found.good_end)
 
 
-def _level(confidence: float, blocks: int) -> float:
-    """Return the percentile of the draws that is the lower bound.
-
-    Below 1 - confidence, the more so the fewer the blocks.
-    """
-    from scipy.special import ndtr, stdtrit
-
-    if blocks <= 1:
-        return 0.0
-    return float(ndtr(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, 1 - confidence)))
-
-
 def _stand_in(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     one: float,
     other: float,
     answered: bool,  # noqa: FBT001
@@ -302,39 +269,10 @@ def _stand_in(
     a champion that calls no row positive when precision decides. It has the worst score then: else
     nobody could ever take its place.
     """
-    if not isinstance(metric, str):  # nobody knows the worst that such a one can be
+    if isinstance(metric, RowMetric):  # nobody knows the worst that such a one can be
         return None
     if not answered or not np.isfinite(one) or np.isfinite(other):
         return None
-    found = find_metric(metric)
+    found = find_metric(metric) if isinstance(metric, str) else metric
     worst = found.bounds[0 if found.greater_is_better else 1]
     return worst if np.isfinite(worst) else None
-
-
-def _gains(metric: str | RowMetric, scorers: list[Resampling], count: int, seed: int) -> Array:
-    """Return by how much the challenger, the first of two, is better in each resample.
-
-    A draw on which the metric is not defined counts as lost.
-    """
-    one, other = scorers
-    better = np.concatenate(
-        [better_by(metric, one.of(w), other.of(w)) for w in _weights(scorers, count, seed)]
-    )
-    return np.where(np.isfinite(better), better, -np.inf)
-
-
-def _weights(scorers: list[Resampling], count: int, seed: int) -> Iterator[Array]:
-    """Yield how often each block is drawn, (b, count), until all resamples are drawn.
-
-    As many at once as memory allows.
-    """
-    rng = np.random.default_rng(seed)
-    step = max(1, _CELLS // max(count, *(scorer.width for scorer in scorers)))
-    for start in range(0, RESAMPLES, step):
-        size = min(step, RESAMPLES - start)
-        draws = rng.integers(0, count, (size, count)) + np.arange(size)[:, None] * count
-        yield (
-            np.bincount(draws.ravel(), minlength=size * count)
-            .reshape(size, count)
-            .astype(np.float64)
-        )

@@ -22,6 +22,8 @@ from pipelines.science.own_metrics import RowMetric
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipelines.science.own_metrics import AnyMetric
+
     Array = NDArray[Any]
 
 MOST = 1_000
@@ -50,7 +52,7 @@ class Curve:
         return float(self.thresholds[self.best])
 
 
-def choose_threshold(metric: str | RowMetric, y: Array, p: Array) -> Curve | None:
+def choose_threshold(metric: AnyMetric, y: Array, p: Array) -> Curve | None:
     """Return the metric's curve over the thresholds of probabilities (n,), and the best one.
 
     Of equal ones the one next to 0.5 is chosen, of two such the smaller. None where the metric is
@@ -66,7 +68,8 @@ def choose_threshold(metric: str | RowMetric, y: Array, p: Array) -> Curve | Non
     if isinstance(metric, RowMetric):
         values = _own_values(metric, order, negative)
     else:
-        values = _catalogue_values(metric, np.asarray(y)[order], negative)
+        name = metric if isinstance(metric, str) else metric.name
+        values = _catalogue_values(name, np.asarray(y)[order], negative)
     finite = np.isfinite(values)
     if not finite.any():
         return None

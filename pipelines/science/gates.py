@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING
 
 from pipelines.intervals import iso
 from pipelines.messages import GateCheck
+from pipelines.science.anomaly_gates import AnomalyFacts, anomaly_checks
 from pipelines.science.cluster_gate import check_succession
+from pipelines.science.promise import check_promise
 from pipelines.spec.metrics import find_metric, is_known
-from pipelines.tasks import STAND_INS, classifies, traits_of
+from pipelines.tasks import STAND_INS, classifies, learns_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.intervals import Interval
+    from pipelines.science.anomaly import Agreement, FlagRate
     from pipelines.science.bootstrap import Comparison
     from pipelines.science.cluster_gate import Succession
+    from pipelines.science.promise import Promise
     from pipelines.spec.gate import Gate
     from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
@@ -44,6 +48,8 @@ class Opponent:
     error: str = ""
     fitted_on: Interval | None = None
     incident: str = ""
+    agreement: Agreement | None = None
+    """Of anomaly models: how far both flag the same rows; None where there is no champion."""
 
 
 LEAST_HELD_OUT = 100
@@ -99,6 +105,12 @@ class GateFacts:
     """Why a metric has no value on the held-out rows, in words."""
     succession: Succession | None = None
     """Of a clustering: how its clusters lie upon the champion's; None where there is none."""
+    flags: FlagRate | None = None
+    """Of an anomaly model: the share of the held-out rows that it flags."""
+    labelled: int | None = None
+    """Of an anomaly model with a target: how many held-out rows have a label."""
+    promise: Promise | None = None
+    """What a model of quantiles promises of its coverage; None where it promises nothing."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,7 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
         _check_rows(facts, gate),
         *_check_thresholds(facts, gate, declared, units),
         _check_overlap(facts) if facts.snapshot is None else _check_sides(facts, facts.snapshot),
+        *check_promise(facts.promise),
         *_note_incident(facts),
     ]
     better = [_check_better(facts, gate, units.get(gate.versus_champion.metric, ""))]
@@ -142,6 +155,16 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
     return Verdict(
         [
             *checks,
+            *anomaly_checks(
+                AnomalyFacts(
+                    flags=facts.flags,
+                    labelled=facts.labelled,
+                    agreement=facts.opponent.agreement,
+                    versus_champion=facts.opponent.name == "champion",
+                    error=facts.opponent.error,
+                ),
+                gate,
+            ),
             *better,
             *(_check_guard(facts, metric, gate, units.get(metric, "")) for metric in gate.guards),
         ]
@@ -156,8 +179,8 @@ def blind_spot(gate: Gate, task: Task) -> str:
     metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
     # What a metric of the model's own sees nobody knows.
     views = {find_metric(metric).sees for metric in metrics if is_known(metric)}
-    if traits_of(task).learns == "nothing":
-        return ""
+    if learns_nothing(task) or task == "quantiles":
+        return _blind_of_levels(metrics) if task == "quantiles" else ""
     if classifies(task):
         if "probabilities" in views:
             return ""
@@ -177,6 +200,15 @@ def blind_spot(gate: Gate, task: Task) -> str:
             " can pass: add `guards: {mae: 0.05}`"
         )
     return ""
+
+
+def _blind_of_levels(metrics: set[str]) -> str:
+    if any(metric.startswith(("pinball", "interval_score")) for metric in metrics):
+        return ""
+    return (
+        "the gate does not see whether the levels are true, so a model whose intervals are wrong"
+        " can pass: add `guards: {pinball: 0.05}`"
+    )
 
 
 def _check_challenger(facts: GateFacts) -> GateCheck:

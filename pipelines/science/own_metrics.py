@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from pipelines.spec.metrics import find_metric
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from pipelines.spec.metric import Metric
 
     Array = NDArray[Any]
 
@@ -84,24 +88,36 @@ class RowMetric:
         return np.asarray(self.per_row(self.positions, p, threshold), dtype=np.float64)
 
 
+AnyMetric: TypeAlias = "str | Metric | RowMetric"
+"""A metric of the catalogue by its name, or by its declaration with the levels of the answers; or
+one of the model's own."""
+
+
 @dataclass(frozen=True)
 class Measures:
     """What a model's answers to some rows are scored by: the catalogue and the model's own."""
 
     own: Mapping[str, RowMetric] = field(default_factory=dict)
+    levels: tuple[float, ...] = ()
+    """The levels of the answers, where these are quantiles."""
 
-    def find(self, name: str) -> str | RowMetric:
-        """Return the own metric of that name, else the name itself, which is the catalogue's."""
-        return self.own.get(name, name)
+    def find(self, name: str) -> AnyMetric:
+        """Return the own metric of that name, else the catalogue's: its name, or of quantiles its
+        declaration with their levels.
+        """
+        if name in self.own or not self.levels:
+            return self.own.get(name, name)
+        return find_metric(name).of_levels(self.levels)
 
-    def on(self, name: str, positions: Array) -> str | RowMetric:
+    def on(self, name: str, positions: Array) -> AnyMetric:
         """Return the metric of that name for some of the rows, by their positions."""
         metric = self.find(name)
-        return metric if isinstance(metric, str) else metric.take(positions)
+        return metric.take(positions) if isinstance(metric, RowMetric) else metric
 
     def take(self, positions: Array) -> Measures:
         """Return the measures of some of the rows, by their positions."""
-        return Measures({name: metric.take(positions) for name, metric in self.own.items()})
+        own = {name: metric.take(positions) for name, metric in self.own.items()}
+        return replace(self, own=own)
 
 
 def by_decision(values: Array) -> PerRow:

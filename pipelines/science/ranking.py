@@ -30,9 +30,15 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Formula = Callable[[Array, Array], Array]
     """From positives and negatives by level (b, levels), the best level first, to a metric (b,)."""
+    Counts = Callable[[Array], tuple[Array, Array]]
+    """From the blocks' weights (b, blocks) to positives and negatives by level (b, levels)."""
 
 LEVELS = 4_096
 """Different scores up to which resamples are exact."""
+_PIECE = 2**18
+"""Numbers that a piece of the draws may hold, so that it stays in the processor's cache."""
+_DENSE = 128
+"""Up to so many cells of block and level for each row, tables of cells are faster than the rows."""
 
 
 class Ranking:
@@ -88,24 +94,50 @@ class Ranking:
         NaN where a draw misses a class.
         """
         levels = self.levels
+        few = count * levels > _DENSE * len(self._order)
+        counts = self._count_rows(block) if few else self._count_cells(block, count)
+        shift = 0.0
+        if levels < len(self._level_of_step):
+            shift = self.score(formula) - float(formula(*counts(np.ones((1, count))))[0])
+        most = max(1, _PIECE // len(self._order))
+
+        def value(weights: Array) -> Array:
+            step = most if few else len(weights)
+            pieces = [weights[start : start + step] for start in range(0, len(weights), step)]
+            return np.concatenate([formula(*counts(piece)) for piece in pieces]) + shift
+
+        return value
+
+    def _count_cells(self, block: Array, count: int) -> Counts:
+        """Return how draws count the rows of each level: by what each block has of them."""
+        levels = self.levels
         cell = block * levels + self._level
-        size = count * levels
         positive, negative = (
             np.bincount(
                 cell[rows],
                 None if self._weights is None else self._weights[rows],
-                minlength=size,
+                minlength=count * levels,
             )
             .reshape(count, levels)
             .astype(np.float64)
             for rows in (self._positive, ~self._positive)
         )
-        shift = 0.0
-        if levels < len(self._level_of_step):
-            shift = self.score(formula) - float(
-                formula(positive.sum(axis=0)[None, :], negative.sum(axis=0)[None, :])[0]
-            )
-        return lambda weights: formula(weights @ positive, weights @ negative) + shift
+        return lambda weights: (weights @ positive, weights @ negative)
+
+    def _count_rows(self, block: Array) -> Counts:
+        """Return the same of few rows in many blocks: row by row."""
+        order = self._order
+        level = self._level_of_step[np.cumsum(self._new) - 1]
+        starts = np.flatnonzero(np.diff(level, prepend=-1))
+        sizes = np.ones(len(order)) if self._weights is None else self._weights[order]
+        of_block, positive = block[order], self._positive[order] * sizes
+
+        def counts(weights: Array) -> tuple[Array, Array]:
+            drawn = weights[:, of_block]
+            hits = np.add.reduceat(drawn * positive, starts, axis=1)
+            return hits, np.add.reduceat(drawn * sizes, starts, axis=1) - hits
+
+        return counts
 
     @property
     def levels(self) -> int:

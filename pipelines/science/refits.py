@@ -25,7 +25,7 @@ from pipelines.science.metrics import better_by
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
 
     Array = NDArray[Any]
     Folds = list[tuple[Array, Array]]
@@ -67,7 +67,7 @@ def row_folds(y: Array, units: Array | None, folds: int, *, classify: bool, seed
 
 
 def compare_over_folds(
-    metric: str | RowMetric,
+    metric: AnyMetric,
     challenger: Array,
     opponent: Array,
     *,

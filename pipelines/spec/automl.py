@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.refs import Value
 from pipelines.spec.estimators import ESTIMATORS
 from pipelines.spec.search import Minutes, Trials
-from pipelines.tasks import classifies
+from pipelines.tasks import classifies, traits_of
 
 if TYPE_CHECKING:
     from pipelines.tasks import Task
@@ -45,7 +45,12 @@ class AutoML(Value):
 
 
 def propose(task: Task, budget: AutoML) -> list[dict[str, Any]]:
-    """Return the proposed candidates as a spec would write them; the same for the same spec."""
+    """Return the proposed candidates as a spec would write them; the same for the same spec.
+
+    None for a task that learns nothing from a target: nothing would tell which is better.
+    """
+    if traits_of(task).learns == "nothing":
+        return []
     classify = classifies(task)
     kind = "Classifier" if classify else "Regressor"
     linear: dict[str, Any] = (
@@ -96,6 +101,8 @@ def propose(task: Task, budget: AutoML) -> list[dict[str, Any]]:
     searched = {
         name: fields for name, fields in searched.items() if fields["estimator"] in ESTIMATORS
     }
+    if task == "quantiles":
+        searched = _of_levels(searched)
     dummy = {"name": "baseline", "estimator": f"sklearn.dummy.Dummy{kind}"}
     whole = sum(SHARES[name] for name in searched)
     return [
@@ -105,6 +112,22 @@ def propose(task: Task, budget: AutoML) -> list[dict[str, Any]]:
             for name, fields in searched.items()
         ),
     ]
+
+
+def _of_levels(searched: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the candidates that learn quantiles: the boostings, with fewer rounds.
+
+    Each level is a fit of its own, and rounds cannot be stopped early in all of them at once.
+    """
+    rounds = {"boosted": {"max_iter": 150}, "lightgbm": {"n_estimators": 150}}
+    return {
+        name: {
+            **{key: value for key, value in searched[name].items() if key != "early_stopping"},
+            "params": {**searched[name]["params"], **fewer},
+        }
+        for name, fewer in rounds.items()
+        if name in searched
+    }
 
 
 def why_skipped(name: str, rows: int, inputs: int) -> str:

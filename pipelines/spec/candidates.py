@@ -23,6 +23,7 @@ from pipelines.spec.estimators import (
     estimator_problem,
 )
 from pipelines.spec.numbers import Parameter
+from pipelines.spec.quantiles import Quantiles
 from pipelines.spec.search import (
     TRIALS,
     Budget,
@@ -40,6 +41,7 @@ from pipelines.tasks import classifies
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipelines.spec.quantiles import Conformal
     from pipelines.tasks import Task
 
 ONNX_FILE: Final = r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$"
@@ -117,6 +119,7 @@ class Candidate(Value):
 
     _parts: tuple[Candidate, ...] = PrivateAttr(default=())
     _in_time: bool = PrivateAttr(default=True)
+    _quantiles: Quantiles | None = PrivateAttr(default=None)
     _requires: bool = PrivateAttr(default=False)
     _folder: Path = PrivateAttr(default=Path())
 
@@ -273,6 +276,24 @@ class Candidate(Value):
         return self._in_time
 
     @property
+    def quantiles(self) -> Quantiles | None:
+        """The quantiles that it shall learn, where it shall; the spec says it."""
+        return self._quantiles
+
+    @property
+    def conformal(self) -> Conformal | None:
+        """How its quantiles are corrected, where they are; the spec says it."""
+        return self._quantiles.conformal if self._quantiles else None
+
+    def uncorrected(self) -> Candidate:
+        """Return the same one without that correction: for a look at few rows."""
+        if self.conformal is None:
+            return self
+        twin = self.model_copy()
+        twin._quantiles = None  # noqa: SLF001 -- its own
+        return twin
+
+    @property
     def fenced(self) -> bool:
         """Whether it is made, fitted and asked in a process of its own.
 
@@ -283,15 +304,21 @@ class Candidate(Value):
         return bool(self.pipeline or beside or any(part.fenced for part in self.parts))
 
     def place(
-        self, candidates: Sequence[Candidate], *, in_time: bool, requires: bool = False
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        in_time: bool,
+        requires: bool = False,
+        quantiles: Quantiles | None = None,
     ) -> None:
-        """Let it know its spec: the candidates that it may be made of, the rows' order, and whether
-        the model requires packages.
+        """Let it know its spec: the candidates that it may be made of, the rows' order, whether the
+        model requires packages, and which quantiles it shall learn.
         """
         self._requires = requires
         by_name = {c.name: c for c in candidates}
         self._parts = tuple(by_name[name] for name in self.part_names)
         self._in_time = in_time
+        self._quantiles = quantiles
 
 
 def candidate_problems(
@@ -309,7 +336,7 @@ def candidate_problems(
             f"{c.estimator} of {c.name} cannot do a {task} task; choose another one",
         )
         for place, c in enumerate(candidates)
-        if task not in (c.declaration.tasks if c.estimator != VOTE else {task})
+        if c.estimator != VOTE and not can_do(c, task)
     ]
     for place, c in enumerate(candidates):
         at = ("candidates", place)
@@ -327,6 +354,11 @@ def candidate_problems(
     if all(c.declaration.dummy for c in candidates):
         faults.append(Problem(("candidates",), "at least one must be more than a dummy; add one"))
     return faults
+
+
+def can_do(candidate: Candidate, task: Task) -> bool:
+    """Tell whether a candidate's estimator can do a task; quantiles are made of a regressor."""
+    return ("regression" if task == "quantiles" else task) in candidate.declaration.tasks
 
 
 def _around(candidate: Candidate) -> str:

@@ -53,6 +53,11 @@ class Gate(Value):
         default_factory=dict
     )
     """By metric: the share of the opponent's value by which it may be worse."""
+    overlap: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    """Of an anomaly model: of the rows that it or the champion flags, the least share that both do.
+
+    Without it the overlap is told, and decides nothing.
+    """
     min_rows: Annotated[int, Field(ge=2)] = 100
     """Held-out rows with a known outcome that are needed; small data need a small number."""
 
@@ -61,6 +66,17 @@ class Gate(Value):
         """The metrics that it names, each once."""
         named = (self.versus_champion.metric, *self.at_least, *self.at_most, *self.guards)
         return tuple(dict.fromkeys(named))
+
+
+def named_metrics(gate: Gate, trained_by: str) -> list[tuple[tuple[str, ...], str]]:
+    """Return the metrics that training and gate name, each with its place in the spec."""
+    return [
+        (("train", "metric"), trained_by),
+        (("gate", "versus_champion", "metric"), gate.versus_champion.metric),
+        *((("gate", "at_least", m), m) for m in gate.at_least),
+        *((("gate", "at_most", m), m) for m in gate.at_most),
+        *((("gate", "guards", m), m) for m in gate.guards),
+    ]
 
 
 def metric_problems(
@@ -72,13 +88,7 @@ def metric_problems(
     """
     catalogue = {m: find_metric(m) for m in gate.metrics if is_known(m)}
     known: dict[str, Metric | OwnMetric] = {**catalogue, **own}
-    mentions: list[tuple[tuple[str, ...], str]] = [
-        (("train", "metric"), trained_by),
-        (("gate", "versus_champion", "metric"), gate.versus_champion.metric),
-        *((("gate", "at_least", m), m) for m in gate.at_least),
-        *((("gate", "at_most", m), m) for m in gate.at_most),
-        *((("gate", "guards", m), m) for m in gate.guards),
-    ]
+    mentions = named_metrics(gate, trained_by)
     faults = [
         Problem(path, _say_wrong(m, task, own))
         for path, m in mentions

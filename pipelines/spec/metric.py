@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pipelines.tasks import Task
 
-Sees = Literal["order", "probabilities", "labels", "squares", "distances", "rows"]
+Sees = Literal["order", "probabilities", "labels", "squares", "distances", "rows", "spans"]
 """What a metric sees of an answer.
 
 - order: how the scores rank the rows, never what they say by themselves
@@ -17,6 +17,7 @@ Sees = Literal["order", "probabilities", "labels", "squares", "distances", "rows
 - squares: errors by their squares, so great misses above all
 - distances: errors by their size, all alike
 - rows: the rows themselves, of which nobody knows a true value
+- spans: how wide they are, or how many rows lie within, but never both
 """
 Constant = Literal["mean", "median", "relative_median", "quantile", "log_mean", "positive"]
 """The best constant answer by a metric.
@@ -26,6 +27,15 @@ Constant = Literal["mean", "median", "relative_median", "quantile", "log_mean", 
 - quantile: the one that the metric's number names
 - log_mean: the mean of log(1 + value), taken back
 - positive: the share of class 1, and every row is called positive
+"""
+LooksAt = Literal["levels", "span", "reach", "level", "median"]
+"""Which answers of a model of quantiles a metric looks at.
+
+- levels: all of them
+- span: a lower and an upper one; the outermost, or those around the number of its name
+- reach: as span; of a single level all that lies on its long side
+- level: the one that the number in its name says
+- median: the one at 0.5
 """
 
 
@@ -74,6 +84,18 @@ class Metric:
     """The number in its name."""
     family: str = ""
     """Under which its formula stands, where its name holds a number."""
+    needs_truth: bool = True
+    """Whether it looks at true values; else rows without one count too."""
+    looks_at: LooksAt = "level"
+    """Which answers of a model of quantiles it looks at."""
+    decides: bool = True
+    """Whether it may compare models: not where it is best for a model that says nothing."""
+    levels: tuple[float, ...] = ()
+    """The levels of the answers that it is computed of; none where these are no quantiles."""
+
+    def of_levels(self, levels: tuple[float, ...]) -> Metric:
+        """Return the metric of answers at these levels."""
+        return replace(self, levels=levels)
 
     @property
     def formula(self) -> str:

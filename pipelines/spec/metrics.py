@@ -12,10 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.errors import RequestError
+from pipelines.spec.levels import why_unanswered
 from pipelines.spec.metric_catalogue import FAMILIES, METRICS
 from pipelines.spec.value_metrics import tweedie_needs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.spec.metric import Family, Metric
     from pipelines.tasks import Task
 
@@ -59,9 +62,13 @@ def fits(name: str, task: Task) -> bool:
     return is_known(name) and task in find_metric(name).tasks
 
 
-def metrics_for(task: Task) -> tuple[str, ...]:
-    """Return the names of the metrics that are always computed for the task, and shown."""
-    return tuple(name for name, metric in METRICS.items() if task in metric.shown)
+def metrics_for(task: Task, levels: Sequence[float] = ()) -> tuple[str, ...]:
+    """Return the names of the metrics that are always computed for the task, and shown.
+
+    Those of answers at `levels` that look at others are left out.
+    """
+    shown = {name: metric for name, metric in METRICS.items() if task in metric.shown}
+    return tuple(n for n, m in shown.items() if not levels or not why_unanswered(m, levels))
 
 
 def names_for(task: Task) -> tuple[str, ...]:

@@ -20,19 +20,23 @@ from pipelines.errors import RequestError
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
+from pipelines.spec.anomaly import WordsOfAnomaly, anomaly_problems, promise_of
 from pipelines.spec.automl import AutoML, propose
 from pipelines.spec.candidates import Candidate, candidate_problems
 from pipelines.spec.clusters import cluster_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
 from pipelines.spec.forecast import Forecast, WordsOfSeries, forecast_problems
-from pipelines.spec.gate import Gate, metric_problems
+from pipelines.spec.gate import Gate, metric_problems, named_metrics
 from pipelines.spec.metrics import find_metric
+from pipelines.spec.named_columns import WordsOfColumns, column_problems
 from pipelines.spec.own_metrics import OwnMetric, OwnMetrics, own_metric_problems
+from pipelines.spec.quantile_problems import quantile_problems
+from pipelines.spec.quantiles import QuantileBlock
 from pipelines.spec.requirements import Requirements, requirement_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
-from pipelines.spec.target import NO_TARGET, Target, target_problems
+from pipelines.spec.target import NO_TARGET, Target
 from pipelines.spec.threshold import Threshold, threshold_problems
 from pipelines.spec.timing import Timing, WordsOfTime, time_problems
 from pipelines.spec.train import HOLDOUT_SHARE, Train
@@ -140,7 +144,10 @@ class Spec(Value):
     """Above which probability a binary model decides for the positive class.
 
     A number, or `{for: METRIC}`; without it 0.5, and the server answers with probabilities only.
+    Of an anomaly model `{rate: 0.01}`, the share of rows that is flagged.
     """
+    quantiles: QuantileBlock = None
+    """Of the task quantiles: the levels, such as `[0.05, 0.5, 0.95]`, or keys and values, below."""
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
     """The estimators that compete."""
     automl: bool | AutoML = False
@@ -184,15 +191,22 @@ class Spec(Value):
         of_series = forecast_problems(self.forecast, _words_of_series(self))
         inputs = self.features.inputs if of_series else self.inputs
         faults = [
-            *_unbuilt(self.task),
             *_missing_target(self),
             *of_series,
             *time_problems(_words_of_time(self)),
             *metric_problems(self.gate, self.task, self.train.metric, self.own_metrics),
             *own_metric_problems(self.own_metrics, self.train.metric, self.drift, self.task),
             *threshold_problems(self.threshold, self.task, self.own_metrics),
-            *_column_problems(self, inputs),
+            *column_problems(_words_of_columns(self, inputs)),
+            *anomaly_problems(_words_of_anomaly(self)),
             *candidate_problems(self.candidates, self.task, inputs),
+            *quantile_problems(
+                self.quantiles,
+                self.task,
+                self.candidates,
+                named_metrics(self.gate, self.train.metric),
+                requires=bool(self.requires),
+            ),
             *requirement_problems(self.requires),
             *cluster_problems(self.candidates, self.gate, self.train, self.own_metrics, self.task),
         ]
@@ -200,7 +214,10 @@ class Spec(Value):
             raise Impossible(faults)
         for candidate in self.candidates:
             candidate.place(
-                self.candidates, in_time=not self.is_snapshot, requires=bool(self.requires)
+                self.candidates,
+                in_time=not self.is_snapshot,
+                requires=bool(self.requires),
+                quantiles=self.quantiles,
             )
         return self
 
@@ -225,9 +242,15 @@ class Spec(Value):
         return self.declared_target is not None
 
     @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels of a model of quantiles; none for every other task."""
+        return tuple(self.quantiles.levels) if self.quantiles else ()
+
+    @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that training and gate name, each once."""
-        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics)))
+        """The metrics that training and gate name, each once; the promise of a rate is one too."""
+        promise = [name] if (name := promise_of(self.threshold)) else []
+        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics, *promise)))
 
     @property
     def is_snapshot(self) -> bool:
@@ -346,13 +369,6 @@ class Spec(Value):
         return {c.name: c for c in self.candidates}[name]
 
 
-def _unbuilt(task: Task) -> list[Problem]:
-    """Return what is wrong with a task that has a name already, and no training yet."""
-    if task not in {"quantiles", "anomaly"}:
-        return []
-    return [Problem(("task",), f"{task!r} cannot be trained yet; use another task")]
-
-
 def _missing_target(spec: Spec) -> list[Problem]:
     """Return what is wrong with a target that is there, or is not, beside the task."""
     wanted = traits_of(spec.task).target
@@ -361,6 +377,19 @@ def _missing_target(spec: Spec) -> list[Problem]:
     if wanted == "none" and spec.has_target:
         return [Problem(("target",), f"a {spec.task} task has none; remove it")]
     return []
+
+
+def _words_of_anomaly(spec: Spec) -> WordsOfAnomaly:
+    return WordsOfAnomaly(
+        task=spec.task,
+        threshold=spec.threshold,
+        gate=spec.gate,
+        trained_by=spec.train.metric,
+        candidates=spec.candidates,
+        has_target=spec.has_target,
+        own=list(spec.own_metrics),
+        automl=bool(spec.automl),
+    )
 
 
 def _words_of_time(spec: Spec) -> WordsOfTime:
@@ -388,49 +417,16 @@ def _words_of_series(spec: Spec) -> WordsOfSeries:
     )
 
 
-def _column_problems(spec: Spec, all_inputs: list[str]) -> list[Problem]:
-    """Return what is wrong with the columns that a spec names; `all_inputs` are the model's, made
-    ones among them.
-    """
-    inputs, place = spec.features.inputs, ("features", "inputs")
-    faults = [] if all_inputs else [Problem(place, "names no input; a model needs at least one")]
-    faults += [
-        Problem((*place, inputs.index(c)), f"{c!r} stands twice; remove one")
-        for c in sorted({c for c in inputs if inputs.count(c) > 1})
-    ]
-    if spec.target.column in inputs:
-        faults.append(
-            Problem(
-                (*place, inputs.index(spec.target.column)),
-                f"{spec.target.column!r} is the target; a model must not see it",
-            )
-        )
-    identity = "is part of the key; a key is an identity, no input"
-    faults += [
-        Problem((*place, inputs.index(c)), f"{c!r} {identity}") for c in spec.key if c in inputs
-    ]
-    faults += [
-        Problem(("key", spec.key.index(c)), f"{c!r} stands twice; remove one")
-        for c in sorted({c for c in spec.key if spec.key.count(c) > 1})
-    ]
-    weight = spec.train.sample_weight
-    if weight in {*inputs, spec.target.column, *spec.key}:
-        why = f"{weight!r} is an input, the target or part of the key; build a column of its own"
-        faults.append(Problem(("train", "sample_weight"), why))
-    faults += target_problems(spec.target, inputs, spec.task)
-    names = [*inputs, *spec.key]
-    stranger = "is neither an input nor part of the key; remove it"
-    faults += [
-        Problem(("features", "personal", c), stranger)
-        for c in spec.features.personal
-        if c not in names
-    ]
-    drift_columns = spec.drift.columns if spec.drift else {}
-    return faults + [
-        Problem(("drift", "columns", c), "is no input; remove it, or add it to features.inputs")
-        for c in drift_columns
-        if c not in all_inputs
-    ]
+def _words_of_columns(spec: Spec, inputs: list[str]) -> WordsOfColumns:
+    return WordsOfColumns(
+        task=spec.task,
+        key=spec.key,
+        target=spec.target,
+        features=spec.features,
+        inputs=inputs,
+        sample_weight=spec.train.sample_weight,
+        drift=spec.drift,
+    )
 
 
 def json_schema() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import inf
 
 from pipelines.spec.metric import Family, Metric, Need
-from pipelines.tasks import REGRESS
+from pipelines.tasks import QUANTILES, REGRESS
 
 _LEAST = 1e-9
 _ERRORS = Metric(
@@ -19,11 +19,12 @@ _ERRORS = Metric(
     constant="median",
 )
 _SQUARES = replace(_ERRORS, sees="squares", constant="mean")
+_OF_MEDIAN = replace(_ERRORS, tasks=REGRESS | QUANTILES, looks_at="median")
 VALUE_METRICS = (
     replace(
-        _ERRORS,
+        _OF_MEDIAN,
         name="mae",
-        means="the mean of |true - predicted|, in the target's unit",
+        means="the mean of |true - predicted|, in the target's unit; of quantiles, the median's",
         theirs="mean_absolute_error",
         shown=REGRESS,
     ),
@@ -51,14 +52,14 @@ VALUE_METRICS = (
         shown=REGRESS,
     ),
     replace(
-        _ERRORS,
+        _OF_MEDIAN,
         name="wape",
         means="the sum of |true - predicted| as a share of the sum of |true|",
         undefined="all true values are 0",
         shown=REGRESS,
     ),
     replace(
-        _ERRORS,
+        _OF_MEDIAN,
         name="median_error",
         means="the median of |true - predicted|, in the target's unit",
         theirs="median_absolute_error",
@@ -110,6 +111,7 @@ VALUE_FAMILIES: tuple[Family, ...] = (
         "pinball_{}",
         replace(
             _ERRORS,
+            tasks=REGRESS | QUANTILES,
             family="pinball",
             means="the mean loss of a quantile: too low costs q, too high 1 - q for each unit",
             theirs="mean_pinball_loss",

@@ -32,8 +32,9 @@ from pipelines.watch.window import never_judged, rules_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pipelines.bundle.schema import InputSchema
     from pipelines.ledger import Champion
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
     from pipelines.watch.observations import WindowSource
     from pipelines.watch.sides import Labelled
 
@@ -198,7 +199,9 @@ def _compare(
         holdout_score,
         spec.task,
         manifest.threshold_value,
-        _measure(context) if _sees_rows(context) else None,
+        _measure(context, manifest.inputs),
+        rate=manifest.threshold.rate if manifest.threshold else None,
+        calibrated_on=manifest.threshold.rows if manifest.threshold else 0,
     )
     plan = read_plan(store, request.ingest.plan)
     observe = observations.traffic if source == "traffic" else observations.batches
@@ -224,17 +227,23 @@ def _sees_rows(context: Context) -> bool:
     return spec.train.metric in spec.own_metrics or finds_classes(spec.task)
 
 
-def _measure(context: Context) -> Callable[[Labelled], str | RowMetric]:
-    """Return what scores a window's labelled rows by the model's own train.metric."""
+def _measure(context: Context, champion: InputSchema) -> Callable[[Labelled], AnyMetric] | None:
+    """Return what scores a window's labelled rows by train.metric.
+
+    None for a metric that its name alone says. Of quantiles the champion's own levels count.
+    """
+    from pipelines.science.own_metrics import Measures
     from pipelines.training.own_metrics import measure_rows
 
-    def measure(labelled: Labelled) -> str | RowMetric:
+    levels, metric = tuple(champion.levels or ()), context.spec.train.metric
+    if not _sees_rows(context):
+        return (lambda _: Measures(levels=levels).find(metric)) if levels else None
+
+    def measure(labelled: Labelled) -> AnyMetric:
         rows = labelled.inputs
         if rows is None:
             raise BadData("the labelled rows have no inputs, which the model's own metric sees")
-        return measure_rows(context, rows, labelled.y, labelled.classes).find(
-            context.spec.train.metric
-        )
+        return measure_rows(context, rows, labelled.y, labelled.classes, levels).find(metric)
 
     return measure
 

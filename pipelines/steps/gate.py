@@ -19,7 +19,13 @@ from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
 from pipelines.store.pages import publish_page
-from pipelines.tasks import finds_classes, is_wide, learns_named_classes, stand_in_of
+from pipelines.tasks import (
+    answers_scores,
+    finds_classes,
+    is_wide,
+    learns_named_classes,
+    stand_in_of,
+)
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join, with_unit
 
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from pipelines.science.cluster_gate import Succession
     from pipelines.science.gates import GateFacts, Opponent, Verdict
     from pipelines.science.own_metrics import Measures
+    from pipelines.science.promise import Promise
     from pipelines.spec import Spec
     from pipelines.training.predictions import Predictions
 
@@ -196,6 +203,7 @@ def _measure(
     from pipelines.science.gates import GateFacts
     from pipelines.science.metrics import scores
     from pipelines.training import predictions
+    from pipelines.training.anomaly_facts import promise_facts
     from pipelines.training.decision_threshold import threshold_of
     from pipelines.training.own_metrics import measure_rows
     from pipelines.training.targets import targets
@@ -205,7 +213,7 @@ def _measure(
     truth = targets(holdout, spec, challenger.classes)
     measures = measure_rows(context, holdout, truth, challenger.classes)
     threshold = threshold_of(best.threshold)
-    return GateFacts(
+    facts = GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
         metrics=scores(
@@ -214,6 +222,7 @@ def _measure(
             challenger.score,
             also=spec.metrics,
             own=measures.own.values(),
+            levels=spec.levels,
             threshold=threshold,
         ),
         rows=holdout.num_rows,
@@ -221,6 +230,27 @@ def _measure(
         fitted_on=best.fitted_on,
         opponent=_compare_with_opponent(context, challenger, champion, holdout, threshold),
         undefined=_reasons(spec, measures, truth, challenger.score, threshold),
+        promise=_promise(spec, holdout, truth, challenger.score),
+    )
+    return replace(facts, **promise_facts(spec, holdout, truth, challenger.score, best.threshold))
+
+
+def _promise(spec: Spec, rows: pa.Table, truth: Array, answers: Array) -> Promise | None:
+    """Return what the held-out rows show of a promised coverage; None where none is promised."""
+    from pipelines.data import labelled_rows
+    from pipelines.data.sides import groups_of
+    from pipelines.science.promise import promise_on_rows
+
+    if spec.quantiles is None:
+        return None
+    return promise_on_rows(
+        spec.quantiles,
+        truth,
+        answers,
+        event_times=None if spec.is_snapshot else labelled_rows.times(rows, spec),
+        groups=groups_of(rows, spec) if spec.is_snapshot else None,
+        confidence=spec.gate.versus_champion.confidence,
+        seed=spec.train.seed,
     )
 
 
@@ -265,6 +295,7 @@ def _measure_snapshot(
     from pipelines.science.gates import GateFacts, Opponent, SnapshotFacts
     from pipelines.science.metrics import scores
     from pipelines.training import predictions
+    from pipelines.training.anomaly_facts import promise_facts
     from pipelines.training.decision_threshold import threshold_of
     from pipelines.training.own_metrics import measure_rows
     from pipelines.training.refit_comparison import fair_rows, why_folds
@@ -308,14 +339,17 @@ def _measure_snapshot(
             challenger.score,
             also=spec.metrics,
             own=measures.own.values(),
+            levels=spec.levels,
             threshold=threshold,
         ),
         undefined=_reasons(spec, measures, truth, challenger.score, threshold),
+        promise=_promise(spec, holdout, truth, challenger.score),
         opponent=(
             _compare_with_opponent(context, own, champion, rows, threshold)
             if rows.num_rows
             else replace(facts.opponent, error="no held-out row is new to both")
         ),
+        **promise_facts(spec, holdout, truth, challenger.score, best.threshold),
     )
 
 
@@ -350,6 +384,7 @@ def _measure_over_folds(
     return replace(
         facts,
         metrics=challenger.means,
+        promise=refits.promise(challenger),
         opponent=opponent,
         snapshot=(
             replace(facts.snapshot, folds=refits.text, groups=refits.groups)
@@ -378,6 +413,7 @@ def _compare_with_opponent(
     """
     from pipelines.bundle.load import open_bundle
     from pipelines.bundle.rows import feed_from_table
+    from pipelines.science.anomaly import agreement
     from pipelines.science.metrics import unfit
 
     if champion is None:
@@ -392,7 +428,11 @@ def _compare_with_opponent(
             raise BadData(  # noqa: TRY301
                 f"it does a {theirs.task} task, the spec asks for {context.spec.task}"
             )
-        answers = bundle.predictor.predict_feed(feed_from_table(theirs.columns, holdout))
+        answers = _at_levels(
+            bundle.predictor.predict_feed(feed_from_table(theirs.columns, holdout)),
+            theirs.levels,
+            context.spec.levels,
+        )
     except (TryAgain, MemoryError):
         raise
     except Exception as error:
@@ -430,7 +470,28 @@ def _compare_with_opponent(
     opponent = _compare(
         context, holdout, "champion", (ours, answers), classes, threshold, theirs_at
     )
-    return replace(opponent, fitted_on=bundle.manifest.fitted_on)
+    return replace(
+        opponent,
+        fitted_on=bundle.manifest.fitted_on,
+        agreement=(
+            agreement(ours, answers, threshold, theirs_at) if answers_scores(theirs.task) else None
+        ),
+    )
+
+
+def _at_levels(answers: Array, own: list[float] | None, wanted: tuple[float, ...]) -> Array:
+    """Return the champion's answers at the spec's levels, as they are where it has none.
+
+    Raises BadData where the champion does not answer at one of them.
+    """
+    from pipelines.levels import level_names, pick_levels
+
+    if not wanted:
+        return answers
+    found = pick_levels(answers, own or [], wanted)
+    if found is None:
+        raise BadData(f"it answers at the levels {', '.join(level_names(own or []))} only")
+    return found
 
 
 def _compare_with_constant(

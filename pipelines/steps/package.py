@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.rows import Row
     from pipelines.bundle.schema import InputSchema
     from pipelines.intervals import Interval
+    from pipelines.spec import Spec
     from pipelines.training.onnx.export import Compilation
     from pipelines.training.own.process import CodeProcess
     from pipelines.training.predictions import Predictions
@@ -63,6 +64,7 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
         spec.candidate(best.candidate),
         best.params,
         *([best.threshold] if best.threshold else []),
+        *([spec.quantiles] if spec.quantiles else []),
         features.version,
         features.plan,
         iso(features.as_of),
@@ -120,7 +122,11 @@ def _build_bundle(
     )
     whole, single = edge_rows(fit.schema, sample)
     compilation = compile_model(
-        fit.model, fit.schema, feed_from_table(fit.schema.columns, holdout), [*whole, *single]
+        fit.model,
+        fit.schema,
+        feed_from_table(fit.schema.columns, holdout),
+        [*whole, *single],
+        best.threshold.value if best.threshold else None,
     )
     native, code = dump(fit.model), code_of(fit.model)
     predictor = open_predictor(fit.model, fit.schema, native, compilation.model)
@@ -139,6 +145,7 @@ def _build_bundle(
         inputs=reference.mark_personal(fit.schema, context.spec),
         compiled=compilation.model is not None,
         parity=compilation.parity,
+        decision_gap=compilation.decision_gap if compilation.model else 0.0,
         why_native=compilation.why_not,
         native=store.put(native, ".skops"),
         onnx=store.put(compilation.model, ".onnx") if compilation.model else None,
@@ -150,6 +157,7 @@ def _build_bundle(
             estimator=best.estimator,
             params=best.params,
             encode=context.spec.candidate(best.candidate).encode,
+            corrected_on=_corrected_on(context.spec),
         ),
         threshold=best.threshold,
         reference=reference.write(
@@ -172,6 +180,12 @@ def _build_bundle(
     )
 
 
+def _corrected_on(spec: Spec) -> float | None:
+    """Return the share of the rows on which quantiles are corrected; None where none are."""
+    conformal = spec.quantiles.conformal if spec.quantiles else None
+    return conformal.share if conformal else None
+
+
 def _fit(
     context: Context, request: PackageRequest, best: TrainResult, own: CodeProcess | None
 ) -> _Fit:
@@ -183,6 +197,7 @@ def _fit(
     from pipelines.training import estimators
     from pipelines.training.fitting import fit_pipeline
     from pipelines.training.preparation import with_series
+    from pipelines.training.quantiles import correction_groups
     from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
     from pipelines.training.weights import weights_of
 
@@ -192,7 +207,7 @@ def _fit(
     classes = classes_of(table, spec)
     y = targets(table, spec, classes)
     refuse_constant(y, spec, "rows")
-    schema = schema_of(table, spec.inputs, spec.task, classes)
+    schema = schema_of(table, spec.inputs, spec.task, classes, spec.levels)
     schema = schema.model_copy(update={"binary_classes": binary_classes(spec, table)})
     schema = with_series(schema, spec)
     candidate = spec.candidate(best.candidate)
@@ -204,6 +219,7 @@ def _fit(
         candidate,
         context.log,
         weights=weights_of(table, spec),
+        groups=correction_groups(table, spec),
     )
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
@@ -277,7 +293,7 @@ def _log_compilation(
         )
     else:
         context.log.info(
-            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g%s",
+            "%s is compiled: %d bytes (native %d), answers to %d rows differ by at most %.2g%s%s",
             candidate,
             len(compilation.model),
             native,
@@ -285,5 +301,9 @@ def _log_compilation(
             compilation.parity,
             f"; asked at {compilation.asked:,} of {compilation.thresholds:,} thresholds"
             if compilation.thresholds
+            else "",
+            f"; {compilation.apart:,} of them are decided otherwise, within"
+            f" {compilation.decision_gap:.1g} of the threshold or of a tie"
+            if compilation.apart
             else "",
         )

@@ -62,6 +62,7 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
         context.code,
         spec.train,
         *([spec.target.positive] if spec.target.positive is not None else []),
+        *([spec.quantiles] if spec.quantiles else []),
     )
 
     def train() -> TrainResult:
@@ -116,12 +117,22 @@ def _train(
         ),
         inputs,
         y,
-        classify=classifies(spec.task),
+        task=spec.task,
         log=log,
     )
     measures = measure_rows(context, rows.train, y, classes)
     ground = Ground(
-        pipeline, candidate, spec, inputs, y, folds, log, schema, rows.weights, measures
+        pipeline,
+        candidate,
+        spec,
+        inputs,
+        y,
+        folds,
+        log,
+        schema,
+        weights=rows.weights,
+        groups=rows.groups,
+        measures=measures,
     )
     result = search(ground, folder=context.settings.state / SEARCHES / key)
     nested, nested_spread = _nested(ground, rows.train)
@@ -134,6 +145,7 @@ def _train(
         candidate,
         log,
         weights=rows.weights,
+        groups=rows.groups,
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
@@ -146,6 +158,7 @@ def _train(
         answers,
         also=spec.metrics,
         own=held_out.own.values(),
+        levels=spec.levels,
         threshold=chosen.value,
     )
     log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.settings), metrics)

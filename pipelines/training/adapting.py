@@ -140,7 +140,17 @@ def _make_constant(model: Any, column: str) -> None:
     from sklearn.base import is_classifier
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
-    dummy = DummyClassifier() if is_classifier(model.named_steps[ESTIMATOR]) else DummyRegressor()
+    estimator = model.named_steps[ESTIMATOR]
+    if hasattr(estimator, "score_samples"):
+        raise BadData(
+            "No input differs from row to row, so no row is stranger than another.",
+            remedy="name inputs that vary, or widen train.window.",
+            at=("features", "inputs"),
+        )
+    dummy: Any = DummyClassifier() if is_classifier(estimator) else DummyRegressor()
+    if type(estimator).__name__ == "QuantileFits":
+        levels = DummyRegressor(strategy="quantile")
+        dummy = estimator.set_params(estimator=levels, parameter="quantile")
     model.named_steps[ENCODER].transformers = [("numbers", "passthrough", [column])]
     model.steps = [model.steps[0], (ESTIMATOR, dummy)]
 

@@ -8,17 +8,22 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.bundle.rows import frame_from_table
+from pipelines.bundle.strangeness import strangeness
 from pipelines.science.cluster_metrics import random_assignment
 from pipelines.spec.metric import Metric
 from pipelines.spec.metrics import find_metric
 from pipelines.tasks import (
     answers_probabilities,
+    answers_scores,
     finds_classes,
     has_named_classes,
     learns_named_classes,
+    learns_nothing,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from pipelines.bundle.schema import InputSchema
@@ -55,6 +60,8 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
 
     A class never learnt has probability 0.
     """
+    if answers_scores(task):
+        return strangeness(pipeline, inputs)
     with np.errstate(
         over="ignore", invalid="ignore", divide="ignore"
     ):  # what is not finite is refused by the metrics
@@ -70,19 +77,29 @@ def answers(pipeline: Any, inputs: pd.DataFrame, task: str, classes: list[str] |
 
 
 def constant(
-    y: Array, task: str, metric: str | OwnMetric | Metric, rows: int, classes: list[str] | None
+    y: Array,
+    task: str,
+    metric: str | OwnMetric | Metric,
+    rows: int,
+    classes: list[str] | None,
+    levels: Sequence[float] = (),
 ) -> Array:
     """Return what the best constant learnt from `y` would predict for `rows` rows.
 
     Shares, or the value that is best by the metric, such as the mean, or for mae the median; the
     mean for a metric of the model's own, of which nobody knows the best one. Of clusters a random
-    one for each row.
+    one for each row; zeros for a task whose answers are scores. Of quantiles those of `y`, whatever
+    the metric.
     """
+    if levels:
+        return np.tile(np.quantile(np.asarray(y, dtype=np.float64), levels), (rows, 1))
     if finds_classes(task):
         return random_assignment(rows, len(classes or _THREE), seed=0)
     if learns_named_classes(task):
         shares = np.bincount(y[y >= 0], minlength=len(classes or [])) / max(len(y), 1)
         return np.tile(shares, (rows, 1))
+    if learns_nothing(task):
+        return np.zeros(rows)
     declared = find_metric(metric) if isinstance(metric, str) else metric
     return np.full(rows, _best_value(np.asarray(y, dtype=np.float64), declared))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.clusters import Clusters
 from pipelines.errors import SpecError
-from pipelines.tasks import classifies, finds_classes
+from pipelines.tasks import answers_scores, classifies, finds_classes
 from pipelines.training.answers import answers, constant, frame, give_types
 from pipelines.training.encoding import encoder_of
 from pipelines.training.inspection import (
@@ -20,6 +20,7 @@ from pipelines.training.inspection import (
     traits_of,
 )
 from pipelines.training.parameters import ENCODER, ESTIMATOR, check_parameters, set_parameters
+from pipelines.training.quantiles import fits_of_levels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +79,8 @@ def build_pipeline(
     set_parameters(pipeline, candidate, schema, params)
     if classifies(schema.task):
         _refuse_scores_only(candidate, pipeline)
+    if answers_scores(schema.task):
+        _refuse_no_scores(candidate, pipeline)
     return pipeline
 
 
@@ -120,6 +123,8 @@ def _single(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
         estimator = CalibratedClassifierCV(
             estimator, method=candidate.calibrate, ensemble=candidate.in_time
         )
+    if schema.levels:
+        estimator = fits_of_levels(candidate, estimator, schema.levels)
     if finds_classes(schema.task):
         estimator = Clusters(_begin_often(estimator))
     parts = [(ENCODER, encoder), *behind, (ESTIMATOR, estimator)]
@@ -214,5 +219,18 @@ def _refuse_scores_only(candidate: Candidate, pipeline: Any) -> None:
         f"candidates.{candidate.name}: {candidate.estimator} answers with classes or scores, and"
         " with no probabilities.",
         remedy=remedy,
+        at=("candidates", candidate.name, "estimator"),
+    )
+
+
+def _refuse_no_scores(candidate: Candidate, pipeline: Any) -> None:
+    """Raise SpecError where an estimator cannot say how strange a row is."""
+    if hasattr(pipeline.named_steps[ESTIMATOR], "score_samples"):
+        return
+    raise SpecError(
+        f"candidates.{candidate.name}: {candidate.estimator} has no score_samples, which an anomaly"
+        " task asks new rows by.",
+        remedy="name one that has, such as sklearn.ensemble.IsolationForest; of some only with a"
+        " parameter, such as LocalOutlierFactor's novelty.",
         at=("candidates", candidate.name, "estimator"),
     )

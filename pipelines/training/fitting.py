@@ -16,6 +16,7 @@ from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.training.adapting import adapt
 from pipelines.training.own_fits import fit_adapted
 from pipelines.training.printing import stdout_to_stderr
+from pipelines.training.quantiles import fit_corrected
 
 if TYPE_CHECKING:
     import logging
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-def fit_pipeline(
+def fit_pipeline(  # noqa: PLR0913 -- the rows, how they count, and how they hang together
     model: Any,
     inputs: pd.DataFrame,
     y: Array,
@@ -40,8 +41,12 @@ def fit_pipeline(
     *,
     weights: Array | None = None,
     fit: Fit | None = None,
+    groups: Array | None = None,
 ) -> Any:
     """Fit and return the pipeline, in which nothing is left that draws rows.
+
+    Where the candidate's quantiles are corrected, it is fitted on a part of the rows only;
+    `groups` (n,) then stay on one side each.
 
     `fit` is how the pipeline is fitted, where it is not by its own method.
 
@@ -53,6 +58,15 @@ def fit_pipeline(
     rows. Raises SpecError for a bad value, BadData for unfit data.
     """
     messages = set() if messages is None else messages
+    if candidate.conformal is not None:
+
+        def fit_on(learn: Array) -> Any:
+            own = None if weights is None else weights[learn]
+            plain, some = candidate.uncorrected(), inputs.iloc[learn]
+            return fit_pipeline(model, some, y[learn], plain, log, messages, weights=own, fit=fit)
+
+        with label_errors(candidate, "corrected"):
+            return fit_corrected(fit_on, inputs, y, candidate, groups)
     with (
         warnings.catch_warnings(record=True) as caught,
         label_errors(candidate, "fitted"),

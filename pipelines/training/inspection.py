@@ -60,6 +60,8 @@ def estimator_class(candidate: Candidate) -> Any:
             at=at,
         ) from error
     lacks = [m for m in ("fit", "predict", "get_params", "set_params") if not hasattr(kind, m)]
+    if hasattr(kind, "score_samples"):  # a density answers by that, and predicts nothing
+        lacks = [m for m in lacks if m != "predict"]
     if not inspect.isclass(kind) or lacks:
         why = f"has no {', '.join(lacks)}" if inspect.isclass(kind) else "is no class"
         raise SpecError(

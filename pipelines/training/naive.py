@@ -24,7 +24,7 @@ def stand_in(rows: pa.Table, spec: Spec, y: Array, classes: list[str] | None) ->
     the best constant takes its place.
     """
     judged_by = spec.metric_named(spec.gate.versus_champion.metric)
-    guess = constant(y, spec.task, judged_by, rows.num_rows, classes)
+    guess = constant(y, spec.task, judged_by, rows.num_rows, classes, spec.levels)
     naive = seasonal_naive(rows, spec)
     return guess if naive is None else np.where(np.isnan(naive), guess, naive)
 

@@ -43,6 +43,8 @@ def fit_adapted(
 
     Raises SpecError where it cannot take weights.
     """
+    if not _asks_for_target(model):
+        y = np.zeros(len(y))
     if candidate.onnx:
         return model.fit(inputs, y)  # nothing is learnt, and no row has a weight
     if candidate.fenced:
@@ -72,6 +74,19 @@ def fit_adapted(
     return _without_sampler(model) if draws else model
 
 
+def _asks_for_target(model: Any) -> bool:
+    """Tell whether the last estimator learns from a target; one that does not is shown zeros."""
+    from sklearn.utils import get_tags
+
+    last = model.named_steps[ESTIMATOR]
+    if not hasattr(last, "score_samples") or hasattr(last, "predict_proba"):
+        return True
+    try:
+        return bool(get_tags(last).target_tags.required)
+    except (AttributeError, TypeError):  # an estimator without tags says nothing of itself
+        return True
+
+
 def _set_folds(model: Any, candidate: Candidate) -> None:
     """Give calibrations and stacks their folds.
 
@@ -83,7 +98,7 @@ def _set_folds(model: Any, candidate: Candidate) -> None:
 
     for pipeline, part in pipelines_of(model, candidate):
         estimator = pipeline.named_steps[ESTIMATOR]
-        if core_of(estimator) is not estimator:
+        if hasattr(estimator, "cv") and core_of(estimator) is not estimator:
             chance = StratifiedKFold(STACK_FOLDS, shuffle=True, random_state=0)
             estimator.set_params(cv=LaterRows() if part.in_time else chance)
     if candidate.stack:

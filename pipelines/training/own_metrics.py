@@ -15,8 +15,10 @@ import pyarrow as pa
 
 from pipelines import user_code
 from pipelines.errors import PerennialError
+from pipelines.levels import level_names
 from pipelines.refs import sha256
 from pipelines.science.own_metrics import Measures, RowMetric, by_decision
+from pipelines.sources.memory_limit import most_memory
 from pipelines.tasks import finds_classes, has_named_classes, learns_named_classes
 from pipelines.training.clusters.space import measure_clusters
 
@@ -35,27 +37,36 @@ _KEPT = 8
 """Sets of answers whose values are remembered: scoring, comparing and drawing ask for the same."""
 
 
-def measure_rows(context: Context, rows: pa.Table, y: Array, classes: list[str] | None) -> Measures:
+def measure_rows(
+    context: Context,
+    rows: pa.Table,
+    y: Array,
+    classes: list[str] | None,
+    levels: Sequence[float] | None = None,
+) -> Measures:
     """Return what answers to these rows are scored by.
 
     `rows` hold at least the inputs that are not personal, `y` (n,) is as in `science.metrics`, and
-    `classes` name those of a multiclass model. The functions are only run where the spec names
+    `classes` name those of a multiclass model, `levels` are those of quantiles (default: the
+    spec's). The functions are only run where the spec names
     metrics of its own. Raises SpecError naming metrics.py and what is wrong with it.
     """
     spec = context.spec
     if finds_classes(spec.task):
         return measure_clusters(rows, spec)
+    levels = spec.levels if levels is None else tuple(levels)
     if not spec.own_metrics:
-        return Measures()
+        return Measures(levels=levels)
     timeout = context.settings.user_code_timeout_seconds
     seen = rows.select([c for c in visible_columns(spec) if c in rows.column_names])
     return Measures(
         {
             name: _Asked(context.folder / FILE, name, metric, spec, timeout, context.paths).on(
-                seen, y, classes
+                seen, y, classes, levels
             )
             for name, metric in spec.own_metrics.items()
-        }
+        },
+        levels,
     )
 
 
@@ -83,10 +94,13 @@ class _Asked:
         self._path, self._name, self._metric = path, name, metric
         self._function = metric.function or name
         self._task, self._timeout = spec.task, timeout
+        self._memory = most_memory(spec.resources)
 
-    def on(self, rows: pa.Table, y: Array, classes: list[str] | None) -> RowMetric:
+    def on(
+        self, rows: pa.Table, y: Array, classes: list[str] | None, levels: Sequence[float]
+    ) -> RowMetric:
         """Return the metric bound to the rows."""
-        self._rows, self._y, self._classes = rows, y, classes
+        self._rows, self._y, self._classes, self._levels = rows, y, classes, levels
         values = None
         if self._task == "binary" and self._metric.sees == "labels" and len(y):
             decided = [pa.table({"p": np.full(len(y), c, dtype=np.int64)}) for c in (0, 1)]
@@ -119,6 +133,8 @@ class _Asked:
 
     def _prediction(self, p: Array) -> pa.Table:
         """Return answers as the function sees them."""
+        if self._levels:
+            return pa.table({name: p[:, i] for i, name in enumerate(level_names(self._levels))})
         if self._classes is None or not has_named_classes(self._task):
             return pa.table({"p": np.asarray(p, dtype=np.float64)})
         if self._metric.sees == "labels":
@@ -138,7 +154,12 @@ class _Asked:
         tables |= {f"prediction {i}": table for i, table in enumerate(predictions)}
         try:
             values = user_code.call_metric(
-                self._path, self._function, tables, self._timeout, paths=self._paths
+                self._path,
+                self._function,
+                tables,
+                self._timeout,
+                memory=self._memory,
+                paths=self._paths,
             )
         except PerennialError as error:
             error.at = error.at or ("metrics", self._name)

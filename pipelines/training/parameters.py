@@ -120,6 +120,7 @@ def _leads_to(path: list[str], owners: list[str], leaf: str) -> bool:
 _AROUND = {
     "CalibratedClassifierCV": "estimator",
     "Clusters": "estimator",
+    "QuantileFits": "estimator",
     "StackingClassifier": "final_estimator",
     "StackingRegressor": "final_estimator",
 }
@@ -141,10 +142,9 @@ def _own_name(pipeline: Any, name: str) -> str:
 
 
 def core_of(estimator: Any) -> Any:
-    """Return the estimator within a calibration, or itself."""
-    return (
-        estimator.estimator if type(estimator).__name__ == "CalibratedClassifierCV" else estimator
-    )
+    """Return the estimator within a calibration or within the fits of levels, or itself."""
+    around = ("CalibratedClassifierCV", "QuantileFits")
+    return estimator.estimator if type(estimator).__name__ in around else estimator
 
 
 def set_parameters(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.levels import middle
 from pipelines.science.metrics import THRESHOLD, better_by, score
 from pipelines.training.estimators import answers, frame
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 SAMPLE = 400
 """Rows on which importance is measured; twice as many are drawn where points are."""
+FAN = 150
+"""Rows whose levels are drawn."""
 INPUTS = 30
 BINS = 10
 OF_A_TRIAL = {"score", "spread", "seconds", "state", "reason", "share"}
@@ -48,10 +51,15 @@ def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[
     """Draw how the held-out rows were predicted.
 
     For classes: ROC, calibration and scores. For values: predicted against actual, and residuals
-    over time.
+    over time. For quantiles: the share of outcomes below each level, and a fan.
     """
     if not len(y) or not np.isfinite(p).all():
         return []
+    if spec.levels:
+        figure, axes = new_figure(2)
+        by = middle(p, spec.levels) if spec.is_snapshot else times
+        _quantiles(axes, y, p, by, spec.levels)
+        return [save_figure(figure, folder / "holdout.png")]
     if spec.task not in _PANELS:
         return []
     draw, count = _PANELS[spec.task]
@@ -103,7 +111,7 @@ def importance(
 
 def threshold(folder: Path, spec: Spec, chosen: Chosen) -> list[Path]:
     """Draw the metric that the threshold was chosen for against the threshold, and the choice."""
-    curve, kept = chosen.curve, chosen.threshold
+    kept, curve = chosen.threshold, chosen.curve
     if curve is None or kept is None:
         return []
     figure, (axis,) = new_figure(1)
@@ -169,6 +177,21 @@ def _regression(axes: list[Any], y: Array, p: Array, times: Array) -> None:
     over_time.set(title="residuals", ylabel="actual - predicted")
 
 
+def _quantiles(axes: list[Any], y: Array, p: Array, by: Array, levels: tuple[float, ...]) -> None:
+    """Draw how many outcomes lie below each level, and the levels of the last rows as a fan."""
+    reliability, fan = axes
+    reliability.plot(levels, [(y <= p[:, i]).mean() for i in range(len(levels))], "o-")
+    reliability.plot([0, 1], [0, 1], ":", color="grey")
+    reliability.set(title="reliability", xlabel="level", ylabel="share of outcomes below")
+    last = np.argsort(by, kind="stable")[-FAN:]
+    places = np.arange(len(last))
+    for i in range(len(levels) // 2):
+        fan.fill_between(places, p[last, i], p[last, -1 - i], alpha=0.25, color="tab:blue")
+    fan.plot(places, middle(p[last], levels), "-")
+    fan.plot(places, y[last], ".", color="black", markersize=3)
+    fan.set(title=f"the last {len(last)} of {len(y):,} rows", ylabel="outcome")
+
+
 def _multiclass(axes: list[Any], y: Array, p: Array, _: Array) -> None:
     count = p.shape[1]
     has_class = y >= 0
@@ -198,10 +221,24 @@ def save_figure(figure: Any, path: Path) -> Path:
     return path
 
 
+def _anomaly(axes: Any, y: Array, p: Array, times: Array) -> None:
+    """Draw the scores of the held-out rows, and over time; known anomalies apart."""
+    axes[0].hist(p, bins=40, log=True, color="grey", label="all rows")
+    axes[1].plot(times, p, ".", markersize=2, color="grey", label="all rows")
+    if (y == 1).any():
+        axes[0].hist(p[y == 1], bins=40, color="tab:red", label="known anomalies")
+        axes[1].plot(times[y == 1], p[y == 1], "x", color="tab:red", label="known anomalies")
+        axes[0].legend()
+    axes[0].set(title=f"{len(p):,} held-out rows", xlabel="score", ylabel="rows")
+    axes[1].set(title="over time", ylabel="score")
+    axes[1].tick_params(axis="x", rotation=30)
+
+
 _PANELS: dict[str, tuple[Any, int]] = {
     "binary": (_binary, 3),
     "multiclass": (_multiclass, 1),
     "regression": (_regression, 2),
     "forecast": (_regression, 2),
+    "anomaly": (_anomaly, 2),
 }
 """By task: what draws the held-out rows, and on how many panels."""

@@ -8,13 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipelines.bundle.rows import schema_of
 from pipelines.training import estimators
-from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
+from pipelines.training.quantiles import correction_groups
+from pipelines.training.targets import (
+    binary_classes,
+    classes_of,
+    refuse_constant,
+    refuse_one_label,
+    targets,
+)
 from pipelines.training.weights import weights_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -36,6 +44,8 @@ class Prepared:
     schema: InputSchema
     inputs: pd.DataFrame
     weights: Array | None = None
+    groups: Array | None = None
+    """The groups (n,) that a correction of quantiles must not tear apart, where there are any."""
 
 
 def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
@@ -51,8 +61,9 @@ def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
     names_of_two = binary_classes(spec, typed, held)
     y, truth = targets(typed, spec, classes), targets(held, spec, classes)
     refuse_constant(y, spec, "training rows")
+    refuse_one_label(np.concatenate([y, truth]), spec)
     # The kinds are all that matters here.
-    schema = schema_of(typed.slice(0, 1), names, spec.task, classes)
+    schema = schema_of(typed.slice(0, 1), names, spec.task, classes, spec.levels)
     schema = with_series(schema.model_copy(update={"binary_classes": names_of_two}), spec)
     return Prepared(
         train=typed,
@@ -63,6 +74,7 @@ def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
         schema=schema,
         inputs=estimators.frame(schema, typed),
         weights=weights_of(typed, spec),
+        groups=correction_groups(typed, spec),
     )
 
 

@@ -19,13 +19,16 @@ from pipelines.data.sides import groups_of
 from pipelines.environments import ready
 from pipelines.errors import BadData
 from pipelines.fence.own_code import OwnCode
+from pipelines.levels import level_names, pick_levels
 from pipelines.science.choice import Contender
 from pipelines.science.choice import choose as choose_candidate
 from pipelines.science.metrics import scores
+from pipelines.science.promise import COVERAGE, promise_over_folds
 from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
 from pipelines.spec.candidates import OWN_FILE
 from pipelines.spec.estimators import FINISHED
+from pipelines.spec.quantiles import Conformal, Quantiles
 from pipelines.tasks import classifies, is_wide
 from pipelines.training import estimators
 from pipelines.training.decision_threshold import FoldedRows, choose
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.context import Context
     from pipelines.messages import TrainResult
+    from pipelines.science.promise import Promise
     from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
@@ -174,7 +178,12 @@ class Refits:
                 **({"pipeline": function} if function != settings.estimator else {}),
             }
         )
-        candidate.place((), in_time=not self._spec.is_snapshot, requires=manifest.code is not None)
+        candidate.place(
+            (),
+            in_time=not self._spec.is_snapshot,
+            requires=manifest.code is not None,
+            quantiles=_quantiles_of(manifest.inputs.levels, settings.corrected_on),
+        )
         if manifest.code is None:
             return self._scores_of(self._answer(candidate, settings.params, inputs), manifest)
         # Its own code, not that which the folder holds by now.
@@ -191,12 +200,29 @@ class Refits:
 
         def answer(train: Array, test: Array) -> tuple[Array, float]:
             p = estimators.constant(
-                self._y[train], spec.task, spec.metric_named(metric), len(test), self._classes
+                self._y[train],
+                spec.task,
+                spec.metric_named(metric),
+                len(test),
+                self._classes,
+                spec.levels,
             )
             measure = self.measures.on(metric, test)
             return p, constants_threshold(measure, self._y[test], p, spec)
 
         return self._scores(answer, of_constant=True)
+
+    def promise(self, scores: FoldScores) -> Promise | None:
+        """Return what the folds show of a promised coverage; None where none is promised."""
+        if self._spec.quantiles is None:
+            return None
+        return promise_over_folds(
+            self._spec.quantiles,
+            scores.by_metric[COVERAGE],
+            tested=self.tested,
+            freedom=self.freedom,
+            confidence=self._spec.gate.versus_champion.confidence,
+        )
 
     def _count_folds(self) -> int:
         """Return how many folds there are: as many as each class has rows, at most five."""
@@ -235,6 +261,7 @@ class Refits:
                     p,
                     also=self._spec.metrics,
                     own=self.measures.take(test).own.values(),
+                    levels=self._spec.levels,
                     threshold=threshold,
                     of_constant=of_constant and self._spec.threshold is None,
                 )
@@ -253,7 +280,7 @@ class Refits:
         rows.
         """
         spec = self._spec
-        schema = schema_of(self._table, spec.inputs, spec.task, self._classes)
+        schema = schema_of(self._table, spec.inputs, spec.task, self._classes, spec.levels)
         frame = estimators.frame(schema, self._table)
         answer = self._answer(candidate, params, spec.inputs, own)
 
@@ -285,7 +312,8 @@ class Refits:
         own: CodeProcess | None = None,
     ) -> Callable[[Array, Array], Array]:
         """Return what a candidate with these parameters answers, fitted on each fold."""
-        schema = schema_of(self._table, inputs, self._spec.task, self._classes)
+        levels = candidate.quantiles.levels if candidate.quantiles else ()
+        schema = schema_of(self._table, inputs, self._spec.task, self._classes, levels)
         frame = estimators.frame(schema, self._table)
 
         def answer(train: Array, test: Array) -> Array:
@@ -300,11 +328,29 @@ class Refits:
                 candidate,
                 _quiet,
                 weights=weights,
+                groups=self._correction_groups(train),
             )
             with label_errors(candidate, "asked"):
-                return estimators.answers(model, frame.iloc[test], self._spec.task, self._classes)
+                found = estimators.answers(model, frame.iloc[test], self._spec.task, self._classes)
+            return self._at_levels(found, levels)
 
         return answer
+
+    def _correction_groups(self, train: Array) -> Array | None:
+        """Return the groups that a correction of quantiles must not tear apart."""
+        return None if self._groups is None else self._groups[train]
+
+    def _at_levels(self, answers: Array, own: Sequence[float]) -> Array:
+        """Return the answers at the spec's levels.
+
+        Raises BadData where the version, an earlier one, does not answer at one of them.
+        """
+        if not self._spec.levels:
+            return answers
+        found = pick_levels(answers, own, self._spec.levels)
+        if found is None:
+            raise BadData(f"it answers at the levels {', '.join(level_names(own))} only")
+        return found
 
     def _finished_answer(self, manifest: BundleManifest) -> Callable[[Array, Array], Array]:
         """Return what a finished champion answers: nothing of it is fitted again."""
@@ -320,7 +366,7 @@ class Refits:
     def _chosen_answer(self, train: Array, test: Array) -> tuple[Array, float]:
         """Return the answers of the candidate and settings that the fold's training rows choose."""
         spec = self._spec
-        schema = schema_of(self._table, spec.inputs, spec.task, self._classes)
+        schema = schema_of(self._table, spec.inputs, spec.task, self._classes, spec.levels)
         frame = estimators.frame(schema, self._table).iloc[train]
         inner = self._inner_folds(train)
         measures = self.measures.take(train)
@@ -341,8 +387,9 @@ class Refits:
                     inner,
                     _quiet,
                     schema,
-                    weights,
-                    measures,
+                    weights=weights,
+                    groups=self._correction_groups(train),
+                    measures=measures,
                 )
             )
             if tried.score is not None:
@@ -363,3 +410,11 @@ class Refits:
             raise BadData("No candidate has a finite score on the training rows of a fold.")
         candidate, tried, _ = options[decision.name]
         return self._deciding_answer(candidate, tried.params, self._own)(train, test)
+
+
+def _quantiles_of(levels: list[float] | None, corrected_on: float | None) -> Quantiles | None:
+    """Return the quantiles that a version was fitted for, and how they were corrected."""
+    if not levels:
+        return None
+    share = None if corrected_on is None else Conformal(share=corrected_on)
+    return Quantiles(levels=levels, conformal=share)

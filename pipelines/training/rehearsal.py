@@ -20,8 +20,9 @@ from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
 from pipelines.science.cluster_metrics import random_assignment
 from pipelines.science.gates import LEAST_HELD_OUT
-from pipelines.science.metrics import score, why_undefined
-from pipelines.tasks import classifies, finds_classes, learns_named_classes
+from pipelines.science.metrics import UNLABELLED, score, why_undefined
+from pipelines.science.own_metrics import RowMetric
+from pipelines.tasks import classifies, finds_classes, learns_named_classes, learns_nothing
 from pipelines.training import estimators
 from pipelines.training.contract import ROWS, check_contract, some_rows
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -29,6 +30,7 @@ from pipelines.training.folds import search_folds, usable_folds
 from pipelines.training.inspection import new_estimator
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
+from pipelines.training.quantiles import refuse_too_few
 from pipelines.training.storing import dump, prove_stored
 from pipelines.training.targets import targets
 from pipelines.training.weights import weights_of
@@ -109,8 +111,11 @@ def _prepare(spec: Spec, sample: Sample, found: Rehearsal) -> Prepared | None:
 
 def _may_differ(spec: Spec, sample: Sample) -> bool:
     """Tell whether more rows may show what the sample lacks: a second value of the target."""
+    if not spec.has_target:
+        return False
     table = pa.concat_tables([sample.train, sample.holdout], promote_options="default")
-    return bool(table.column(spec.target.column).unique().drop_null().length() == 1)
+    values = table.column(spec.target.column).unique().drop_null().length()
+    return bool(values == 1 or (learns_nothing(spec.task) and values == 0))
 
 
 def _look_at_folds(
@@ -119,6 +124,9 @@ def _look_at_folds(
     try:
         folds = search_folds(spec, rows.train, rows.y)
         usable = usable_folds(folds, rows.y, spec, _QUIET, measures)
+        for train, _ in usable:
+            groups = None if rows.groups is None else rows.groups[train]
+            refuse_too_few(spec.candidates[0], len(train), groups)
     except BadData as error:
         if sample.whole:
             raise
@@ -149,8 +157,11 @@ def _look_at_metrics(
     undefined = [f"{metric} ({why})" for metric, why in reasons.items() if why]
     if not undefined:
         return
-    values = len(np.unique(rows.truth))
-    held = f"the {len(rows.truth):,} held-out rows show {values} value{'' if values == 1 else 's'}"
+    truth, which = rows.truth, "held-out rows"
+    if learns_nothing(spec.task):
+        truth, which = truth[truth != UNLABELLED], "held-out rows with a label"
+    values = len(np.unique(truth))
+    held = f"the {len(truth):,} {which} show {values} value{'' if values == 1 else 's'}"
     why = (
         f"{held} of {spec.target.column}, so {', '.join(undefined)} cannot be computed there and"
         " the gate would refuse every challenger"
@@ -167,18 +178,22 @@ def _look_at_metrics(
 def _why_undefined(metric: str, measures: Measures, rows: Prepared, guesses: Array) -> str:
     """Return in words why a metric has no value on the held-out rows; empty where it has one."""
     measure = measures.find(metric)
-    if isinstance(measure, str):
+    if not isinstance(measure, RowMetric):
         return why_undefined(measure, rows.truth, guesses)
     defined = np.isfinite(score(measure, rows.truth, guesses))
     return "" if defined else "there are no rows"
 
 
 def _guesses(spec: Spec, rows: Prepared) -> Array:
-    """Return answers that differ from row to row, as a model's do: (n,), or (n, k) by class."""
+    """Return answers that differ from row to row, as a model's do: (n,), or (n, k) by class or
+    level.
+    """
     count = len(rows.truth)
     if finds_classes(spec.task):
         return random_assignment(count, 2, spec.train.seed)
     ramp = np.linspace(0.1, 0.9, max(count, 1))[:count]
+    if spec.levels:
+        return np.asarray(np.add.outer(ramp, np.asarray(spec.levels)))
     if not learns_named_classes(spec.task):
         return ramp
     width = len(rows.classes or [])
@@ -248,10 +263,11 @@ def _fit(
             ),
             rows.inputs,
             rows.y,
-            classify=classifies(spec.task),
+            task=spec.task,
             log=_QUIET,
         )
-        model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET, weights=rows.weights)
+        few = candidate.uncorrected()
+        model = fit_pipeline(pipeline, rows.inputs, rows.y, few, _QUIET, weights=rows.weights)
         with label_errors(candidate, "asked"):
             estimators.answers(
                 model, estimators.frame(rows.schema, rows.holdout), spec.task, rows.classes

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from pipelines.science.anomaly import threshold_at_rate
 from pipelines.science.decision_threshold import choose_threshold
 from pipelines.science.metrics import THRESHOLD, constant_threshold, score
-from pipelines.spec.threshold import LABELS
+from pipelines.science.own_metrics import RowMetric
+from pipelines.spec.anomaly import needs_truth
+from pipelines.spec.threshold import LABELS, ThresholdAtRate
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
     from pipelines.spec import Spec
 
     Array = np.ndarray[Any, Any]
 
 
-def fold_score(metric: str | RowMetric, y: Array, p: Array, spec: Spec) -> float:
+def fold_score(metric: AnyMetric, y: Array, p: Array, spec: Spec) -> float:
     """Return a setting's score on the rows of a fold; NaN where it is not defined.
 
     A metric of decisions is taken at the spec's fixed threshold. Where the threshold is chosen
     later, it is taken at the one that is best on these rows: this flatters all settings alike,
     while at 0.5 those would win whose probabilities lie there by chance.
     """
+    if isinstance(spec.threshold, ThresholdAtRate):
+        return _score_at_rate(metric, y, p, spec.threshold.rate)
     threshold = THRESHOLD
     if isinstance(spec.threshold, float):
         threshold = spec.threshold
@@ -33,7 +38,23 @@ def fold_score(metric: str | RowMetric, y: Array, p: Array, spec: Spec) -> float
     return score(metric, y, p, threshold=threshold)
 
 
-def constants_threshold(metric: str | RowMetric, y: Array, constant: Array, spec: Spec) -> float:
+def _score_at_rate(metric: AnyMetric, y: Array, p: Array, rate: float) -> float:
+    """Return the score of rows of a fold whose strangest ones are flagged at a rate.
+
+    Where the metric needs the truth, the threshold is taken on these rows, alike for all settings.
+    Where it asks how well the rate is kept that would be no question: the first half of the rows
+    sets the threshold, and the second, which in time comes later, is judged.
+    """
+    if isinstance(metric, str) and not needs_truth(metric):
+        half = len(p) // 2
+        threshold = threshold_at_rate(p[:half], rate)
+        y, p = y[half:], p[half:]
+    else:
+        threshold = threshold_at_rate(p, rate)
+    return score(metric, y, p, threshold=np.inf if threshold is None else threshold)
+
+
+def constants_threshold(metric: AnyMetric, y: Array, constant: Array, spec: Spec) -> float:
     """Return where a constant (n,) decides as well as a constant can on these rows.
 
     It may call all rows positive or none, whichever is better. Models without a threshold are
@@ -46,8 +67,8 @@ def constants_threshold(metric: str | RowMetric, y: Array, constant: Array, spec
     return constant_threshold(metric) if isinstance(metric, str) else THRESHOLD
 
 
-def decides(metric: str | RowMetric, spec: Spec) -> bool:
+def decides(metric: AnyMetric, spec: Spec) -> bool:
     """Tell whether a metric of a binary model depends on the threshold."""
-    if isinstance(metric, str):
-        return spec.metric_named(metric).sees == LABELS
-    return metric.by_decision is not None
+    if isinstance(metric, RowMetric):
+        return metric.by_decision is not None
+    return spec.metric_named(metric if isinstance(metric, str) else metric.name).sees == LABELS

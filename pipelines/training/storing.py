@@ -50,12 +50,22 @@ def dump(model: Any) -> bytes:
     return bytes_of_table(tables["model"])
 
 
-def compile_model(model: Any, schema: InputSchema, held_out: Feed, edges: list[Row]) -> Compilation:
+def compile_model(
+    model: Any,
+    schema: InputSchema,
+    held_out: Feed,
+    edges: list[Row],
+    threshold: float | None = None,
+) -> Compilation:
     """Compile a fitted pipeline with proof (see `onnx.export`)."""
     own = own_estimator(model)
     if own is None:
-        return compile_pipeline(model, schema, held_out, edges)
-    request = {"what": "compile", "schema": schema.model_dump(mode="json")}
+        return compile_pipeline(model, schema, held_out, edges, threshold)
+    request = {
+        "what": "compile",
+        "schema": schema.model_dump(mode="json"),
+        "threshold": threshold,
+    }
     tables = {
         "held_out": table_of_feed(held_out),
         "edges": table_of_bytes(json.dumps(edges).encode()),
@@ -68,6 +78,8 @@ def compile_model(model: Any, schema: InputSchema, held_out: Feed, edges: list[R
         header["rows"],
         header["thresholds"],
         header["asked"],
+        apart=header["apart"],
+        decision_gap=header["decision_gap"],
     )
 
 

@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 from pipelines.classes import binary_name, class_name, class_names
 from pipelines.columns.widening import type_in_words
 from pipelines.errors import BadData
-from pipelines.tasks import classifies, learns_named_classes, traits_of
+from pipelines.science.metrics import UNLABELLED
+from pipelines.spec.anomaly import needs_truth
+from pipelines.tasks import answers_scores, classifies, learns_named_classes, learns_nothing
 
 if TYPE_CHECKING:
     from pipelines.spec import Spec
@@ -71,6 +73,8 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
 
     Zeros where the model has no target. Raises BadData where the column does not fit the task.
     """
+    if answers_scores(spec.task):
+        return _anomalies(table, spec)
     if not spec.has_target:
         return np.zeros(table.num_rows)
     column = table[spec.target.column]
@@ -107,9 +111,33 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
     return values.astype(np.int64)
 
 
+def _anomalies(table: pa.Table, spec: Spec) -> Array:
+    """Return 1 for an anomaly, 0 for none, and -1 where nobody has told, (n,)."""
+    if not spec.has_target:
+        return np.full(table.num_rows, UNLABELLED, dtype=np.int64)
+    column = table[spec.target.column]
+    if not _is_number(column):
+        raise BadData(
+            f"The target {spec.target.column} holds {type_in_words(column.type)}, and an anomaly"
+            " task takes true and false, or 1 and 0, and null where nobody has told.",
+            remedy="derive it by `expression`, or build a boolean.",
+            at=_COLUMN,
+        )
+    values = column.cast(pa.float64()).to_numpy()
+    unknown = np.isnan(values)
+    if not np.isin(values[~unknown], (0, 1)).all():
+        raise BadData(
+            f"The target {spec.target.column} of an anomaly task holds values besides 0 and 1:"
+            f" {_shown(sorted(_seen(spec, table)))}.",
+            remedy="derive it by `expression`, or build a boolean; null where nobody has told.",
+            at=_COLUMN,
+        )
+    return np.where(unknown, UNLABELLED, values).astype(np.int64)
+
+
 def refuse_constant(y: Array, spec: Spec, what: str) -> None:
     """Raise BadData where nothing can be learnt: one value only."""
-    if traits_of(spec.task).learns == "nothing":
+    if learns_nothing(spec.task):
         return
     if len(np.unique(y)) < TWO:
         value = y[0] if len(y) else "none"
@@ -118,6 +146,25 @@ def refuse_constant(y: Array, spec: Spec, what: str) -> None:
             remedy="widen train.window, or choose a target that varies.",
             at=_COLUMN,
         )
+
+
+def refuse_one_label(y: Array, spec: Spec) -> None:
+    """Raise BadData where the labels of an anomaly task, which are to judge, are all alike.
+
+    `y` (n,) are those of all rows, -1 where there is none.
+    """
+    if not (learns_nothing(spec.task) and spec.has_target and needs_truth(spec.train.metric)):
+        return
+    known = np.unique(y[y != UNLABELLED])
+    if len(known) >= TWO:
+        return
+    says = f"all {bool(known[0])}".lower() if len(known) else "all missing"
+    raise BadData(
+        f"The labels in {spec.target.column} are {says} in these {len(y):,} rows, and"
+        f" {spec.train.metric} needs both rows that are anomalies and rows that are none.",
+        remedy="widen train.window, or name a metric that needs no label and leave the target out.",
+        at=_COLUMN,
+    )
 
 
 def _of_positive(column: pa.ChunkedArray, spec: Spec) -> Array:

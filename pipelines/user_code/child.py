@@ -2,9 +2,10 @@
 
 It answers with the function's tables, or with an error.
 
-`python -m pipelines.user_code.child REQUESTS ANSWERS` (two file descriptors). What the user's code
-prints goes to stderr, wherever it prints it; whatever it raises is an answer. A file is loaded once
-for as long as it stays as it is.
+`python -m pipelines.user_code.child REQUESTS ANSWERS [MEMORY]` (two file descriptors). What the
+user's code prints goes to stderr, wherever it prints it; whatever it raises is an answer. A file is
+loaded once for as long as it stays as it is. With so many bytes of MEMORY the code may take no more
+of it, and reach no network.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
 from pipelines.fence.answering import answer_requests, keep_from_children
 from pipelines.fence.frames import PROBLEM
+from pipelines.fence.guard import NetworkForbidden, limit_memory, refuse_network
 from pipelines.refs import sha256
 from pipelines.tables import problem_of, run_build, storable_tables, user_function
 from pipelines.user_code.metric_call import call_function
@@ -49,9 +51,12 @@ class Functions:
         return self._loaded[name]
 
 
-def main(requests: int, answers: int) -> None:
+def main(requests: int, answers: int, memory: int | None = None) -> None:
     """Answer requests until there are no more."""
     keep_from_children(requests, answers)
+    if memory is not None:
+        refuse_network()
+        limit_memory(memory)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     functions = Functions()
     answer_requests(requests, answers, lambda request, tables: _answer(functions, request, tables))
@@ -179,6 +184,13 @@ def _words(error: BaseException) -> str:
 
 def _remedy(error: BaseException | None, otherwise: str) -> str:
     """Return what helps against an error of the user's code."""
+    if isinstance(error, NetworkForbidden):
+        return "read it in source.py, and build an input of it in features.py."
+    if isinstance(error, MemoryError):
+        return (
+            "let it take less memory, or give it more: `resources.memory` in model.yaml, of which"
+            " it may use half, or a machine with more memory free."
+        )
     if not isinstance(error, ModuleNotFoundError):
         return otherwise
     return (
@@ -202,4 +214,4 @@ def _line(error: BaseException | None, path: str) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))

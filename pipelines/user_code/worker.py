@@ -1,9 +1,10 @@
-"""The parent's side: one child for each thread that has user code run.
+"""The parent's side: one child for each thread that has user code run, and one more for metrics.
 
 A child that takes too long is ended, with all that it started.
 
 A child serves many calls, since it costs a second to start and to import the engine. One that
-ended, or that was ended, is replaced at the next call.
+ended, or that was ended, is replaced at the next call. Sources need the network and passwords;
+metrics need neither, so their child has none, and a limit of memory.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines import errors
 from pipelines.errors import PerennialError, SpecError, TryAgain, Unreachable
 from pipelines.fence.frames import PROBLEM, Torn
+from pipelines.fence.guard import bare_environment
 from pipelines.fence.process import Child
 from pipelines.intervals import SNAPSHOT
 
@@ -93,19 +95,23 @@ def call_metric(
     tables: Mapping[str, pa.Table],
     timeout: float,
     *,
+    memory: int,
     paths: Sequence[str] = (),
 ) -> pa.Table:
     """Return what each row counts by a metric of the model's own: a column for each prediction.
 
-    The tables are those of `metric_call.call_function`. Raises SpecError as `call_build` does, and
-    where the function does not return one finite number per row.
+    The tables are those of `metric_call.call_function`. The function may take so many bytes of
+    `memory`; a child that is there already keeps its own limit. Raises SpecError as `call_build`
+    does, and where the function does not return one finite number per row, takes more memory, or
+    reaches for the network.
     """
     request = {
         "what": "metric",
         "function": function,
         "purpose": f"`{function}(y, prediction, rows)` returns one number per row",
     }
-    return _call(path, request, _show_path(path), timeout, tables, paths=paths)[1]["values"]
+    subject = _show_path(path)
+    return _call(path, request, subject, timeout, tables, paths=paths, memory=memory)[1]["values"]
 
 
 def load(path: Path, function: str, timeout: float, *, paths: Sequence[str] = ()) -> None:
@@ -136,15 +142,16 @@ def _call(
     tables: Mapping[str, pa.Table] | None = None,
     *,
     paths: Sequence[str] = (),
+    memory: int | None = None,
 ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     """Return the child's answer. Raises the error that it names, or says how it ended."""
-    child = _own.child(tuple(paths))
+    child = (_own if memory is None else _own_metrics).child(tuple(paths), memory)
     full_request = {
         **request,
         "path": str(path),
         "subject": subject,
         "sys_path": [*sys.path, *(entry for entry in paths if entry not in sys.path)],
-        "environ": dict(os.environ),
+        "environ": dict(os.environ) if memory is None else bare_environment(),
     }
     try:
         answer = child.ask(full_request, tables or {}, timeout)
@@ -190,14 +197,14 @@ def _error_of_end(subject: str, function: str, child: Child) -> PerennialError:
 
 
 class _Own(threading.local):
-    """The calling thread's child."""
+    """A child of the calling thread's."""
 
     def __init__(self) -> None:
         self._child: Child | None = None
         self._paths: tuple[str, ...] = ()
 
-    def child(self, paths: tuple[str, ...]) -> Child:
-        """Return a child that can be asked.
+    def child(self, paths: tuple[str, ...], memory: int | None) -> Child:
+        """Return a child that can be asked; with a limit of `memory` it has no network.
 
         It has seen no other environment: what it imported from one it would keep.
         """
@@ -205,13 +212,25 @@ class _Own(threading.local):
             _end(self._child)
             self._child = None
         if self._child is None:
-            self._child, self._paths = Child("pipelines.user_code.child"), paths
+            self._child, self._paths = _start(memory), paths
             _children.add(self._child)
         return self._child
 
 
+def _start(memory: int | None) -> Child:
+    if memory is None:
+        return Child("pipelines.user_code.child")
+    return Child(
+        "pipelines.user_code.child",
+        (str(memory),),
+        environment=bare_environment(),
+        network=False,
+    )
+
+
 _children: set[Child] = set()
 _own = _Own()
+_own_metrics = _Own()
 
 
 def _end(child: Child) -> None:

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.science.anomaly import flag_rate
 from pipelines.science.drift import ColumnFact, DriftFacts, measure_performance
 from pipelines.science.metrics import why_undefined
 from pipelines.science.residuals import bias_of
+from pipelines.spec.metrics import find_metric, is_known
 from pipelines.tasks import has_named_classes
 from pipelines.watch import evidently_run
 from pipelines.watch.evidently_run import (
@@ -105,7 +107,9 @@ def _compare_window(
     facts = DriftFacts(rows, broken=window_check.broken, columns=columns, notes=window_check.notes)
     if window_check.broken or rows < rules.min_rows:
         return Look(facts, None)
-    facts = _with_performance(facts, rules, labelled, champion, seed=seed)
+    facts = _with_flags(facts, rules, window, champion, seed=seed)
+    if not is_known(champion.metric) or find_metric(champion.metric).needs_truth:
+        facts = _with_performance(facts, rules, labelled, champion, seed=seed)
     if champion.task == "forecast" and labelled is not None:
         bias = bias_of(labelled.y, labelled.p, labelled.event_times)
         facts = _with_note(facts, bias.in_words) if bias else facts
@@ -138,6 +142,26 @@ def _blank(name: str, rule: Rule, missing: tuple[float, float]) -> ColumnFact:
     )
 
 
+def _with_flags(
+    facts: DriftFacts, rules: Drift, window: Rows, champion: ChampionReference, *, seed: int
+) -> DriftFacts:
+    """Return the facts with the share of the window's rows that an anomaly model flags.
+
+    A kept promise is called broken in at most `rules.false_alarms` of the windows.
+    """
+    if champion.rate is None or len(window.predictions) < rules.min_rows:
+        return facts
+    flags = flag_rate(
+        np.asarray(window.predictions, dtype=np.float64) > champion.threshold,
+        champion.rate,
+        calibrated_on=champion.calibrated_on,
+        confidence=1 - rules.false_alarms,
+        seed=seed,
+        event_times=window.event_times,
+    )
+    return replace(facts, flags=flags)
+
+
 def _with_performance(
     facts: DriftFacts,
     rules: Drift,
@@ -157,8 +181,9 @@ def _with_performance(
             " (min_rows)",
         )
     try:
+        metric = champion.measure(labelled) if champion.measure else champion.metric
         performance = measure_performance(
-            champion.measure(labelled) if champion.measure else champion.metric,
+            metric,
             labelled.y,
             labelled.p,
             event_times=labelled.event_times,
@@ -177,7 +202,7 @@ def _with_performance(
         )
         return replace(facts, broken=[*facts.broken, words[:_WORDS]])
     if not np.isfinite(performance.live):
-        why = why_undefined(champion.metric, labelled.y, labelled.p)
+        why = why_undefined(metric, labelled.y, labelled.p)
         return _with_note(
             facts,
             f"no verdict on performance: {champion.metric} is not defined on the {rows:,} labelled"

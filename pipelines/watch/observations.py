@@ -32,9 +32,9 @@ from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.inference_log.rotated_entries import segments_of
 from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
-from pipelines.tasks import finds_classes, has_named_classes, is_wide
+from pipelines.tasks import answers_scores, finds_classes, has_named_classes, is_wide
 from pipelines.watch.labels import keys_of, of_known_class, source_labels, truth_of
-from pipelines.watch.reference import best_labels
+from pipelines.watch.reference import watched
 from pipelines.watch.sides import Labelled, Rows
 
 if TYPE_CHECKING:
@@ -124,11 +124,12 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
             f" other inputs were logged by {odd}"
         )
     answers = _predictions(own, schema)
+    times = own["event_time"].to_numpy().astype("datetime64[us]")
     return WindowRows(
         window=(
-            Rows(_as_learnt(own, schema), answers)
+            Rows(_as_learnt(own, schema), answers, event_times=times)
             if odd
-            else Rows(_inputs(matches.rows, schema), answers, answered=own.num_rows)
+            else Rows(_inputs(matches.rows, schema), answers, own.num_rows, times)
         ),
         labelled=_make_labelled(own, schema, list(log.classes)),
         counts=matches.counts,
@@ -145,7 +146,11 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     table = _build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
     inputs = _in_kinds(table.select([c for c in spec.inputs if c not in personal]), schema)
-    visible = labelled.visible(table, spec, window.end)
+    visible = (
+        labelled.label_known(table, spec, window.end)
+        if answers_scores(spec.task)
+        else labelled.visible(table, spec, window.end)
+    )
     known = of_known_class(table, spec, schema) if spec.has_target else True
     has_label = np.asarray(visible & known)
     notes = _foreign_labels(int((visible & ~has_label).sum()), schema)
@@ -178,7 +183,11 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
         )
     rows = table.filter(pa.array(has_label))
     return WindowRows(
-        window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
+        window=Rows(
+            inputs,
+            watched(answers, schema.classes, schema.levels),
+            event_times=labelled.times(table, spec),
+        ),
         labelled=Labelled(
             truth_of(rows, spec, schema),
             answers[has_label],
@@ -238,7 +247,11 @@ def _source_labels(context: Context, plan: Plan, schema: InputSchema, log: Log) 
     None where no row could be found again.
     """
     spec = context.spec
-    if schema.key_personal == "drop" or log.rows["key"].null_count == log.rows.num_rows:
+    if (
+        not spec.has_target
+        or schema.key_personal == "drop"
+        or log.rows["key"].null_count == log.rows.num_rows
+    ):
         return None
     table = _build_table(context, plan)
     labels = source_labels(table[spec.target.column], schema)
@@ -319,6 +332,19 @@ def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
     return values
 
 
+def _numbers(rows: pa.Table, schema: InputSchema, names: list[str]) -> Array:
+    """Return the logged answers that are values: (n,), or (n, k) at the champion's levels.
+
+    `names` are those of all the log's numbers, of which other versions may have had others.
+    """
+    if not schema.levels:
+        values: Array = rows["prediction"].cast(pa.float64()).to_numpy()
+        return values
+    wide = np.array(rows["probabilities"].to_pylist(), dtype=np.float64)
+    own = [names.index(name) for name in schema.answer_names if name in names]
+    return wide.reshape(rows.num_rows, len(names))[:, own]
+
+
 def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
     """Return the labelled rows of the log as metrics take them; of clusters all rows."""
     if not finds_classes(schema.task):
@@ -327,7 +353,7 @@ def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> L
     if not has_named_classes(schema.task):
         return Labelled(
             rows["label"].cast(pa.float64()).to_numpy(),
-            rows["prediction"].cast(pa.float64()).to_numpy(),
+            _numbers(rows, schema, classes),
             times,
             _as_learnt(rows, schema),
         )

@@ -17,9 +17,12 @@ import pyarrow as pa
 
 from pipelines.bundle.manifest import Reference
 from pipelines.errors import BadData
+from pipelines.levels import middle
 from pipelines.tables import from_parquet, to_parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.bundle.schema import InputSchema, Personal
     from pipelines.spec import Spec
     from pipelines.store.port import Store
@@ -40,7 +43,8 @@ class ChampionSample:
 
     `inputs` of the sampled rows by name, `predictions` (m,) of the held-out rows.
 
-    Predictions are floats, or labels (an object array) of a multiclass model.
+    Predictions are floats (of quantiles the medians), or labels (an object array) of a multiclass
+    model.
     """
 
     inputs: pa.Table
@@ -77,7 +81,7 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
         rows = rows.take(pa.array(np.sort(picks)))
     answers = {
         **({EVENT_TIME: held.rows[spec.event_time]} if spec.event_time else {}),
-        PREDICTION: pa.array(best_labels(held.score, held.classes) if held.classes else held.score),
+        PREDICTION: pa.array(watched(held.score, held.classes, spec.levels)),
         **({TARGET: held.rows[spec.target.column]} if spec.has_target else {}),
     }
     return Reference(
@@ -101,6 +105,16 @@ def read(store: Store, reference: Reference, schema: InputSchema) -> ChampionSam
         )
     column = from_parquet(store.get(reference.holdout), [PREDICTION])[PREDICTION]
     return ChampionSample(rows.select(names), column.to_numpy())
+
+
+def watched(answers: Array, classes: list[str] | None, levels: Sequence[float] | None) -> Array:
+    """Return the one number or label (n,) of each answer that is watched for drift.
+
+    Of several classes the best label, of quantiles the median.
+    """
+    if classes:
+        return best_labels(answers, classes)
+    return middle(answers, levels) if levels else answers
 
 
 def best_labels(probabilities: Array, classes: list[str]) -> Array:

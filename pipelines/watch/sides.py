@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.bundle.schema import InputSchema
-    from pipelines.science.own_metrics import RowMetric
+    from pipelines.science.own_metrics import AnyMetric
 
     Array = NDArray[Any]
 
@@ -33,6 +33,8 @@ class Rows:
     inputs: pa.Table
     predictions: Array
     answered: int | None = None
+    event_times: Array | None = None
+    """Of the predictions (n,), datetime64; None in the reference."""
 
 
 @dataclass(frozen=True)
@@ -65,4 +67,8 @@ class ChampionReference:
     expected: float | None
     task: str
     threshold: float = THRESHOLD
-    measure: Callable[[Labelled], str | RowMetric] | None = None
+    measure: Callable[[Labelled], AnyMetric] | None = None
+    rate: float | None = None
+    """Of an anomaly model: the share of rows that it promises to flag."""
+    calibrated_on: int = 0
+    """On how many rows its threshold was set."""

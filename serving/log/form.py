@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.inference_log.format import Header, LoggedColumn
-from pipelines.tasks import has_named_classes
+from pipelines.tasks import has_named_classes, is_wide
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
@@ -27,7 +27,8 @@ class LogForm:
         """
         schema = loaded_release.bundle.manifest.inputs
         self._key = key
-        self._multiclass = has_named_classes(schema.task)
+        self._by_class = has_named_classes(schema.task)
+        self._by_level = bool(schema.levels)
         self._key_personal = schema.key_personal
         self._positions_kept = [
             (i, c.personal == "hash") for i, c in enumerate(schema.columns) if c.personal != "drop"
@@ -48,7 +49,7 @@ class LogForm:
                 for c in schema.columns
                 if c.personal != "drop"
             ),
-            classes=tuple(schema.classes or ()) if self._multiclass else (),
+            classes=tuple(schema.answer_names) if is_wide(schema.task) else (),
         )
 
     def rows(self, request: PredictionRequest) -> list[Any]:
@@ -67,12 +68,10 @@ class LogForm:
         return None if self._key_personal == "drop" else [self._hash(key) for key in request.keys]
 
     def predictions(self, answers: list[Any]) -> list[Any]:
-        """Return the answers as they are logged: of several classes, the probabilities alone."""
-        return (
-            [list(answer["probabilities"].values()) for answer in answers]
-            if self._multiclass
-            else answers
-        )
+        """Return the answers as they are logged: of several numbers with names, these alone."""
+        if self._by_class:
+            return [list(answer["probabilities"].values()) for answer in answers]
+        return [list(answer.values()) for answer in answers] if self._by_level else answers
 
     # A flag may be a personal value.
     def _hash(self, value: str | float | bool | None) -> str | None:  # noqa: FBT001

@@ -45,7 +45,8 @@ def run_process(world: World, arguments: tuple[str, ...], **more: str) -> Comple
 
 def run_here(world: World, arguments: tuple[str, ...], **more: str) -> Completed:
     """Run the command in this process, which has loaded its libraries already."""
-    out, err = io.StringIO(), io.StringIO()
+    # As those of a process: texts and bytes can be written to them.
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with (
         _process_state(),
         pytest.MonkeyPatch.context() as patch,
@@ -56,7 +57,8 @@ def run_here(world: World, arguments: tuple[str, ...], **more: str) -> Completed
             patch.setenv(name, value)
         patch.chdir(world.home)
         code = exit_code(list(arguments))
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+    printed, complained = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(arguments, code, printed, complained)
 
 
 def exit_code(arguments: list[str]) -> int:

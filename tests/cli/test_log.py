@@ -1,14 +1,12 @@
-"""`perennial log`, in a process of its own."""
+"""`perennial log`: what was asked and answered, as a table and as lines of JSON."""
 
 import json
-import os
-import subprocess
-import sys
 
 import msgspec
 import pytest
 
 from pipelines.store.local import LocalStore
+from tests.cli.commands import run_here, run_process
 from tests.unit.inference_log import logs
 from tests.unit.inference_log.logs import answered, labelled, write
 
@@ -38,20 +36,7 @@ def traffic(store):
 
 @pytest.fixture
 def log(world):
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
-    environ |= {
-        "PERENNIAL_HOME": str(world.home),
-        "PERENNIAL_STATE": str(world.home / "var"),
-        "COLUMNS": "200",
-    }
-
-    def run(*arguments):
-        command = [sys.executable, "-m", "pipelines", "log", *arguments]
-        return subprocess.run(
-            command, cwd=world.home, env=environ, capture_output=True, text=True, check=False
-        )
-
-    return run
+    return lambda *arguments: run_here(world, ("log", *arguments), COLUMNS="200")
 
 
 def lines(result):
@@ -74,8 +59,8 @@ def test_help_teaches(log):
         assert word in text
 
 
-def test_programs_get_a_line_per_row_and_the_counts_at_last(log, traffic):
-    rows, last = lines(log("sales", "--json"))
+def test_programs_get_a_line_per_row_and_the_counts_at_last(world, traffic):
+    rows, last = lines(run_process(world, ("log", "sales", "--json")))
     assert [r["request_id"] for r in rows] == ["r1", "r2", "r3", "r4"]
     assert rows[0] == {
         "request_id": "r1",

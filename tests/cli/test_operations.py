@@ -1,11 +1,9 @@
-"""`doctor`, `backup`, `restore`, `prune`: the real commands, each in a process of its own."""
+"""`doctor`, `backup`, `restore`, `verify`, `prune`: the real commands."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -13,33 +11,23 @@ from pipelines.ledger.sql import SqlLedger
 from pipelines.private_files import make_folder
 from pipelines.settings import local_path
 from pipelines.store.local import LocalStore
+from tests.cli.commands import Completed, run_here, run_process
 from tests.decisions import gate_verdict
+
+NOBODY_ANSWERS = {"PERENNIAL_MLFLOW_PORT": "1", "PERENNIAL_AIRFLOW_PORT": "1"}
 
 
 @pytest.fixture
 def perennial(world):
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
-    environ |= {
-        "PERENNIAL_HOME": str(world.home),
-        "PERENNIAL_SERVING_PORT": "1",
-        "PERENNIAL_MLFLOW_PORT": "1",
-        "PERENNIAL_AIRFLOW_PORT": "1",
-    }
-
-    def run(*arguments: str, state: str = "var") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pipelines", *arguments]
-        environment = {**environ, "PERENNIAL_STATE": str(world.home / state)}
-        if "PERENNIAL_LEDGER_ANCHOR" in os.environ:
-            environment["PERENNIAL_LEDGER_ANCHOR"] = os.environ["PERENNIAL_LEDGER_ANCHOR"]
-        return subprocess.run(
-            command, cwd=world.home, env=environment, capture_output=True, text=True, check=False
-        )
+    def run(*arguments: str, state: str = "var") -> Completed:
+        own = {"PERENNIAL_STATE": str(world.home / state)}
+        return run_here(world, arguments, **NOBODY_ANSWERS, **own)
 
     return run
 
 
 def test_doctor_says_one_line_for_each_thing_and_its_exit_code_tells(perennial, world):
-    result = perennial("doctor")
+    result = run_process(world, ("doctor",), **NOBODY_ANSWERS)
     assert (result.returncode, result.stderr) == (0, "")
     assert all(line.startswith(("ok ", "WARNING")) for line in result.stdout.splitlines()[:-1])
     assert result.stdout.splitlines()[-1].endswith("0 problems, 0 warnings.")

@@ -59,6 +59,7 @@ def test_the_page_leads_from_a_file_to_a_watched_model(home):
         environ = os.environ | {
             "PERENNIAL_HOME": str(home),
             "PERENNIAL_SERVING_URL": server.url,
+            "PERENNIAL_COMPARISON_SECONDS": "1",
             "PYTHONPATH": str(ROOT),
             "COLUMNS": "80",
         }

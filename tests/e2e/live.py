@@ -235,6 +235,8 @@ def stack_environ(home: str, ports: dict[str, int]) -> dict[str, str]:
         "PERENNIAL_HOME": home,
         "PERENNIAL_STATE": f"{home}/var",
         "PERENNIAL_LOCK_TIMEOUT_SECONDS": "120",
+        # Every retraining makes its page of candidates; what that may take is tested elsewhere.
+        "PERENNIAL_COMPARISON_SECONDS": "1",
     }
 
 

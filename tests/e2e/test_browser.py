@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from pipelines.ports import ConfiguredPorts
 from pipelines.store.pages import publish_page
+from tests.e2e.browsing import open_by_menu, open_trigger_form
 from tests.e2e.live import DAYS, MODEL, RETRAIN, Live
 from tools.screenshots import QUIET, log_in
 
@@ -66,12 +68,12 @@ def test_a_person_reads_the_verdict_and_starts_a_run_by_the_form(live, first, br
     page.goto(f"{live.layout.airflow_url}/dags/{RETRAIN}/runs/{first.run_id}/tasks/gate")
     page.get_by_text("Verdict on linear (version 1): PROMOTE").first.wait_for(timeout=60_000)
     page.goto(f"{live.layout.airflow_url}/dags/{RETRAIN}")
-    page.get_by_role("button", name="Trigger").first.click()
+    form = open_trigger_form(page)
     for label in ("As of", "Reason", "Force"):
-        page.get_by_text(label, exact=False).first.wait_for(timeout=60_000)
+        form.get_by_text(re.compile(f"^{label}")).first.wait_for(timeout=60_000)
     ports = ConfiguredPorts(live.settings)
     before, files, served = runs(live), ports.versions.files(MODEL), live.describe(MODEL)
-    page.get_by_role("button", name="Trigger").last.click()
+    form.get_by_role("button", name="Trigger", exact=True).click()
     [by_form] = live.until(lambda: runs(live) - before, "the form starts a run")
     assert by_form.startswith("manual__")
     page.close()
@@ -137,10 +139,7 @@ def test_a_browser_finds_the_pages_and_evidentlys_own_scripts_draw_it_and_reach_
     live, first, evidently, page
 ):
     page.goto(live.layout.airflow_url)
-    page.get_by_text("Browse", exact=True).first.click()
-    with page.context.expect_page() as opened:
-        page.get_by_text("Perennial", exact=True).last.click()
-    overview = opened.value
+    overview = open_by_menu(page, "Browse", "Perennial")
     overview.get_by_role("link", name=MODEL, exact=True).click()
     overview.get_by_text("Every decision, newest first").wait_for(timeout=30_000)
     overview.goto(live.layout.airflow_url + evidently)

@@ -64,7 +64,13 @@ def copy(example: str, home: Path) -> Context:
     """Copy the example into a home of its own, with ports in memory."""
     home.mkdir(parents=True)
     shutil.copy(ROOT / "requirements.txt", home)
-    settings = load_settings({"PERENNIAL_HOME": str(home), "PERENNIAL_STATE": str(home / "var")})
+    settings = load_settings(
+        {
+            "PERENNIAL_HOME": str(home),
+            "PERENNIAL_STATE": str(home / "var"),
+            "PERENNIAL_COMPARISON_SECONDS": "1",
+        }
+    )
     copy_example(settings, example, example, force=False)
     ports = Ports(MemoryStore(), MemoryVersions(), MemoryRegistry(), MemoryLedger())
     return Context(load_spec(settings.models, example), settings, ports)

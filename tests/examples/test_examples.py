@@ -54,6 +54,18 @@ def test_bookings_are_judged_in_euros(tmp_path, real_data, monkeypatch):
     assert np.isfinite(run.judged.metrics["cost"])
 
 
+def test_days_are_told_apart_by_their_hours(tmp_path, real_data, monkeypatch):
+    monkeypatch.setenv("BIKE_SHARING", str(real_data / "bike_sharing" / "hour.csv"))
+    run = live(copy("bike_days", tmp_path / "home"), as_of="2011-10-01T00:00:00Z")
+    assert run.judged.metrics["silhouette"] > 0.5
+    assert run.packaged.compiled, run.packaged.why_native
+    assert golden_differences(run.bundle) == []
+    work = {"night": 0.04, "morning": 0.21, "midday": 0.2, "evening": 0.27, "casual": 0.1}
+    leisure = {"night": 0.11, "morning": 0.07, "midday": 0.4, "evening": 0.19, "casual": 0.33}
+    answers = run.bundle.predictor.predict([work, leisure, work])
+    assert answers[0].argmax() == answers[2].argmax() != answers[1].argmax()
+
+
 def test_reviews_are_read_by_their_words(tmp_path, reviews_archive, monkeypatch):
     monkeypatch.setenv("REVIEWS", str(reviews_archive))
     run = live(copy("reviews", tmp_path / "home"))
@@ -65,6 +77,24 @@ def test_reviews_are_read_by_their_words(tmp_path, reviews_archive, monkeypatch)
     )[:, 0]
     assert praise > 0.7
     assert blame < 0.4
+
+
+def test_bikes_have_intervals_whose_coverage_is_checked_and_watched(
+    tmp_path, real_data, monkeypatch
+):
+    monkeypatch.setenv("BIKE_SHARING", str(real_data / "bike_sharing" / "hour.csv"))
+    run = live(copy("bike_range", tmp_path / "home"), as_of="2012-02-01T00:00:00Z")
+    details = {check.name: check.detail for check in run.judged.checks}
+    assert "does not disprove the promised 0.9" in details["promise"]
+    assert 0.8 < run.judged.metrics["coverage"] < 1
+    assert run.packaged.compiled, run.packaged.why_native
+    assert golden_differences(run.bundle) == []
+    assert run.bundle.manifest.inputs.answer_names == ["0.05", "0.25", "0.5", "0.75", "0.95"]
+    looked = watch(run, window_end="2012-03-01T00:00:00Z")
+    assert (looked.source, looked.metric) == ("batches", "pinball")
+    assert looked.labelled > 600
+    assert looked.expected == run.judged.metrics["pinball"]
+    assert looked.live > 0
 
 
 def test_traffic_is_forecast_a_day_ahead_and_asked_with_its_history(
@@ -108,3 +138,14 @@ def test_traffic_is_forecast_a_day_ahead_and_asked_with_its_history(
     assert "hour_hour" not in missing
     assert found.labelled == found.rows
     assert "the truth on the mean" in " ".join(figures["notes"])
+
+
+def test_odd_cells_are_found_at_the_promised_rate(tmp_path):
+    run = live(copy("odd_cells", tmp_path / "home"))
+    assert run.packaged.compiled, run.packaged.why_native
+    assert golden_differences(run.bundle) == []
+    threshold = run.bundle.manifest.threshold
+    assert threshold.rate == 0.05
+    assert threshold.rows == run.trained[0].rows_train
+    assert run.judged.metrics["roc_auc"] > 0.75, "malignant cells look strange"
+    assert any("nothing is proven" in check.detail for check in run.judged.checks)

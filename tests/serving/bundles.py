@@ -16,9 +16,11 @@ import pyarrow as pa
 from pipelines.bundle.load import write_bundle
 from pipelines.bundle.manifest import BundleManifest, Golden, Release, release_key, served_key
 from pipelines.bundle.predictor import NativePredictor, OnnxPredictor
+from pipelines.bundle.quantile_fits import QuantileFits
 from pipelines.bundle.rows import frame_from_table, rows_from_table, schema_of
 from pipelines.intervals import Interval
 from pipelines.refs import Ref, canonical
+from pipelines.training.onnx.conversion import to_onnx
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 MARCH = Interval(start=datetime(2013, 3, 1, tzinfo=UTC), end=datetime(2013, 4, 1, tzinfo=UTC))
 NUMBERS = [f"x{i}" for i in range(8)]
+
+LEVELS = (0.1, 0.5, 0.9)
+"""What a model of quantiles answers with."""
 
 
 def small_table(rows: int = 400, seed: int = 1) -> pa.Table:
@@ -81,7 +86,7 @@ def _target(table: pa.Table, task: str, seed: int) -> np.ndarray[Any, Any]:
         sum(draw.normal() * (v - v.mean()) / (v.std() or 1) for v in numeric)
         + draw.normal(size=table.num_rows) / 2
     )
-    if task == "regression":
+    if task in {"regression", "quantiles"}:
         return np.asarray(score)
     if task == "binary":
         return np.asarray(score > 0)
@@ -116,12 +121,18 @@ def _pipeline(table: pa.Table, task: str, iterations: int) -> Any:
     texts = [c for c in table.column_names if pa.types.is_string(table[c].type)]
     numbers = [c for c in table.column_names if c not in texts]
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
+    values = task in {"regression", "quantiles"}
+    kind = HistGradientBoostingRegressor if values else HistGradientBoostingClassifier
     columns = ColumnTransformer([("numbers", "passthrough", numbers), ("texts", codes, texts)])
-    return Pipeline([("columns", columns), ("model", kind(max_iter=iterations, random_state=0))])
+    model = kind(max_iter=iterations, random_state=0)
+    if task == "quantiles":
+        model = QuantileFits(model.set_params(loss="quantile"), LEVELS, "quantile")
+    return Pipeline([("columns", columns), ("model", model)])
 
 
 def _compiled(pipeline: Any, schema: Any) -> bytes:
+    if schema.levels:
+        return to_onnx(pipeline, schema)
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
@@ -206,7 +217,8 @@ def _fit(
 
     target = _target(table, task, seed)
     classes = sorted(set(target)) if task == "multiclass" else None
-    schema = schema_of(table, table.column_names, task, classes)
+    levels = LEVELS if task == "quantiles" else ()
+    schema = schema_of(table, table.column_names, task, classes, levels)
     pipeline = (_linear(table) if linear else _pipeline(table, task, iterations)).fit(
         frame_from_table(schema.columns, table), target
     )

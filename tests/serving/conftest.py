@@ -39,6 +39,7 @@ def shelf(tmp_path_factory):
         "2": put_bundle(store, version="2", seed=2),
         "multiclass": put_bundle(store, model="delays", task="multiclass", seed=3),
         "regression": put_bundle(store, model="minutes", task="regression", seed=4),
+        "quantiles": put_bundle(store, model="waits", task="quantiles", seed=6),
         "linear": put_bundle(
             store, model="miles", task="regression", seed=5, table=short_table(), linear=True
         ),

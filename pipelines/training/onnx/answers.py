@@ -8,7 +8,8 @@ import numpy as np
 
 from pipelines.bundle.clusters import Clusters
 from pipelines.bundle.rows import frame_from_feed
-from pipelines.tasks import answers_probabilities
+from pipelines.bundle.strangeness import strangeness
+from pipelines.tasks import answers_probabilities, answers_scores, has_named_classes
 
 if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed
@@ -23,6 +24,8 @@ BORDER = 1e-5
 def native_answers(pipeline: Any, schema: InputSchema, feed: Feed) -> Array:
     """Return the fitted pipeline's answers [rows, k], as a bundle's predictor gives them."""
     frame = frame_from_feed(feed)
+    if answers_scores(schema.task):
+        return strangeness(pipeline, frame).reshape(-1, 1)
     with np.errstate(over="ignore", invalid="ignore"):
         # edge rows may overflow in both; `difference` compares what came of it
         if not answers_probabilities(schema.task):
@@ -75,6 +78,27 @@ def difference(native: Array, compiled: Array, task: str, usual: float | None = 
             np.finfo(np.float64).tiny,
         )
     return float(np.where(finite, gap, np.where(same, 0.0, np.inf)).max(initial=0.0))
+
+
+def decide_apart(
+    native: Array, compiled: Array, task: str, threshold: float | None
+) -> tuple[int, float]:
+    """Return on how many rows the two models decide otherwise, and how near that was.
+
+    The latter is how far the fitted model's answer lies from the threshold, or of several classes
+    below the greatest probability, at most; 0 where all decisions are the same. Without a threshold
+    nothing but classes is decided between.
+    """
+    if has_named_classes(task):
+        theirs = compiled.argmax(axis=1)
+        gaps = native.max(axis=1) - native[np.arange(len(native)), theirs]
+        apart = theirs != native.argmax(axis=1)
+    elif threshold is not None:
+        gaps = np.abs(native[:, 0] - threshold)
+        apart = (native[:, 0] > threshold) != (compiled[:, 0] > threshold)
+    else:
+        return 0, 0.0
+    return int(apart.sum()), float(gaps[apart].max(initial=0.0))
 
 
 def usual_size(answers: Array) -> float:

@@ -7,9 +7,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.predictor import output_name
-from pipelines.tasks import answers_probabilities, classifies
+from pipelines.tasks import answers_probabilities, answers_scores, classifies
 from pipelines.training.onnx.converters import register_converters
 from pipelines.training.onnx.nested import acting_steps, estimators_in, replace_estimators
+from pipelines.training.onnx.scores import turn_scores
 from pipelines.training.onnx.tree_nodes import round_thresholds
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
             options=_options(pipeline, schema),
             target_opset={"": OPSET, "ai.onnx.ml": _ML_OPSET},
         )
-    _name_output(model, schema)
+    if answers_scores(schema.task):
+        turn_scores(model, pipeline, output_name(schema))
+    else:
+        _name_output(model, schema)
     _set_locale(model)
     opsets = sorted((o.domain, o.version) for o in model.opset_import)
     del model.opset_import[:]

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from pipelines.bundle.clusters import Clusters
+from pipelines.bundle.quantile_fits import QuantileFits
 from pipelines.training.onnx.clusters import clusters_shape, convert_clusters, parse_clusters
+from pipelines.training.onnx.graph import Nodes
+from pipelines.training.onnx.level_fits import convert_levels, level_shape
 from pipelines.training.onnx.oblivious_trees import register_catboost
 from pipelines.training.onnx.stacks import convert_stack, stack_shape
 from pipelines.transformers.numbers import Cycles, SignedLog
@@ -82,6 +85,7 @@ def _register_locked() -> None:
         (SignedLog, _signed_log_shape, _convert_signed_log),
     ):
         update_registered_converter(numbers, f"Perennial{numbers.__name__}", shape, convert)
+    update_registered_converter(QuantileFits, "PerennialQuantileFits", level_shape, convert_levels)
     # skl2onnx 1.20 takes the nearest learnt point, and scikit-learn the line between two.
     calibrated_classifier_cv._transform_isotonic = convert_isotonic  # noqa: SLF001
 
@@ -121,7 +125,7 @@ def convert_isotonic(
     if len(x) == 1:  # a constant: a line without slope
         x32, y = np.array([x32[0], x32[0] + 1], np.float32), np.array([y[0], y[0]])
     slopes = (np.diff(y) / np.diff(x32.astype(np.float64))).astype(np.float32)
-    graph = _Nodes(scope, container)
+    graph = Nodes(scope, container)
     column = graph.add("Reshape", scores, graph.constant([-1, 1], whole=True))
     low, high = (graph.constant(side[None, :]) for side in (x32[:-1], x32[1:]))
     reached = graph.add("Min", graph.add("Max", column, low), high)
@@ -142,7 +146,7 @@ def _cycles_shape(operator: Any) -> None:
 
 def _convert_cycles(scope: Any, operator: Any, container: Any) -> None:
     """Add the sine and the cosine of each number, side by side, in float32 as they are fitted."""
-    graph, step = _Nodes(scope, container), operator.raw_operator
+    graph, step = Nodes(scope, container), operator.raw_operator
     factor = graph.constant([np.float32(2 * np.pi / step.period)])
     angles = graph.add("Mul", operator.inputs[0].full_name, factor)
     axis = graph.constant([2], whole=True)
@@ -160,32 +164,7 @@ def _signed_log_shape(operator: Any) -> None:
 
 def _convert_signed_log(scope: Any, operator: Any, container: Any) -> None:
     """Add sign(x) · log(1 + |x|)."""
-    graph = _Nodes(scope, container)
+    graph = Nodes(scope, container)
     x = operator.inputs[0].full_name
     log = graph.add("Log", graph.add("Add", graph.add("Abs", x), graph.constant([1.0])))
     graph.add("Mul", graph.add("Sign", x), log, to=operator.outputs[0].full_name)
-
-
-class _Nodes:
-    """Adds nodes with names of their own to the model that is being made."""
-
-    def __init__(self, scope: Any, container: Any) -> None:
-        self._scope = scope
-        self._container = container
-
-    def constant(self, values: Any, *, whole: bool = False) -> str:
-        """Add a constant and return its name."""
-        from onnx import TensorProto
-
-        name: str = self._scope.get_unique_variable_name("constant")
-        array = np.asarray(values, np.int64 if whole else np.float32)
-        kind = TensorProto.INT64 if whole else TensorProto.FLOAT
-        self._container.add_initializer(name, kind, list(array.shape), array.ravel().tolist())
-        return name
-
-    def add(self, kind: str, *inputs: str, to: str = "", **attributes: Any) -> str:
-        """Add a node and return the name of what it gives."""
-        name = self._scope.get_unique_operator_name(kind)
-        output = to or self._scope.get_unique_variable_name(kind.lower())
-        self._container.add_node(kind, list(inputs), output, name=name, **attributes)
-        return output

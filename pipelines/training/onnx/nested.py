@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_PACKAGES = ("sklearn.", "imblearn.", "xgboost.", "lightgbm.")
+_PACKAGES = ("sklearn.", "imblearn.", "xgboost.", "lightgbm.", "pipelines.bundle.quantile_fits")
 
 
 @dataclass(frozen=True)

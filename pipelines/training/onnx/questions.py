@@ -3,7 +3,8 @@
 The held-out rows; edge rows (`edges`); odd texts (`texts`); rows at, just below and just above the
 thresholds of trees, where these can be traced back to an input (`thresholds`); and where not all
 can, or where there are none, rows between which the answer changes, found by search
-(`boundaries`).
+(`boundaries`). Where a threshold decides between two classes, rows whose probability lies as near
+to it as a search comes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+HELD_OUT = "a held-out row"
 _NEIGHBOURS = ("KNeighbors", "RadiusNeighbors", "KNNImputer", "LocalOutlierFactor")
 
 
@@ -59,17 +61,28 @@ def why_unprovable(pipeline: Any) -> str:
 
 
 def ask(
-    pipeline: Any, schema: InputSchema, held_out: Feed, edges: list[Row]
+    pipeline: Any,
+    schema: InputSchema,
+    held_out: Feed,
+    edges: list[Row],
+    threshold: float | None = None,
 ) -> Iterator[tuple[str, Feed]]:
     """Yield the feeds that the proof compares, each with a name for one of its rows.
 
-    The held-out rows come first.
+    The held-out rows come first. Above the `threshold` a probability means class 1.
     """
-    yield "a held-out row", held_out
+    yield HELD_OUT, held_out
     yield "an edge row", feed_from_rows(schema.columns, edges)
     yield "a row with an odd text", text_rows(pipeline, held_out)
     for feed in build_rows(pipeline, schema, held_out):
         yield "a row at a threshold", feed
+    if threshold is not None:
+        yield (
+            "a row at the threshold of the decision",
+            find_boundary(
+                held_out, lambda feed: native_answers(pipeline, schema, feed)[:, 0] > threshold
+            ),
+        )
     if _all_traced(pipeline, schema):
         return
     if classifies(schema.task):

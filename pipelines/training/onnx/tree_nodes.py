@@ -29,7 +29,7 @@ def _read_trees(estimator: Any) -> list[Nodes] | None:
         # It shows its trees nowhere else.
         rounds = estimator._predictors  # noqa: SLF001
         return [_read_boosted(p.nodes) for of_round in rounds for p in of_round]
-    if hasattr(estimator, "tree_"):
+    if hasattr(getattr(estimator, "tree_", None), "children_left"):  # none for finding neighbours
         return [_read_grown(estimator.tree_)]
     if hasattr(estimator, "estimators_"):
         members = np.ravel(np.array(estimator.estimators_, dtype=object))

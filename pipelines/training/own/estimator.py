@@ -11,6 +11,7 @@ import pyarrow as pa
 from sklearn.base import BaseEstimator
 
 from pipelines.bundle.feed_tables import array_of_table, table_of_bytes, table_of_feed
+from pipelines.tasks import learns_nothing
 from pipelines.training.own.candidates import dump_candidate
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         self, inputs: pd.DataFrame, y: Array, sample_weight: Array | None = None
     ) -> OwnEstimator:
         """Fit in the other process. Raises SpecError naming file and line."""
+        if learns_nothing(self._schema.task):
+            y = np.zeros(len(y))
         number = self._process.number()
         request = {**self._request("fit"), "settings": self._settings, "model": number}
         tables = {"x": _table(inputs), "y": pa.table({"y": pa.array(np.asarray(y))})}
@@ -104,6 +107,10 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, inputs: pd.DataFrame) -> Array:
         """Return probabilities (n, k), in the order of `classes_`."""
         return self._ask("predict_proba", inputs)
+
+    def score_samples(self, inputs: pd.DataFrame) -> Array:
+        """Return how usual each row is (n,), greater for what is more so."""
+        return self._ask("score_samples", inputs)[:, 0]
 
     def ask(self, request: dict[str, Any], tables: dict[str, pa.Table]) -> Any:
         """Ask the other process about the fitted model."""

@@ -68,6 +68,7 @@ class CodeProcess:
                 (str(os.getpid()), self.limits.model_dump_json()),
                 folder="/",
                 environment=bare_environment(),
+                network=False,
             )
         unused, self._unused = self._unused, []
         subject = f"candidates.{candidate} ({self.code.subject})"

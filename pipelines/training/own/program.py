@@ -22,9 +22,10 @@ from pipelines.bundle.own_types import split_types
 from pipelines.bundle.predictor import load_native
 from pipelines.bundle.rows import frame_from_feed
 from pipelines.bundle.schema import InputSchema
+from pipelines.bundle.strangeness import strangeness
 from pipelines.errors import SpecError
 from pipelines.fence.own_code import FILE, OwnCode, load_code
-from pipelines.tasks import classifies
+from pipelines.tasks import answers_scores, classifies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -221,7 +222,13 @@ def _refuse_no_estimator(made: Any, name: str, task: str) -> None:
             remedy=f"return `{made.__name__}(...)`.",
         )
     needed = ["get_params", "set_params", "fit"]
-    needed.append("predict" if not classifies(task) else "predict_proba")
+    needed.append(
+        "score_samples"
+        if answers_scores(task)
+        else "predict"
+        if not classifies(task)
+        else "predict_proba"
+    )
     # A pipeline shows a method of its last step once that is there, fitted or not; one that cannot
     # say yet is asked again when it is fitted.
     absent = [method for method in needed if not hasattr(made, method)]
@@ -251,12 +258,15 @@ def _ask(model: Any, method: str, frame: pd.DataFrame) -> Array:
     """Return the answers, (n,) or (n, k). Raises SpecError where they have another form."""
     before = frame.copy()
     with np.errstate(all="ignore"):
-        answers = np.asarray(getattr(model, method)(frame))
+        if method == "score_samples":  # as it is served, by which one fit is like another
+            answers = -strangeness(model, frame)
+        else:
+            answers = np.asarray(getattr(model, method)(frame))
     if not frame.equals(before):
         raise SpecError(
             f"`{method}` changes the table that it is given.", remedy="work on a copy of it."
         )
-    width = 0 if method == "predict" else len(model.classes_)
+    width = len(model.classes_) if method == "predict_proba" else 0
     right = (len(frame), width) if width else (len(frame),)
     if method == "predict" and answers.shape == (len(frame), 1):
         answers = answers[:, 0]
@@ -284,6 +294,7 @@ def _compile(model: Any, request: Mapping[str, Any], tables: dict[str, pa.Table]
         InputSchema.model_validate(request["schema"]),
         feed_of_table(tables["held_out"]),
         json.loads(bytes_of_table(tables["edges"])),
+        request["threshold"],
     )
     header = {
         "parity": found.parity,
@@ -291,5 +302,7 @@ def _compile(model: Any, request: Mapping[str, Any], tables: dict[str, pa.Table]
         "rows": found.rows,
         "thresholds": found.thresholds,
         "asked": found.asked,
+        "apart": found.apart,
+        "decision_gap": found.decision_gap,
     }
     return header, {"onnx": table_of_bytes(found.model)} if found.model else {}

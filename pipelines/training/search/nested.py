@@ -67,6 +67,7 @@ def _outer_score(ground: Ground, rows: pa.Table, train: Array, test: Array) -> f
         y=y,
         folds=search_folds(spec, rows.take(train), y),
         weights=None if ground.weights is None else ground.weights[train],
+        groups=None if ground.groups is None else ground.groups[train],
         measures=ground.measures.take(train),
     )
     inner = search(part)
@@ -77,6 +78,7 @@ def _outer_score(ground: Ground, rows: pa.Table, train: Array, test: Array) -> f
         ground.candidate,
         _quiet,
         weights=part.weights,
+        groups=part.groups,
     )
     return ground.score(model, test)[0]
 

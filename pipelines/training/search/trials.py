@@ -91,6 +91,8 @@ class Ground:
     log: logging.Logger
     schema: InputSchema
     weights: Array | None = None
+    groups: Array | None = None
+    """Rows of one group are not torn apart where quantiles are corrected."""
     measures: Measures = field(default_factory=Measures)
     """The metrics of the model's own, on these rows."""
 
@@ -106,8 +108,10 @@ class Ground:
         """Fit a setting on some rows; return the model and the rounds that early stopping found."""
         given = (self.pipeline_with(setting), self.inputs.iloc[rows], self.y[rows], self.candidate)
         weights = None if self.weights is None else self.weights[rows]
+        groups = None if self.groups is None else self.groups[rows]
         if self.candidate.early_stopping is None:
-            return fit_pipeline(*given, self.log, messages, weights=weights), None
+            model = fit_pipeline(*given, self.log, messages, weights=weights, groups=groups)
+            return model, None
         seed = self.spec.train.seed if self.spec.is_snapshot else None
         return fit_and_stop(*given, self.log, messages, weights=weights, seed=seed)
 

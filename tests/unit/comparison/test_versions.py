@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pipelines.comparison import version_lines, versions_page
 from pipelines.comparison.differences import find_differences
-from pipelines.comparison.version_facts import find_bundle
+from pipelines.comparison.version_facts import find_bundle, read_version
+from pipelines.comparison.version_lines import _origin
 from pipelines.comparison.versions import compare_versions
 from pipelines.errors import RequestError
 from pipelines.ledger import ReleaseIntent
+from pipelines.messages import Threshold
 from pipelines.refs import Ref
 from pipelines.store.pages import find_page
+from tests.own_models import put_own_bundle
 from tests.snapshots import loans, make_snapshot
 from tests.unit.steps.learning import ports
 
@@ -135,3 +139,16 @@ def test_classes_flip_where_the_most_probable_one_is_another(world):
     found = find_differences(spec, table, one, other, ["no", "yes"], ["late"], {})
     assert (found.flips, found.rows) == (1, 2)
     assert found.farthest[0] == ["no (0.600)", "yes (0.600)", "a", "1"]
+
+
+@pytest.mark.heavy
+def test_a_version_of_own_code_is_read_and_timed_in_its_process(world):
+    bundle = put_own_bundle(world.ports.store)
+    facts = read_version(world.context, "7", bundle)
+    assert facts.milliseconds["native"] > 0
+    assert "compiled" not in facts.milliseconds
+    assert dict(_origin(facts))["threshold"] == "-"
+    decides = facts.manifest.model_copy(update={"threshold": Threshold(value=0.33)})
+    facts = replace(facts, bundle=replace(facts.bundle, manifest=decides))
+    assert dict(_origin(facts))["threshold"] == "0.33"
+    facts.bundle.predictor.close()

@@ -1,5 +1,6 @@
 """Reading the log: what comes back."""
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.inference_log.format import LoggedColumn, identity, line
@@ -198,6 +199,20 @@ def test_multiclass_has_its_best_label_and_probabilities_in_one_order(store):
         "b": 0.25,
         "c": 0.25,
     }
+
+
+def test_quantiles_have_their_median_and_what_a_release_did_not_answer_is_unknown(store):
+    old = predictions(task="quantiles", classes=("0.1", "0.9"))
+    new = predictions(version="2", task="quantiles", classes=("0.1", "0.5", "0.9"))
+    write(store, "1", old, answered("x", answers=[[1.0, 3.0]]))
+    write(store, "2", new, answered("y", answers=[[1.0, 5.0, 6.0]]))
+    log = read_log(store, MODEL)
+    assert log.classes == ("0.1", "0.9", "0.5")
+    assert log.rows["prediction"].to_pylist() == [2.0, 5.0]
+    first, second = log.rows["probabilities"].to_pylist()
+    assert first[:2] == [1.0, 3.0]
+    assert np.isnan(first[2])
+    assert second == [1.0, 6.0, 5.0]
 
 
 def test_more_lines_than_are_decoded_at_once(store):

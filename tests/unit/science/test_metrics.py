@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from pipelines.errors import RequestError
+from pipelines.science.formulas.levels import NAMES as LEVEL_NAMES
 from pipelines.science.metrics import FAMILIES as FORMULA_FAMILIES
 from pipelines.science.metrics import (
     FORMULAS,
+    UNLABELLED,
     better_by,
     resample,
     score,
@@ -27,6 +29,8 @@ CLASS = RNG.integers(0, 4, N)
 PROBA = RNG.dirichlet([1, 1, 1, 1], N)
 VALUE = 1e6 + RNG.normal(0, 3, N)
 GUESS = VALUE + RNG.normal(0, 1, N)
+LEVELS = (0.1, 0.5, 0.9)
+SPANS = GUESS[:, None] + np.array([-4.0, 0.0, 4.0])
 
 
 @pytest.mark.parametrize("weights", [np.zeros(N), np.full(N, -1.0), np.full(N, np.nan), np.ones(3)])
@@ -42,40 +46,60 @@ def test_a_probability_above_the_threshold_is_class_1_and_at_it_class_0():
     assert scores("binary", y, p, threshold=0.3)["accuracy"] == pytest.approx(2 / 3)
 
 
-ROWS = {"binary": (Y, P), "multiclass": (CLASS, PROBA), "regression": (VALUE, GUESS)}
+LABELS = np.where(RNG.random(N) < 0.4, Y, UNLABELLED)
+STRANGE = 5 * P - 2
+ROWS = {
+    "binary": (Y, P),
+    "multiclass": (CLASS, PROBA),
+    "regression": (VALUE, GUESS),
+    "forecast": (VALUE, GUESS),
+    "quantiles": (VALUE, SPANS),
+    "anomaly": (LABELS, STRANGE),
+}
+
+
+def on_task(name, task):
+    """The metric as it is asked of a task's answers."""
+    return find_metric(name).of_levels(LEVELS) if task == "quantiles" else name
 
 
 EXAMPLES = [family.example for family in FAMILIES]
+OF_ANSWERS = [name for name, metric in METRICS.items() if metric.sees != "rows"]
+"""The metrics that look at answers: those of clusters look at the rows themselves."""
 WEIGHTS = RNG.uniform(0, 3, N)
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
-@pytest.mark.parametrize("metric", [*METRICS, *EXAMPLES])
+@pytest.mark.parametrize("metric", [*OF_ANSWERS, *EXAMPLES])
 def test_each_declared_metric_is_computed_for_each_of_its_tasks(metric, weights):
     declared = find_metric(metric)
     assert declared.tasks
     assert declared.means
     for task in declared.tasks:
         y, p = ROWS[task]
-        value = scores(task, y, p, also=[metric], weights=weights)[metric]
-        drawn = resample(metric, y, p, np.arange(N) // 25, 20, weights=weights)
+        levels = LEVELS if task == "quantiles" else ()
+        value = scores(task, y, p, also=[metric], levels=levels, weights=weights)[metric]
+        asked = on_task(metric, task)
+        drawn = resample(asked, y, p, np.arange(N) // 25, 20, weights=weights)
         assert value is not None
         assert declared.bounds[0] <= value <= declared.bounds[1]
         assert value == pytest.approx(drawn.of(np.ones((1, 20)))[0], rel=1e-9)
 
 
-@pytest.mark.parametrize("metric", [*METRICS, *EXAMPLES])
+@pytest.mark.parametrize("metric", [*OF_ANSWERS, *EXAMPLES])
 def test_rows_of_weight_zero_are_not_there(metric):
     for task in find_metric(metric).tasks:
         y, p = ROWS[task]
         part = np.arange(N) % 3 > 0
-        weighted = score(metric, y, p, weights=part.astype(np.int64))
-        assert weighted == pytest.approx(score(metric, y[part], p[part]), rel=1e-12)
+        asked = on_task(metric, task)
+        weighted = score(asked, y, p, weights=part.astype(np.int64))
+        assert weighted == pytest.approx(score(asked, y[part], p[part]), rel=1e-12)
 
 
 def test_there_is_no_formula_without_a_declaration():
-    assert set(FORMULAS) == set(METRICS)
-    assert set(FORMULA_FAMILIES) == {family.metric.family for family in FAMILIES}
+    assert set(FORMULAS) | LEVEL_NAMES == set(OF_ANSWERS)
+    families = {family.metric.family for family in FAMILIES}
+    assert set(FORMULA_FAMILIES) | LEVEL_NAMES == families | {"pinball"}
 
 
 @pytest.mark.parametrize(
@@ -108,6 +132,8 @@ def test_an_unknown_metric_is_an_error_that_names_the_known_ones(compute):
 )
 def test_what_cannot_be_scored_is_nan_and_in_a_result_none(metric, y, p):
     y, p = np.array(y, dtype=float), np.array(p, dtype=float)
+    if p.max(initial=0) > 1 and np.isfinite(p).all() and "anomaly" in find_metric(metric).tasks:
+        return  # scores may be of any size
     assert np.isnan(score(metric, y, p))
     assert scores("binary", y, p)[metric] is None
 
@@ -188,3 +214,23 @@ def test_answers_that_nobody_may_be_served_are_counted_by_row():
     answers = np.array([[0.2, 0.8], [np.nan, 0.1], [0.5, np.inf], [1.2, -0.2], [1 + 1e-8, -1e-8]])
     assert unfit(answers, "multiclass") == 3
     assert unfit(answers, "regression") == 2
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "precision", "recall_at_20"])
+def test_rows_without_a_label_do_not_count(metric):
+    known = LABELS != UNLABELLED
+    got = score(metric, LABELS, STRANGE, threshold=0.4)
+    assert got == pytest.approx(score(metric, LABELS[known], STRANGE[known], threshold=0.4))
+    drawn = resample(metric, LABELS, STRANGE, np.arange(N) // 25, 20, threshold=0.4)
+    assert drawn.of(np.ones((1, 20)))[0] == pytest.approx(got)
+
+
+def test_without_any_label_what_needs_the_truth_says_so_and_the_flagged_share_is_known():
+    y = np.full(N, UNLABELLED)
+    assert why_undefined("roc_auc", y, STRANGE) == "no row has a label"
+    promise = "flag_rate_error_at_10_percent"
+    flagged = float((STRANGE > 0.4).mean())
+    assert scores("anomaly", y, STRANGE, also=[promise], threshold=0.4) == {
+        promise: pytest.approx(abs(flagged - 0.1))
+    }
+    assert why_undefined(promise, y, np.full(N, np.nan)).endswith("missing or infinite")

@@ -1,11 +1,17 @@
 """What metrics.py may do wrong, and how it is told."""
 
+import os
+import socket
+import subprocess
+import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from pipelines.errors import SpecError
+from pipelines.fence.guard import without_network
 from pipelines.science.metrics import score
 from pipelines.training.own_metrics import measure_rows
 from tests.snapshots import loans, make_snapshot
@@ -108,3 +114,73 @@ def test_a_metric_that_hangs_is_ended(world):
     )
     with pytest.raises(SpecError, match=r"cost took longer than 1 s.*PERENNIAL_USER_CODE"):
         measure_rows(slow, pa.Table.from_pandas(FRAME, preserve_index=False), Y, None)
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_metric_must_not_open_the_network(world, port):
+    code = f"""
+        import socket
+
+        def cost(y, prediction, rows):
+            socket.create_connection(("127.0.0.1", {port}))
+    """
+    with pytest.raises(SpecError, match=r"must not open the network.*line 5.*source\.py") as raised:
+        measured(world, code)
+    assert raised.value.at == ("metrics", "cost")
+
+
+def can_leave_the_network():
+    """Tell whether this machine gives a process a network of its own."""
+    show = [sys.executable, "-c", "import os; print(os.readlink('/proc/self/ns/net'))"]
+    here, there = (
+        subprocess.run(command, capture_output=True, check=True).stdout
+        for command in (show, without_network(os.getpid(), show))
+    )
+    return here != there
+
+
+def test_what_a_metric_starts_has_no_network_either(world, port):
+    if not can_leave_the_network():
+        pytest.skip("this machine gives no process a network of its own")
+    open_it = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
+    code = f"""
+        import subprocess, sys
+
+        def cost(y, prediction, rows):
+            subprocess.run([sys.executable, "-c", {open_it!r}], check=True, capture_output=True)
+    """
+    with pytest.raises(SpecError, match=r"CalledProcessError.*line 5"):
+        measured(world, code)
+
+
+def test_a_metric_sees_no_passwords(world, monkeypatch):
+    monkeypatch.setenv("PERENNIAL_SOURCE_PASSWORD", "secret")
+    code = """
+        import os
+
+        def cost(y, prediction, rows):
+            assert "PERENNIAL_SOURCE_PASSWORD" not in os.environ
+            return y * 0.0
+    """
+    assert measured(world, code) == 0
+
+
+def test_a_metric_that_takes_too_much_memory_is_told_so(world):
+    """In a thread of its own, which has a child of its own."""
+    code = """
+        import numpy as np
+
+        def cost(y, prediction, rows):
+            np.ones(2**28).sum()
+    """
+    world.respec("candidates:", "resources: {memory: 1g}\ncandidates:")
+    with (
+        ThreadPoolExecutor(1) as other,
+        pytest.raises(SpecError, match=r"Memory.*line 5.*resources\.memory"),
+    ):
+        other.submit(measured, world, code).result()

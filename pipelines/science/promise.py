@@ -1,0 +1,120 @@
+"""Is a promised coverage kept on rows that nothing was learnt from?
+
+The gate refuses what the rows disprove, and no more: a promise that they neither prove nor disprove
+is kept so far.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.messages import GateCheck
+from pipelines.science.bootstrap import spread
+from pipelines.science.refits import compare_over_folds
+from pipelines.spec.metrics import find_metric
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pipelines.spec.quantiles import Quantiles
+
+    Array = NDArray[Any]
+
+COVERAGE = "coverage"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A promised coverage, and what held-out rows show of it.
+
+    `good_end` ends the one-sided interval of what was `seen`; the promise is broken where it lies
+    below `coverage` by more than `tolerance`. NaN or infinite where it could not be measured.
+    """
+
+    coverage: float
+    tolerance: float
+    seen: float
+    good_end: float
+    confidence: float
+
+
+def promise_on_rows(
+    quantiles: Quantiles,
+    y: Array,
+    answers: Array,
+    *,
+    event_times: Array | None,
+    groups: Array | None,
+    confidence: float,
+    seed: int,
+) -> Promise | None:
+    """Return what rows (n,) show of the coverage that answers (n, k) promise; None without one.
+
+    Days, or groups, are drawn as in `science.bootstrap`.
+    """
+    if quantiles.conformal is None:
+        return None
+    found = spread(
+        find_metric(COVERAGE).of_levels(tuple(quantiles.levels)),
+        y,
+        answers,
+        event_times=event_times,
+        groups=groups,
+        confidence=confidence,
+        seed=seed,
+    )
+    tolerance = quantiles.conformal.tolerance
+    return Promise(quantiles.coverage, tolerance, found.value, found.good_end, confidence)
+
+
+def promise_over_folds(
+    quantiles: Quantiles,
+    seen: Array,
+    *,
+    tested: float,
+    freedom: int | None,
+    confidence: float,
+) -> Promise | None:
+    """Return what the coverages (J,) of J folds show of a promise; None without one.
+
+    `tested` and `freedom` as in `compare_over_folds`.
+    """
+    if quantiles.conformal is None:
+        return None
+    promised = np.full(len(seen), quantiles.coverage)
+    short = compare_over_folds(
+        find_metric(COVERAGE),
+        promised,
+        seen,
+        tested=tested,
+        freedom=freedom,
+        confidence=confidence,
+    )
+    return Promise(
+        quantiles.coverage,
+        quantiles.conformal.tolerance,
+        float(np.mean(seen)),
+        quantiles.coverage - short.lower,
+        confidence,
+    )
+
+
+def check_promise(promise: Promise | None) -> list[GateCheck]:
+    """Check that the held-out rows do not disprove what a model promises; nothing without one."""
+    if promise is None:
+        return []
+    seen, end, asked = promise.seen, promise.good_end, promise.coverage
+    if not isfinite(seen) or not isfinite(end):
+        detail = f"the promised coverage {asked:g} could not be measured on the held-out rows"
+        return [GateCheck(name="promise", passed=False, detail=detail)]
+    kept = end >= asked - promise.tolerance
+    detail = (
+        f"coverage {seen:.3f} {'does not disprove' if kept else 'breaks'} the promised {asked:g}:"
+        f" it is at most {min(end, 1.0):.3f} with {promise.confidence:.0%} confidence, and at least"
+        f" {asked - promise.tolerance:.3f} is asked for (conformal.tolerance)"
+    )
+    return [GateCheck(name="promise", passed=kept, detail=detail)]
