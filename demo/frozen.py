@@ -10,6 +10,7 @@ from pipelines.bundle.load import open_bundle
 from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import RequestError
 from pipelines.ledger import Crown
+from pipelines.tasks import is_wide
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,4 +35,4 @@ def answers(bundle: OpenBundle, rows: pa.Table) -> np.ndarray[Any, Any]:
     """Return the bundle's answers for built rows: (n,), or (n, k) by class."""
     inputs = bundle.manifest.inputs
     predictions = bundle.predictor.predict_feed(feed_from_table(inputs.columns, rows))
-    return predictions if inputs.task == "multiclass" else predictions[:, 0]
+    return predictions if is_wide(inputs.task) else predictions[:, 0]

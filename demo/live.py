@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.errors import TryAgain
@@ -27,6 +28,8 @@ ORDER = tuple(
 )
 """The tasks as the DAGs run them; `start` and `await` of the drift DAG are no steps."""
 
+_ERROR = "ERROR "
+"""How a step's log begins the line of what ended it."""
 COLOURS = {
     "success": "green",
     "running": "yellow",
@@ -36,6 +39,7 @@ COLOURS = {
     "up_for_retry": "yellow",
     "skipped": "cyan",
 }
+FAILED = {"failed", "up_for_retry"}
 DONE = {"success", "failed", "skipped", "upstream_failed"}
 ENDED = {"success", "failed"}
 
@@ -50,6 +54,7 @@ class WatchedRun:
         self.run_id = run_id
         self.state = ""
         self.results: dict[tuple[str, int], Any] = {}
+        self._errors: dict[tuple[str, int, int], str] = {}
         self._metric = metric
         self._tasks: list[TaskRun] = []
         self._begin = time.monotonic()
@@ -66,6 +71,9 @@ class WatchedRun:
                 self.results[key] = self._api.result(
                     self.dag_id, self.run_id, task.task, task.index
                 )
+            if task.state in FAILED and (*key, task.tries) not in self._errors:
+                log = self._api.log(self.dag_id, self.run_id, *key, attempt=task.tries)
+                self._errors[*key, task.tries] = last_error(log)
         self.state = self._api.state(self.dag_id, self.run_id)
         if time.monotonic() - self._begin > TIMEOUT_SECONDS:
             raise TryAgain(
@@ -96,7 +104,12 @@ class WatchedRun:
         return table
 
     def _outcome(self, task: TaskRun) -> str:
-        """Return what came of a task in words; the candidate that the gate has chosen is marked."""
+        """Return what came of a task in words; the candidate that the gate has chosen is marked.
+
+        Of one that has failed it is the error in its log.
+        """
+        if task.state in FAILED:
+            return escape(self._errors.get((task.task, task.index, task.tries), ""))
         result = self.results.get((task.task, task.index))
         words = describe_result(task.task, result, self._metric)
         winner = (self.result("gate") or {}).get("candidate")
@@ -132,6 +145,12 @@ def watch(run: WatchedRun, console: Console) -> str:
     return run.state
 
 
+def last_error(log: str) -> str:
+    """Return the last error that a step has written into its log; empty where it wrote none."""
+    lines = [line for line in log.splitlines() if line.startswith(_ERROR)]
+    return lines[-1].removeprefix(_ERROR) if lines else ""
+
+
 def describe_result(task: str, result: Any, metric: str) -> str:
     """Return what a task returned, as one would say it."""
     if not isinstance(result, dict):
@@ -154,8 +173,9 @@ def describe_result(task: str, result: Any, metric: str) -> str:
             f" chosen by cross-validation; {metric} {score} held out"
         ),
         "package": lambda: (
-            f"{'compiled to ONNX' if result['compiled'] else 'native'}, answers differ by"
-            f" {_parity(result['parity'])} at most"
+            f"compiled to ONNX, answers differ by {result['parity']:.1e} at most"
+            if result["compiled"]
+            else f"served natively: {result['why_native']}"
         ),
         "deploy": lambda: f"version {result['version']} serves (release {result['release']})",
         "close": lambda: f"MLflow run {result['state']}",
@@ -176,7 +196,3 @@ def describe_result(task: str, result: Any, metric: str) -> str:
 
 def _score(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.3f}"
-
-
-def _parity(value: float | None) -> str:
-    return "nothing (not compiled)" if value is None else f"{value:.1e}"

@@ -76,7 +76,7 @@ class Client:
         with self._client() as client:
             for part in _chunks(rows):
                 body = {
-                    "rows": part.select(list(spec.features.inputs)).to_pylist(),
+                    "rows": part.select(list(spec.inputs)).to_pylist(),
                     "keys": self._keys(part),
                     "event_times": [iso(moment) for moment in part[spec.event_time].to_pylist()],
                 }

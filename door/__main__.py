@@ -82,7 +82,7 @@ def read_rules(options: argparse.Namespace) -> Rules:
         images=tuple(
             options.image or ["perennial/steps", "perennial/serving", "perennial/serving-native"]
         ),
-        builds=tuple(options.build or ["perennial/release-*"]),
+        builds=tuple(options.build or ["perennial/release-*", "perennial/environment:*"]),
         volumes=tuple(options.volume or ["perennial_state", "perennial_gateway"]),
         networks=tuple(options.network or ["perennial", "perennial-edge"]),
         most_memory=options.most_memory,

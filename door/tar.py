@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 BLOCK = 512
 EXTENDED_BYTES = 65_536
 NAME = 1_024
-MEMBERS = 1_000
-"""The most files and folders of an archive; a release has some twenty."""
+MEMBERS = 30_000
+"""The most files and folders of an archive.
+
+A release has some twenty, the packages that a model requires some ten thousand.
+"""
 
 FILE, OLD_FILE, FOLDER, PAX, LONG_NAME = b"0", b"\0", b"5", b"x", b"L"
 OCTAL = re.compile(rb" *([0-7]{1,12})[ \0]*")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from pipelines.intervals import Interval, Moment
 from pipelines.refs import FeaturesVersion, Ref, Value
@@ -110,7 +110,8 @@ class TrainRequest(Value):
 
 
 class Threshold(Value):
-    """Above which probability a binary model decides for the positive class.
+    """Above which probability a binary model decides for the positive class, or above which score
+    an anomaly model flags a row.
 
     `chosen_for` is the metric for which it was chosen, on `rows` rows (`positives` of them of the
     positive class) that the fits which answered them had not seen; empty where the spec fixes it.
@@ -118,12 +119,21 @@ class Threshold(Value):
     itself, since the same rows have chosen it.
     """
 
-    value: float = Field(gt=0, lt=1)
+    value: float = Field(allow_inf_nan=False)
     chosen_for: str = ""
     rows: int = 0
     positives: int = 0
     score: float | None = None
     default_score: float | None = None
+    rate: float | None = None
+    """Of an anomaly model: the share of rows that it promises to flag."""
+
+    @model_validator(mode="after")
+    def _between_probabilities(self) -> Threshold:
+        if self.rate is None and not 0 < self.value < 1:
+            msg = "must lie between 0 and 1"
+            raise ValueError(msg)
+        return self
 
 
 class TrainResult(Value):

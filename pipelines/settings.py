@@ -200,6 +200,11 @@ class Settings(Value):
 
     It stands in MLflow beside the run.
     """
+    packages: Path | None = None
+    """Set inside serving images: where an image brings the packages that its release requires.
+
+    Then nothing is installed.
+    """
     gateway: Path = Field(default_factory=lambda known: known["state"] / "gateway")
     """The folder that is shared with the gateway: its routes and sockets; default <state>/gateway.
     """

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipelines.inference_log.format import KEY_LIMIT
+from pipelines.tasks import learns_named_classes
 from serving.problems import Problem
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def quotes_hint(message: str) -> str:
 
 def row_example(schema: InputSchema) -> str:
     """Return the beginning of a row, such as {"distance": 1.5, …}."""
+    if not schema.columns:  # of a forecast whose inputs are all made
+        return "{}"
     first = schema.columns[0]
     more = ", …" if len(schema.columns) > 1 else ""
     return f'{{"{first.name[:EXAMPLE_LIMIT]}": {_EXAMPLES[first.kind]}{more}}}'
@@ -63,11 +66,11 @@ def row_example(schema: InputSchema) -> str:
 
 def label_example(schema: InputSchema) -> str:
     """Return a label as it stands in JSON."""
-    if schema.task == "multiclass":
+    if learns_named_classes(schema.task):
         return f'"{(schema.classes or ["text"])[0][:EXAMPLE_LIMIT]}"'
     if schema.binary_classes:
         return f'"{schema.binary_classes[1][:EXAMPLE_LIMIT]}"'
-    return "true" if schema.task == "binary" else "1.5"
+    return "true" if schema.task in {"binary", "anomaly"} else "1.5"
 
 
 def explain_json_error(error: Exception, body: bytes | None) -> str:

@@ -42,12 +42,12 @@ _TYPES: dict[str, Any] = {
 Key = Annotated[str, Meta(min_length=1, max_length=KEY_LIMIT)]
 """A caller's name of a row."""
 
-_Time = Annotated[datetime, Meta(tz=True)]
+Time = Annotated[datetime, Meta(tz=True)]
 _BESIDE: Final[dict[str, Any]] = {
     "keys": list[Key | None],
-    "event_times": list[_Time],
+    "event_times": list[Time],
     "key": Key,
-    "event_time": _Time,
+    "event_time": Time,
 }
 """What may stand beside the rows, and beside a row that comes alone."""
 
@@ -308,7 +308,12 @@ def _microseconds(times: list[datetime], *, alone: bool) -> list[int]:
                 row=None if alone else row,
                 field=field,
             )
-    return [(moment - _EPOCH) // _MICROSECOND for moment in times]
+    return [to_microseconds(moment) for moment in times]
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Return a moment as microseconds since 1970, UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def make_json_problem(error: Exception, body: bytes | None = None) -> Problem:

@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 from pipelines.classes import class_of, place_of_binary
 from pipelines.errors import PerennialError
 from pipelines.inference_log.label_index import Index, NewLabel
+from pipelines.tasks import learns_named_classes, traits_of
 from serving.body_problems import label_problem
 from serving.decode import Key, make_json_problem, refuse_repeated_keys
 from serving.event_log import log
@@ -118,6 +119,13 @@ class FeedbackRoute:
         name = scope["path_params"]["name"]
         schema = served_model(self._follower, name).bundle.manifest.inputs
         scope["perennial.model"] = name
+        if traits_of(schema.task).target == "none":
+            raise Problem(
+                422,
+                "no_labels",
+                f"{name} puts rows into clusters: nothing happens that could tell it was wrong, so"
+                " it takes no labels.",
+            )
         refuse_other_media(scope)
         body = (await receive())["body"]
         run = asyncio.get_running_loop().run_in_executor
@@ -257,7 +265,7 @@ def _label(label: bool | float | str, schema: InputSchema) -> float | str:  # no
     label of a row counts. So it is refused; where the class is new in the world, it can be told
     again once a version that knows it serves.
     """
-    if schema.task == "multiclass":
+    if learns_named_classes(schema.task):
         classes = schema.classes or []
         name = class_of(label, classes)
         if name is None:
@@ -279,7 +287,7 @@ def _label(label: bool | float | str, schema: InputSchema) -> float | str:  # no
                 field="label",
             )
         return float(place)
-    if schema.task == "binary":
+    if schema.task in {"binary", "anomaly"}:
         if not isinstance(label, str) and label in {0, 1}:
             return float(label)
         raise Problem(

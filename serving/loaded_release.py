@@ -12,14 +12,17 @@ from pipelines.bundle.load import OpenBundle, golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.errors import BadData, Corrupted, ModelFailed, PerennialError, Refused
 from pipelines.settings import load_settings
+from pipelines.tasks import answers_probabilities, answers_scores, has_named_classes
 from serving.batching import Batcher
 from serving.decode import RequestDecoder
 from serving.event_log import log
 from serving.far_values import refuse_far
+from serving.history import SeriesDecoder
 from serving.problems import Problem, encode
 
 if TYPE_CHECKING:
     from pipelines.bundle.predictor import Answers
+    from pipelines.bundle.schema import InputSchema
     from pipelines.settings import Settings
     from pipelines.store.port import Store
 
@@ -63,7 +66,7 @@ class LoadedRelease:
         why, else 500.
         """
         schema = self.bundle.manifest.inputs
-        probabilities = schema.task != "regression"
+        probabilities = answers_probabilities(schema.task)
         try:
             answers = self.bundle.predictor.predict_values(rows)
         except (
@@ -95,7 +98,7 @@ class LoadedRelease:
                 f"{self.release.model} {self.release.version} gave an answer that is no valid"
                 " number.",
             )
-        if schema.task != "multiclass":
+        if not has_named_classes(schema.task):
             return answers[:, 0].tolist()  # type: ignore[no-any-return]
         classes = schema.classes or []
         return [
@@ -113,11 +116,18 @@ class LoadedRelease:
         the positive class.
         """
         manifest = self.bundle.manifest
-        if manifest.threshold is None:
+        if manifest.threshold is None or answers_scores(manifest.inputs.task):
             return None
         negative, positive = manifest.inputs.binary_classes or (False, True)
         value = manifest.threshold.value
         return [positive if answer > value else negative for answer in answers]
+
+    def shown(self, answers: list[Any]) -> list[Any]:
+        """Return answers as a caller is told them: of a score also whether it is an anomaly's."""
+        manifest = self.bundle.manifest
+        if not answers_scores(manifest.inputs.task):
+            return answers
+        return [{"score": a, "anomaly": a > manifest.threshold_value} for a in answers]
 
 
 def _are_valid(answers: Answers, *, probabilities: bool) -> bool:
@@ -151,7 +161,7 @@ def open_release(
             f" {manifest.version}."
         )
     batcher = None if manifest.compiled else Batcher()
-    decoder = RequestDecoder(manifest.inputs, max_rows)
+    decoder = _decoder(manifest.inputs, max_rows)
     loaded_release = LoadedRelease(release, bundle, decoder, now, batcher)
     _refuse_unaskable(loaded_release)
     differences = golden_differences(bundle)
@@ -161,6 +171,12 @@ def open_release(
             f"The model does not answer as it was packaged: {'; '.join(differences[:SHOWN])}{more}."
         )
     return loaded_release
+
+
+def _decoder(schema: InputSchema, max_rows: int) -> RequestDecoder:
+    if schema.series is None:
+        return RequestDecoder(schema, max_rows)
+    return SeriesDecoder(schema, schema.series, max_rows)
 
 
 def _read(store: Store, model: str, number: int) -> Release:

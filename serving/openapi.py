@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.inference_log.format import KEY_LIMIT
+from pipelines.tasks import answers_scores, has_named_classes, traits_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipelines.bundle.schema import Column, InputSchema
     from pipelines.messages import Threshold
     from serving.follower import ModelState
@@ -48,6 +51,7 @@ def describe_model(name: str, state: ModelState) -> dict[str, Any]:
         "parity": manifest.parity,
         "why_native": manifest.why_native,
         "inputs": row_schema(manifest.inputs),
+        **_series(manifest.inputs),
         "refused": refusal,
     }
 
@@ -57,17 +61,23 @@ def _classes(schema: InputSchema) -> dict[str, Any]:
     return {"classes": list(schema.binary_classes)} if schema.binary_classes else {}
 
 
+def _series(schema: InputSchema) -> dict[str, Any]:
+    """Return how the columns of a forecast are made, for a caller who sends a history."""
+    return {"series": schema.series.model_dump(mode="json")} if schema.series else {}
+
+
 def _true_of(schema: InputSchema) -> str | bool:
     """Return how a caller tells that the positive class came about."""
     return schema.binary_classes[1] if schema.binary_classes else True
 
 
-def row_schema(schema: InputSchema) -> dict[str, Any]:
-    """Return the JSON schema of one row."""
+def row_schema(schema: InputSchema, without: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the JSON schema of one row, without the columns of these names."""
+    columns = [c for c in schema.columns if c.name not in without]
     return {
         "type": "object",
-        "properties": {c.name: _property(c) for c in schema.columns},
-        "required": [c.name for c in schema.columns],
+        "properties": {c.name: _property(c) for c in columns},
+        "required": [c.name for c in columns],
         "additionalProperties": False,
     }
 
@@ -100,6 +110,7 @@ def with_models(
                 "post": _feedback(name, loaded_release.bundle.manifest.inputs)
             }
             for name, loaded_release in loaded
+            if traits_of(loaded_release.bundle.manifest.inputs.task).target != "none"
         }
     return {**document, "paths": {**paths, **document["paths"]}}
 
@@ -132,13 +143,15 @@ def _predict(name: str, loaded_release: LoadedRelease) -> dict[str, Any]:
         },
     }
     one = {"row": row, "key": key, "event_time": MOMENT}
+    bodies = [_closed_object(many, ["rows"]), _closed_object(one, ["row"])]
+    bodies += _with_history(manifest.inputs, many, one)
     return _operation(
         f"predict_{name}",
         f"Predict with {name}",
         f"Version {manifest.version}, release {loaded_release.release.number}. Each row holds the"
         " built features. What is answered is in the inference log before you have the answer.",
         tag="predict",
-        schema={"oneOf": [_closed_object(many, ["rows"]), _closed_object(one, ["row"])]},
+        schema={"oneOf": bodies},
         example={"rows": [loaded_release.bundle.golden.rows[0]]},
         answer={
             "description": "One prediction per row.",
@@ -147,13 +160,44 @@ def _predict(name: str, loaded_release: LoadedRelease) -> dict[str, Any]:
     )
 
 
+def _with_history(
+    schema: InputSchema, many: dict[str, Any], one: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the bodies of a forecast that bring the series' recent values in place of the made
+    columns.
+    """
+    if schema.series is None:
+        return []
+    made = set(schema.series.names)
+    row = row_schema(schema, without=made)
+    pair = {
+        "type": "array",
+        "prefixItems": [MOMENT, {"type": ["number", "null"]}],
+        "minItems": 2,
+        "maxItems": 2,
+    }
+    history = {
+        "type": "array",
+        "minItems": 1,
+        "items": pair,
+        "description": f"What is known of the one series that the rows are of, oldest first: from"
+        f" {schema.series.reach} steps before the first row to {schema.series.gap} steps before"
+        f" the last. A step has {schema.series.step} s. Of it are made: {', '.join(sorted(made))}.",
+    }
+    whole = many | {"rows": {**many["rows"], "items": row}, "history": history}
+    return [
+        _closed_object(whole, ["rows", "event_times", "history"]),
+        _closed_object(one | {"row": row, "history": history}, ["row", "event_time", "history"]),
+    ]
+
+
 def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {
         "binary": {"enum": [*(schema.binary_classes or ()), True, False, 1, 0]},
-        "regression": {"type": "number"},
         "multiclass": {"enum": schema.classes},
+        "anomaly": {"enum": [True, False, 1, 0]},
     }
-    label = {**kinds[schema.task], "description": "What happened."}
+    label = {**kinds.get(schema.task, {"type": "number"}), "description": "What happened."}
     request = {
         "type": "string",
         "minLength": 1,
@@ -175,7 +219,7 @@ def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
         (schema.classes or [""])[0]
         if schema.task == "multiclass"
         else _true_of(schema)
-        if schema.task == "binary"
+        if schema.task in {"binary", "anomaly"}
         else 1.5
     )
     count = {"type": "integer", "minimum": 0}
@@ -274,12 +318,25 @@ def _answer_schema(schema: InputSchema, threshold: Threshold | None) -> dict[str
     if schema.task == "binary":
         of = repr(schema.binary_classes[1]) if schema.binary_classes else "true"
         one["description"] = f"The probability of {of}."
-    if schema.task == "multiclass":
+    if has_named_classes(schema.task):
         probabilities = {
             "type": "object",
             "properties": {label: {"type": "number"} for label in schema.classes or []},
         }
         one = _closed_object({"label": {"enum": schema.classes}, "probabilities": probabilities})
+    if answers_scores(schema.task):
+        one = _closed_object(
+            {
+                "score": {
+                    "type": "number",
+                    "description": "How strange the row is: greater is stranger.",
+                },
+                "anomaly": {
+                    "type": "boolean",
+                    "description": "Whether the score lies above the threshold.",
+                },
+            }
+        )
     parts = {"request_id": "string", "model": "string", "version": "string", "release": "integer"}
     answer: dict[str, Any] = {
         **{k: {"type": v} for k, v in parts.items()},
@@ -292,7 +349,14 @@ def _answer_schema(schema: InputSchema, threshold: Threshold | None) -> dict[str
             "description": "The two classes; a prediction is the probability of the second.",
             "examples": [list(schema.binary_classes)],
         }
-    if threshold is not None:
+    if threshold is not None and answers_scores(schema.task):
+        promised = f" Above it {threshold.rate:g} of the rows are to lie." if threshold.rate else ""
+        answer["threshold"] = {
+            "type": "number",
+            "description": f"Above it a score is an anomaly's.{promised}",
+            "examples": [threshold.value],
+        }
+    elif threshold is not None:
         answer["threshold"] = {
             "type": "number",
             "description": "Above it a probability is a decision for the positive class.",

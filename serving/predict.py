@@ -70,13 +70,15 @@ class PredictRoute:
             "model": name,
             "version": loaded_release.release.version,
             "release": loaded_release.release.number,
-            "predictions": answers,
+            "predictions": loaded_release.shown(answers),
         }
         if names := loaded_release.bundle.manifest.inputs.binary_classes:
             answer["classes"] = names
         if (decisions := loaded_release.decisions(answers)) is not None:
             answer["threshold"] = loaded_release.bundle.manifest.threshold_value
             answer["decisions"] = decisions
+        elif loaded_release.bundle.manifest.threshold is not None:
+            answer["threshold"] = loaded_release.bundle.manifest.threshold_value
         body = encode(answer)
         if not (self._proof and self._is_proof(scope)):
             if self._log is not None:

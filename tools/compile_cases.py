@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
+from pipelines.spec.estimators import ESTIMATORS
 
 KINDS = {
     "classifier": "Classifiers of scikit-learn",
     "regressor": "Regressors of scikit-learn",
     "transformer": "Transformers of scikit-learn",
     "booster": "XGBoost and LightGBM",
+    "detector": "What tells anomalies",
 }
 NUMBERS = ["price", "weight", "count"]
 _ROWS, _NULLS = 150, 0.1
@@ -113,6 +117,10 @@ def _all_of_kind(kind: str) -> dict[str, Any]:
         known = [getattr(xgboost, f"XGB{e}{k}") for e in ("", "RF") for k in _KINDS_OF_TASK]
         known += [getattr(lightgbm, f"LGBM{k}") for k in _KINDS_OF_TASK]
         return {found.__name__: found for found in known}
+    if kind == "detector":
+        known = [n for n, e in ESTIMATORS.items() if "anomaly" in e.tasks]
+        parts = [name.rsplit(".", 1) for name in known]
+        return {leaf: getattr(importlib.import_module(module), leaf) for module, leaf in parts}
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401 -- lists it
     from sklearn.utils import all_estimators
 
@@ -136,6 +144,8 @@ def classes_of_kind(kind: str) -> list[str]:
 
 def task_of(kind: str, name: str) -> str:
     """Return the task that an estimator is tried at."""
+    if kind == "detector":
+        return "anomaly"
     regress = kind == "regressor" or (kind == "booster" and name.endswith("Regressor"))
     return "regression" if regress else "binary"
 
@@ -191,8 +201,11 @@ def _make(kind: str, name: str) -> Any:
         "PLSSVD": {"n_components": 1},
         "QuadraticDiscriminantAnalysis": {"reg_param": 0.1},
         "KNeighborsTransformer": {"n_neighbors": 3},
+        "LocalOutlierFactor": {"novelty": True},
         "VotingClassifier": {"estimators": [("one", one), ("tree", tree)], "voting": "soft"},
     }
+    if kind == "detector":  # all components of one-hot columns leave no variance open
+        extra["PCA"] = {"n_components": 2}
     if name in extra:
         return found(**extra[name])
     for arguments in ({}, {"estimator": one}, {"estimators": [("one", one), ("tree", tree)]}):

@@ -36,6 +36,10 @@ With other settings, other data or another encoding the proof may end otherwise;
 each bundle says how its own ended, and at how many of the thresholds of its trees was asked.
 What the proof asks, and what it does not claim, is told in
 [decision 53](decisions/0053-compiled-where-proven.md).
+
+Packages that a model requires are not tried here.
+CatBoost is compiled by its own exporter, where its trees grow as they do by themselves;
+with another `grow_policy` it is native, as is whatever no converter knows.
 """
 
 
@@ -147,7 +151,7 @@ def _plain(why: str) -> str:
     """Return a reason without the numbers that another machine may have others of."""
     why = why.removeprefix("not compiled: ")
     why = re.sub(r"differs by \S+ on (.*), more than \S+", r"differs on \1", why)
-    if "MissingShapeCalculator" in why or "no conversion" in why:
+    if why.startswith("there is no converter") or "no conversion" in why:
         return "there is no converter for it"
     if "BadData: The compiled model cannot be loaded" in why:
         return "what the converter writes cannot be loaded"

@@ -44,7 +44,12 @@ Of 500 independent rows, a quarter of them positive, intervals of `average_preci
 narrow: those of 90 % and 95 % were right in 87 % and 91 % of 300 simulations,
 because rows that are drawn twice rank too well; take more rows there, or `roc_auc`.
 """
-TITLES = {"binary": "Two classes", "multiclass": "Several classes", "regression": "Values"}
+TITLES = {
+    "binary": "Two classes",
+    "multiclass": "Several classes",
+    "regression": "Values",
+    "anomaly": "Anomalies",
+}
 
 
 def page() -> str:

@@ -67,5 +67,5 @@ def _fetch() -> bytes:
     try:
         return httpx.get(URL, follow_redirects=True, timeout=60).raise_for_status().content
     except httpx.HTTPError as error:
-        msg = f"{URL}: {error}"
+        msg = f"{URL}: {error}; HOTEL_BOOKINGS may name a copy of your own, set before `make up`"
         raise OSError(msg) from error

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from pipelines.bundle.schema import InputSchema
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ class FinishedModel(BaseEstimator):  # type: ignore[misc]
         """Learn nothing. The classes are those that the schema names."""
         del inputs, y
         schema = InputSchema.model_validate_json(self.schema)
-        if schema.task != "regression":
+        if classifies(schema.task):
             self.classes_ = np.arange(len(schema.classes or [0, 1]))
         return self
 

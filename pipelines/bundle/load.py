@@ -16,6 +16,7 @@ from pipelines.errors import BadData
 from pipelines.fence.own_code import OwnCode
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Value, canonical
+from pipelines.tasks import has_named_classes
 
 if TYPE_CHECKING:
     from pipelines.refs import Ref
@@ -50,6 +51,17 @@ def write_bundle(store: Store, manifest: BundleManifest) -> Ref:
 def read_manifest(store: Store, ref: Ref) -> BundleManifest:
     """Return a bundle's manifest, verified. Raises Corrupted, and BadData where it is none."""
     return _parse(BundleManifest, store.get(ref), ref)
+
+
+def read_golden(store: Store, ref: Ref) -> tuple[BundleManifest, Golden]:
+    """Return a bundle's manifest and its golden requests, verified; nothing is loaded.
+
+    Raises Corrupted, and BadData where one of them makes no sense.
+    """
+    manifest = read_manifest(store, ref)
+    golden = _parse(Golden, store.get(manifest.golden), manifest.golden)
+    _refuse_nonsense(manifest, golden)
+    return manifest, golden
 
 
 def open_bundle(
@@ -93,12 +105,12 @@ def open_bundle(
 
 def _paths(store: Store, manifest: BundleManifest, settings: Settings | None) -> list[str]:
     """Return the folders of the packages that the version requires, installed."""
-    if manifest.environment is None:
+    if manifest.packages is None:
         return []
     from pipelines.environments.ready import paths
     from pipelines.settings import load_settings
 
-    return paths(manifest.environment, settings or load_settings(), store)
+    return paths(manifest.packages, settings or load_settings(), store)
 
 
 def golden_differences(bundle: OpenBundle) -> list[str]:
@@ -138,7 +150,7 @@ def _refuse_nonsense(manifest: BundleManifest, golden: Golden) -> None:
         "an input stands twice" if len(set(names)) != len(names) else "",
         (
             "a multiclass model needs two classes or more"
-            if manifest.inputs.task == "multiclass" and not many
+            if has_named_classes(manifest.inputs.task) and not many
             else ""
         ),
         "it has no golden requests" if not golden.rows else "",

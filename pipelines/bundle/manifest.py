@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+from pydantic import Field
+
 from pipelines.bundle.schema import InputSchema
 from pipelines.environments.record import EnvironmentRecord
 from pipelines.intervals import Interval
@@ -60,6 +62,23 @@ class Settings(Value):
     encode: str | None = None
 
 
+class ClusterNames(Value):
+    """What the clusters of a version are called, and how that follows from the champion's names."""
+
+    names: list[str]
+    """In the order of the answers."""
+    used: int
+    """How many names any version has had so far: the next new one is this number."""
+    champion: str | None = None
+    """The version that the names were matched with; None where there was none."""
+    kept: float | None = None
+    """The share of held-out rows that kept their cluster."""
+    new: list[str] = Field(default_factory=list)
+    """Names that the champion did not have."""
+    gone: list[str] = Field(default_factory=list)
+    """Names that only the champion had."""
+
+
 class BundleManifest(Value):
     """What a version is made of and where it comes from.
 
@@ -103,10 +122,21 @@ class BundleManifest(Value):
     answered.
     """
 
+    clusters: ClusterNames | None = None
+    """Of a clustering: the names of its clusters; None for other tasks."""
+
     @property
     def threshold_value(self) -> float:
         """Above which probability the version decides for the positive class."""
         return self.threshold.value if self.threshold else DEFAULT_THRESHOLD
+
+    @property
+    def packages(self) -> EnvironmentRecord | None:
+        """The environment that answering needs; None where it answers without one.
+
+        What is compiled does, and what is made of Perennial's lock alone.
+        """
+        return self.environment if not self.compiled and self.code is not None else None
 
     @property
     def files(self) -> list[Ref]:

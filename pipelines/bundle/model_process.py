@@ -62,12 +62,23 @@ def open_model(
 
     Raises Refused naming types that are not trusted, BadData where it cannot be loaded.
     """
+    from pipelines.bundle.predictor import NativePredictor
+
+    return NativePredictor(schema, data, trusted_types(data, code, paths))
+
+
+def trusted_types(data: bytes, code: OwnCode, paths: Sequence[str]) -> list[str]:
+    """Return the types that a stored model may build besides the loader's own, with its code
+    loaded.
+
+    Raises Refused naming those that are not trusted, BadData where the model cannot be read.
+    """
     from skops import io
 
     from pipelines.bundle.own_types import split_types
-    from pipelines.bundle.predictor import NativePredictor
 
-    load_code(code)
+    if code.files:
+        load_code(code)
     try:
         names = io.get_untrusted_types(data=data)
     except Exception as error:  # a broken file fails as zip, JSON, key or type error
@@ -75,7 +86,7 @@ def open_model(
     trusted, foreign = split_types(names, code, paths)
     if foreign:
         raise Refused(f"The model holds types that are not trusted: {', '.join(foreign)}")
-    return NativePredictor(schema, data, trusted)
+    return trusted
 
 
 if __name__ == "__main__":

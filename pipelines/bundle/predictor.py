@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pipelines.bundle.rows import feed_from_rows, feed_from_values, frame_from_feed
+from pipelines.bundle.strangeness import strangeness
 from pipelines.bundle.trusted import TRUSTED
 from pipelines.errors import BadData, Refused
+from pipelines.tasks import answers_probabilities, answers_scores
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -113,17 +115,19 @@ class NativePredictor(Predictor):
         Raises ValueError where scikit-learn refuses a number that became infinite on the way.
         """
         frame = frame_from_feed(feed)
+        if answers_scores(self.schema.task):
+            return _shape(self.schema, strangeness(self._pipeline, frame))
         with np.errstate(
             over="ignore", invalid="ignore"
         ):  # what overflows comes back as no finite answer, or as that error
-            if self.schema.task == "regression":
-                return _shape(self.schema, np.asarray(self._pipeline.predict(frame)))
-            return _shape(self.schema, self._pipeline.predict_proba(frame))
+            if answers_probabilities(self.schema.task):
+                return _shape(self.schema, self._pipeline.predict_proba(frame))
+            return _shape(self.schema, np.asarray(self._pipeline.predict(frame)))
 
 
 def output_name(schema: InputSchema) -> str:
     """Return what a compiled model calls the output that holds its answers."""
-    return "variable" if schema.task == "regression" else "probabilities"
+    return "probabilities" if answers_probabilities(schema.task) else "variable"
 
 
 def load_native(model: bytes, trusted: Collection[str] = TRUSTED) -> Any:
@@ -148,9 +152,10 @@ def _shape(schema: InputSchema, output: np.ndarray[Any, Any]) -> Answers:
     Raises BadData where the output has another form.
     """
     wide = output.astype(np.float64)
-    if schema.task == "regression":
+    if schema.width == 1 and not answers_probabilities(schema.task):
         return wide.reshape(-1, 1)
-    width = 2 if schema.task == "binary" else len(schema.classes or ())
+    width = 2 if schema.task == "binary" else schema.width
     if wide.ndim != 2 or wide.shape[1] != width:  # noqa: PLR2004 -- rows and classes
-        raise BadData(f"The model gives probabilities of shape {wide.shape}, not [rows, {width}].")
+        what = "probabilities" if answers_probabilities(schema.task) else "quantiles"
+        raise BadData(f"The model gives {what} of shape {wide.shape}, not [rows, {width}].")
     return wide[:, 1:2] if schema.task == "binary" else wide

@@ -21,10 +21,11 @@ from pipelines.errors import BadData
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Literal
 
     import pandas as pd
     import pyarrow as pa
+
+    from pipelines.tasks import Task
 
 Scalar = float | int | bool | str | None
 Row = dict[str, Scalar]
@@ -114,7 +115,7 @@ def rows_from_table(columns: Sequence[Column], table: pa.Table | pd.DataFrame) -
 def schema_of(
     table: pa.Table | pd.DataFrame,
     inputs: Sequence[str],
-    task: Literal["binary", "multiclass", "regression"],
+    task: Task,
     classes: list[str] | None,
 ) -> InputSchema:
     """Return the input schema of a table's columns.

@@ -7,6 +7,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from pipelines.refs import Value
+from pipelines.series.columns import SeriesColumns
+from pipelines.tasks import Task, is_wide
 
 Kind = Literal["number", "integer", "boolean", "string"]
 Personal = Literal["hash", "drop"]
@@ -37,7 +39,7 @@ class InputSchema(Value):
     """The inputs of a model in their order, and its answer's form."""
 
     version: Literal[1] = SCHEMA_VERSION
-    task: Literal["binary", "multiclass", "regression"]
+    task: Task
     columns: Annotated[list[Column], Field(min_length=1)]
     classes: list[str] | None = None
     """The labels of a multiclass model, in the order of its probabilities."""
@@ -51,3 +53,19 @@ class InputSchema(Value):
 
     The inference log then holds a keyed hash of them, or nothing.
     """
+    levels: list[float] | None = None
+    """The levels of a model of quantiles, in the order of its answers."""
+    series: SeriesColumns | None = None
+    """Of a forecast: the columns that are made of the series' past; None in others."""
+
+    @property
+    def answer_names(self) -> list[str]:
+        """What the numbers of an answer are called; empty where it is a single one."""
+        if self.levels is not None:
+            return [f"{level:g}" for level in self.levels]
+        return list(self.classes or ())
+
+    @property
+    def width(self) -> int:
+        """How many numbers an answer has."""
+        return len(self.answer_names) if is_wide(self.task) else 1

@@ -114,6 +114,7 @@ _BOOSTERS = {
 }
 
 _OWN = {
+    "pipelines.bundle.clusters.Clusters",
     "pipelines.bundle.finished.FinishedModel",
     "pipelines.transformers.dates.DateParts",
     "pipelines.transformers.numbers.Cycles",

@@ -134,13 +134,16 @@ def _with_line(settings: Settings, name: str, error: PerennialError) -> str:
     for length in range(len(error.at), 0, -1):
         field = ".".join(map(str, error.at[:length]))
         text = text.removeprefix(f"{field}: ")
+        if text.startswith(f"{field} (") and place.endswith(field):
+            # the message says in which file, behind the same field
+            return place + text.removeprefix(field)
     return f"{place}: {text}"
 
 
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
     spec = load_spec(settings.models, name)
     state["context"] = Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings))
-    text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.features.inputs)} inputs"
+    text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.inputs)} inputs"
     return "; ".join([text, *(f"WARNING: {warning}" for warning in advice(spec))])
 
 
@@ -160,10 +163,15 @@ def _packages(state: dict[str, Any]) -> str:
 
 def _candidates(state: dict[str, Any]) -> str:
     from pipelines.training.estimators import check_parameters
+    from pipelines.training.own.process import own_code_of
 
-    spec: Spec = state["context"].spec
-    for candidate in spec.candidates:
-        check_parameters(candidate)
+    context: Context = state["context"]
+    spec = context.spec
+    with own_code_of(context) as own:
+        for candidate in spec.candidates:
+            check_parameters(candidate)
+            if own is not None and candidate.fenced and not candidate.pipeline:
+                own.check(candidate)  # its class is where the required packages are
     return ", ".join(c.name for c in spec.candidates)
 
 
@@ -265,19 +273,18 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
 def _features(state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import build_from
-    from pipelines.data.labelled_rows import has_label
+    from pipelines.data.labelled_rows import has_label, is_there
     from pipelines.training.float32 import merged_inputs
 
     context: Context = state["context"]
     table = build_from(context, state["raws"], state["interval"])
-    target = context.spec.target.column
     state["table"] = table
-    state["labels"] = labels = int(has_label(table, context.spec).sum())
-    text = (
-        f"{table.num_rows} rows, {len(context.spec.features.inputs)} inputs, {labels}"
-        f" with a known {target}"
-    )
-    merge_warning = merged_inputs(table, context.spec.features.inputs)
+    state["labels"] = int(has_label(table, context.spec).sum())
+    text = f"{table.num_rows} rows, {len(context.spec.inputs)} inputs"
+    if context.spec.has_target:
+        known = int(is_there(table[context.spec.target.column]).sum())
+        text += f", {known} with a known {context.spec.target.column}"
+    merge_warning = merged_inputs(table, context.spec.inputs)
     if context.spec.is_snapshot:
         text = "; ".join([text, *describe_sides(context.spec, table)])
     return "; WARNING: ".join(filter(None, [text, merge_warning]))

@@ -101,5 +101,8 @@ def _print_differences(found: VersionComparison) -> None:
         f"half moved by at most {differences.quantiles['50%']:.3g},"
         f" the farthest by {differences.quantiles['100%']:.3g}."
     )
+    if found.contingency is not None:
+        moved = found.contingency
+        print_table(f"Rows by cluster, {moved.words}", moved.titles, moved.lines)
     if differences.farthest:
         print_table("Farthest apart", differences.columns, differences.farthest[:SHOWN])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import SpecError
+from pipelines.tasks import classifies, learns_nothing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,10 +35,11 @@ def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
     rows = table.filter(pa.array(visible(table, spec, SNAPSHOT.end)))
     all_groups = groups_of(rows, spec)
     total, unit = len(np.unique(all_groups)), "groups of rows" if spec.train.group else "rows"
+    known = "" if learns_nothing(spec.task) else f" with a known {spec.target.column}"
     if total < LEAST_ROWS:
         raise SpecError(
-            f"The snapshot has {total} {unit} with a known {spec.target.column}; the gate needs at"
-            f" least {LEAST_ROWS} to prove anything.",
+            f"The snapshot has {total} {unit}{known}; the gate needs at least"
+            f" {LEAST_ROWS} to prove anything.",
             remedy="take a larger snapshot.",
         )
     is_held = held_out(rows, sides_of(spec), spec.key)
@@ -67,7 +69,7 @@ def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
 def _class_sentences(spec: Spec, rows: pa.Table, is_held: Any, *, folds: bool) -> list[str]:
     from pipelines.classes import class_names
 
-    if spec.task == "regression":
+    if not classifies(spec.task):
         return []
     names = np.array(class_names(rows[spec.target.column]).to_pylist(), dtype=object)
     classes, counts = np.unique(names.astype(str), return_counts=True)

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from pipelines.comparison.attribution import Attribution
     from pipelines.comparison.learning import LearningCurve
     from pipelines.comparison.permutation import Importance
+    from pipelines.science.decision_threshold import Curve
 
     Array = np.ndarray[Any, Any]
 
 POINTS = 400
 _INPUTS = 12
+_BINS = 40
 _CLASSES = 12
 _SWARM = 160
 """Points of an input that the summary of attributions draws."""
@@ -63,6 +65,33 @@ def calibration_plot(y: Array, p: Array, says: str) -> str:
             f"{b.rows:,} rows: predicted {b.predicted:.3f}, observed {b.observed:.3f}"
             f" ({b.low:.3f} to {b.high:.3f})",
         )
+    return plot.render(says)
+
+
+def score_histogram(y: Array, p: Array, threshold: float, says: str) -> str:
+    """Return how many rows have which score, with the threshold.
+
+    The rows that are known to be anomalies (y is 1) stand as dots on the axis.
+    """
+    if not len(p):
+        return ""
+    edges = np.linspace(min(float(p.min()), threshold), max(float(p.max()), threshold), _BINS + 1)
+    if edges[0] == edges[-1]:
+        return ""
+    counts = np.histogram(p, edges)[0]
+    top = float(counts.max())
+    reach = (edges[-1] - edges[0]) * 0.03
+    plot = Plot(
+        Scale(float(edges[0]) - reach, float(edges[-1]) + reach),
+        Scale(0, top * 1.05),
+        x_title="score",
+        y_title="rows",
+    )
+    for count, low, high in zip(counts, edges[:-1], edges[1:], strict=True):
+        plot.line([low, low, high, high], [0, float(count), float(count), 0], "line thin")
+    plot.line([threshold, threshold], [0, top], "guide")
+    for score in np.sort(p[y == 1])[-POINTS:]:
+        plot.dot(float(score), 0, f"a known anomaly: {score:.4g}")
     return plot.render(says)
 
 
@@ -151,6 +180,19 @@ def thresholds(curves: dict[str, Array], at: Array, chosen: float, says: str) ->
         plot.line(at[known].tolist(), values[known].tolist(), f"line curve{i}")
     plot.mark(chosen, f"now {chosen:.3g}")
     return plot.render(says)
+
+
+def decided(curve: Curve, chosen: float, title: str) -> str:
+    """Return a metric by the threshold, marked where it is decided now and where it is best."""
+    known = np.flatnonzero(np.isfinite(curve.scores))
+    at = known[_spread_out(len(known))]
+    values = curve.scores[at].tolist()
+    plot = Plot(Scale(0, 1), scale_of(values), x_title="threshold", y_title=title, width=420)
+    plot.line(curve.thresholds[at].tolist(), values)
+    best = float(curve.scores[curve.best])
+    plot.dot(curve.threshold, best, f"best here: {best:.4g} at {curve.threshold:.3g}")
+    plot.mark(chosen, f"now {chosen:.3g}")
+    return plot.render(f"{title} by threshold")
 
 
 def importances(found: Importance, metric: str) -> str:

@@ -48,6 +48,11 @@ class NoAttribution:
 def attribute(pipeline: Any, rows: pd.DataFrame) -> Attribution | NoAttribution:
     """Return what each input adds to the answers for these rows, proven to add up."""
     estimator, encoder = _parts(pipeline)
+    if hasattr(estimator, "process"):
+        return NoAttribution(
+            "the pipeline is code of the model's own, so what belongs to which input cannot be"
+            " told; the losses by shuffling tell what it looks at"
+        )
     name = type(estimator).__name__
     if encoder is None:
         return NoAttribution(

@@ -89,7 +89,7 @@ def _fresh(
     context: Context, manifests: Sequence[BundleManifest], table: pa.Table, now: datetime
 ) -> tuple[Array, str]:
     spec, none = context.spec, np.zeros(table.num_rows, dtype=bool)
-    if spec.target.column not in table.column_names:
+    if spec.has_target and spec.target.column not in table.column_names:
         return none, "the rows have no label"
     known = labelled_rows.visible(table, spec, now)
     if spec.is_snapshot:

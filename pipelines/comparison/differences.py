@@ -12,6 +12,7 @@ from pipelines.comparison.scales import number_text
 from pipelines.profiling.words import short
 from pipelines.science.metrics import THRESHOLD
 from pipelines.science.slices import LEAST
+from pipelines.tasks import answers_scores, classifies, finds_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,7 @@ def _distance(one: Array, other: Array) -> Array:
 
 
 def _flipped(task: str, one: Array, other: Array, thresholds: tuple[float, float]) -> Array | None:
-    if task == "regression":
+    if not (classifies(task) or finds_classes(task) or answers_scores(task)):
         return None
     if one.ndim > 1:
         return np.asarray(one.argmax(axis=1) != other.argmax(axis=1))

@@ -15,6 +15,7 @@ from pipelines.comparison.scales import number_text
 from pipelines.profiling.words import short
 from pipelines.science.metrics import THRESHOLD, score
 from pipelines.science.slices import LEAST, SliceLoss, compare_slices
+from pipelines.tasks import answers_scores, classifies
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -72,7 +73,7 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
         return _finite(score(metric, judged.truth[mask], p[mask], threshold=threshold))
 
     spec = judged.spec
-    named = list(slices_of(judged.holdout, spec.features.inputs, judged.hidden))
+    named = list(slices_of(judged.holdout, spec.inputs, judged.hidden))
     block, unit = judged.blocks
     loss = row_losses(spec.task, judged.truth, p)
     found = compare_slices(loss, [mask for _, mask in named], block)
@@ -82,7 +83,9 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
         if one is not None
     ]
     judgements.sort(key=lambda s: -s.found.difference)
-    words = "distance from the truth" if spec.task == "regression" else "log loss"
+    words = "log loss" if classifies(spec.task) else "distance from the truth"
+    if answers_scores(spec.task):
+        words = "score"
     return ErrorSlices(judgements[:_SHOWN], len(judgements), words, unit)
 
 
@@ -174,6 +177,8 @@ def row_texts(table: pa.Table, names: Sequence[str], rows: Array) -> list[list[s
 
 
 def _truths(judged: Judged, rows: Array) -> list[str]:
+    if not judged.spec.has_target:
+        return ["-"] * len(rows)
     column = judged.holdout[judged.spec.target.column].take(pa.array(rows))
     return [_value_text(v) for v in column.to_pylist()]
 

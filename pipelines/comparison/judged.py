@@ -13,6 +13,7 @@ from pipelines.data.sides import groups_of
 from pipelines.profiling.personal import looks_personal
 from pipelines.science.bootstrap import blocks_of, blocks_of_groups
 from pipelines.science.own_metrics import Measures
+from pipelines.tasks import answers_scores, classifies
 from pipelines.training.estimators import frame
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import prepare
@@ -131,8 +132,13 @@ def judged_rows(context: Context, features: FeaturesResult) -> Judged:
 
 
 def row_losses(task: str, y: Array, p: Array) -> Array:
-    """Return each row's loss (n,): the distance of a value, or -log of its class's probability."""
-    if task == "regression":
+    """Return each row's loss (n,): the distance of a value, or -log of its class's probability.
+
+    Of an anomaly model it is the score itself: the strangest rows are to be looked at.
+    """
+    if answers_scores(task):
+        return np.asarray(p)
+    if not classifies(task):
         return np.asarray(np.abs(y - p))
     if p.ndim == 1:
         own = np.where(y == 1, p, 1 - p)

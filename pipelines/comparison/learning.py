@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.science.metrics import score
+from pipelines.tasks import classifies
 from pipelines.training.decision_threshold import threshold_of
 from pipelines.training.estimators import answers, build_pipeline
 from pipelines.training.fitting import fit_pipeline
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipelines.comparison.judged import Judged
     from pipelines.messages import TrainResult
+    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
 
@@ -56,12 +58,13 @@ def learning_curve(
     fit_seconds: float,
     seconds: float,
     log: logging.Logger,
+    own: CodeProcess | None = None,
 ) -> LearningCurve:
     """Return the curve; its last point is the fitted model with its answers `held` to the holdout.
 
     The setting is the candidate's chosen one. Each part are the newest rows (of a snapshot a seeded
     draw). No fit is begun that would, by the last one's time, end after `seconds`; `fit_seconds`
-    is what a fit on all rows takes, 0 where that is not known.
+    is what a fit on all rows takes, 0 where that is not known. An own pipeline is made in `own`.
     """
     spec, count = judged.spec, len(judged.y)
     candidate, began, points = spec.candidate(result.candidate), time.perf_counter(), []
@@ -73,11 +76,11 @@ def learning_curve(
             note = f"from {size:,} rows on the fits would take longer than {seconds:g} s"
             break
         part = np.sort(order[:size])
-        if spec.task != "regression" and len(np.unique(judged.y[part])) < 2:  # noqa: PLR2004
+        if classifies(spec.task) and len(np.unique(judged.y[part])) < 2:  # noqa: PLR2004
             note = "the smallest parts hold one class only"
             continue
         fit_began = time.perf_counter()
-        pipeline = build_pipeline(candidate, judged.schema, spec.train.seed, result.params)
+        pipeline = build_pipeline(candidate, judged.schema, spec.train.seed, result.params, own)
         fitted = fit_pipeline(pipeline, judged.inputs.iloc[part], judged.y[part], candidate, log)
         expected = (time.perf_counter() - fit_began) * count / size
         said = answers(fitted, judged.held_inputs, spec.task, judged.classes)

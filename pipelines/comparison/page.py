@@ -10,9 +10,14 @@ import numpy as np
 
 from pipelines.comparison import answer_plots, trial_plots
 from pipelines.comparison.attribution import Attribution
+from pipelines.comparison.cluster_plots import cluster_drawings
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
 from pipelines.comparison.threshold_curves import threshold_curves
 from pipelines.profiling.words import short
+from pipelines.science.decision_threshold import choose_threshold
+from pipelines.science.metrics import UNLABELLED
+from pipelines.spec.threshold import ThresholdFor
+from pipelines.tasks import answers_scores, classifies, finds_classes
 from pipelines.templates import fill
 from pipelines.training.decision_threshold import threshold_of
 
@@ -52,6 +57,7 @@ def render(retraining: Retraining) -> str:
         verdict=retraining.verdict,
         metric=spec.train.metric,
         metrics=_metrics_in_order(retraining),
+        units={m: spec.unit_of(m) for m in spec.own_metrics},
         candidates=[_candidate(retraining, c) for c in retraining.candidates],
         trials=len(trials),
         unscored=sum(t.score is None for t in trials),
@@ -127,12 +133,26 @@ def _attribution(look: CandidateLook) -> dict[str, Any]:
     return {"attribution": "", "attribution_words": found.why if found else "", "off": ""}
 
 
+def _of_scores(y: Array, p: Array, threshold: float) -> list[Drawing]:
+    told = "; rows with a label by what they are" if (y != UNLABELLED).any() else ""
+    return [
+        Drawing(
+            answer_plots.score_histogram(y, p, threshold, "scores"),
+            f"rows by their score: right of the line ({threshold:.4g}) they are flagged{told}",
+        )
+    ]
+
+
 def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
     """Return the drawings of a candidate's answers by task."""
     y, p = judged.truth, look.answers
     if p is None:
         return []
-    if judged.spec.task == "regression":
+    if finds_classes(judged.spec.task):
+        return [Drawing(*drawn) for drawn in cluster_drawings(judged.measures, p)]
+    if answers_scores(judged.spec.task):
+        return _of_scores(y, p, threshold_of(look.result.threshold))
+    if not classifies(judged.spec.task):
         return _of_values(judged, p)
     if judged.classes:
         return _of_classes(judged, judged.classes, p)
@@ -154,7 +174,32 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
             "by the threshold above which a row counts as positive",
             list(curves),
         ),
+        *_decided(judged, p, at_threshold),
     ]
+
+
+def _decided(judged: Judged, p: Array, threshold: float) -> list[Drawing]:
+    """Return what becomes of the model's own metrics, and of the one that the threshold is chosen
+    for, as the threshold moves.
+    """
+    spec = judged.spec
+    names = [n for n, metric in judged.measures.own.items() if metric.by_decision is not None]
+    if isinstance(spec.threshold, ThresholdFor):
+        names = list(dict.fromkeys([spec.threshold.metric, *names]))
+    drawings = []
+    for name in names:
+        curve = choose_threshold(judged.measures.find(name), judged.truth, p)
+        if curve is None:
+            continue
+        title = f"{name} ({spec.unit_of(name)})" if spec.unit_of(name) else name
+        drawings.append(
+            Drawing(
+                answer_plots.decided(curve, threshold, title),
+                f"{name} by the threshold: where it is decided now, and where it would be"
+                f" best on these rows ({curve.threshold:.3g}, which knows them)",
+            )
+        )
+    return drawings
 
 
 def _of_values(judged: Judged, p: Array) -> list[Drawing]:

@@ -16,11 +16,11 @@ from pipelines.comparison.error_slices import (
     error_slices,
     worst_rows,
 )
+from pipelines.comparison.fitted_models import own_code_of_run, read_model
 from pipelines.comparison.judged import Judged, judged_rows
 from pipelines.comparison.learning import LearningCurve, learning_curve
 from pipelines.comparison.permutation import Importance, importance
 from pipelines.comparison.trials import Trial, read_trials
-from pipelines.errors import BadData
 from pipelines.science.bootstrap import Spread, spread
 from pipelines.science.metrics import constant_threshold, scores
 from pipelines.training import predictions
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
     from pipelines.messages import FeaturesResult, GateResult, TrainResult
+    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
 
@@ -106,13 +107,14 @@ def compare_candidates(
     looks.sort(key=lambda c: (c.dummy, c.name != verdict.candidate))
     allowed = context.settings.comparison_seconds
     others = max(1, sum(not c.dummy and c.name != verdict.candidate for c in looks))
-    with limit_threads(context.settings.threads):
+    with limit_threads(context.settings.threads), own_code_of_run(context, trained) as own:
         looks = [
             _look_closely(
                 context,
                 judged,
                 look,
                 allowed * (_CHOSEN if look.name == verdict.candidate else (1 - _CHOSEN) / others),
+                own,
             )
             for look in looks
         ]
@@ -166,7 +168,11 @@ def _numbers(context: Context, judged: Judged, result: TrainResult) -> Candidate
 
 
 def _look_closely(
-    context: Context, judged: Judged, look: CandidateLook, seconds: float
+    context: Context,
+    judged: Judged,
+    look: CandidateLook,
+    seconds: float,
+    own: CodeProcess | None,
 ) -> CandidateLook:
     """Return a candidate with its curve, importances, slices and worst rows; a dummy as it is.
 
@@ -177,11 +183,13 @@ def _look_closely(
         return look
     spec, failed = context.spec, dict[str, str]()
     attempt = partial(_attempt, context, failed)
-    model = attempt("the fitted model", lambda: read_model(context, look.result))
+    model = attempt("the fitted model", lambda: read_model(context, judged, look.result, own))
     if model is not None:
-        look = _ask_model(context, judged, look, model, seconds, attempt)
+        look = _ask_model(context, judged, look, model, seconds, attempt, own)
+    if not spec.has_target:  # without a truth there are no errors
+        return replace(look, failed=failed)
     found = look.importance
-    telling = list(found.losses)[:8] if found else spec.features.inputs[:8]
+    telling = list(found.losses)[:8] if found else spec.inputs[:8]
     return replace(
         look,
         slices=attempt(
@@ -200,6 +208,7 @@ def _ask_model(
     model: Any,
     seconds: float,
     attempt: Callable[..., Any],
+    own: CodeProcess | None,
 ) -> CandidateLook:
     """Return a candidate with all that its fitted model must be asked or fitted again for."""
     spec, said = context.spec, look.answers
@@ -231,20 +240,12 @@ def _ask_model(
                 fit_seconds=fits[0] if fits else 0.0,
                 seconds=seconds * _SHARES["learning"],
                 log=context.log,
+                own=own,
             ),
         ),
         attribution=attempt("attributions", lambda: attribute(model, rows)),
         attribution_rows=rows,
     )
-
-
-def read_model(context: Context, result: TrainResult) -> Any:
-    """Return a candidate's fitted pipeline. Raises BadData or Refused as serving would."""
-    from pipelines.bundle.predictor import load_native
-
-    if context.spec.candidate(result.candidate).pipeline:
-        raise BadData("its model is made by own code, which this page does not run")
-    return load_native(context.ports.store.get(result.model))
 
 
 def _attempt(

@@ -81,7 +81,7 @@ def read_version(context: Context, version: str, ref: Ref) -> VersionFacts:
     """
     store, model = context.ports.store, context.spec.name
     try:
-        bundle = open_bundle(store, ref)
+        bundle = open_bundle(store, ref, context.settings)
     except Corrupted as error:
         raise RequestError(
             f"The bundle of version {version} of {model} cannot be read: {error.message}",

@@ -77,6 +77,7 @@ def figures(found: VersionComparison) -> dict[str, Any]:
         "metrics": [_plain(asdict(pair)) for pair in found.metrics],
         "metrics_on": found.metric_words,
         "differences": _plain(asdict(found.differences)) if found.differences else None,
+        "contingency": _plain(asdict(found.contingency)) if found.contingency else None,
         "not_compared": found.why or None,
         "hidden": found.hidden,
     }

@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.bundle.rows import feed_from_table
 from pipelines.classes import translate_classes
 from pipelines.comparison.common_rows import CommonRows, common_rows
+from pipelines.comparison.contingency import Contingency, count_moves
 from pipelines.comparison.differences import Differences, find_differences
 from pipelines.comparison.judged import hidden_columns
 from pipelines.comparison.version_facts import VersionFacts, read_version
@@ -20,11 +21,14 @@ from pipelines.ledger import SchemaChange
 from pipelines.science.bootstrap import compare, spread
 from pipelines.science.metrics import score
 from pipelines.spec.metrics import metrics_for
+from pipelines.tasks import finds_classes, has_named_classes, is_wide
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.targets import targets
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    import pyarrow as pa
 
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.context import Context
@@ -68,6 +72,8 @@ class VersionComparison:
     why: str = ""
     schema_changes: list[str] = field(default_factory=list)
     hidden: dict[str, str] = field(default_factory=dict)
+    contingency: Contingency | None = None
+    """Of two clusterings: which rows went from which cluster to which."""
 
 
 def compare_versions(
@@ -120,11 +126,16 @@ def _answers(
         v.bundle.predictor.predict_feed(feed_from_table(v.manifest.inputs.columns, rows.table))
         for v in (one, other)
     )
-    if one.manifest.inputs.task != "multiclass":
+    if not has_named_classes(one.manifest.inputs.task):
+        if is_wide(one.manifest.inputs.task):
+            return first, second, None
         return first[:, 0], second[:, 0], None
+    newer, older = other.manifest.inputs.classes or [], one.manifest.inputs.classes or []
+    if finds_classes(one.manifest.inputs.task):
+        classes = sorted({*older, *newer}, key=int)
+        return _widen(first, older, classes), _widen(second, newer, classes), classes
     kind = rows.table.schema.field(context.spec.target.column).type
-    newer = other.manifest.inputs.classes or []
-    older = translate_classes(one.manifest.inputs.classes or [], newer, kind)
+    older = translate_classes(older, newer, kind)
     classes = sorted({*older, *newer})
     return _widen(first, older, classes), _widen(second, newer, classes), classes
 
@@ -156,6 +167,11 @@ def _with_answers(
         metrics=pairs,
         metric_words=words,
         hidden=hidden,
+        contingency=(
+            count_moves(one, other, classes, _chance(context, rows.table))
+            if classes and finds_classes(context.spec.task)
+            else None
+        ),
         differences=find_differences(
             context.spec,
             rows.table,
@@ -186,12 +202,7 @@ def _metrics(
     table = rows.table.filter(pa.array(rows.fresh))
     y = targets(table, spec, classes)
     first, second = one[rows.fresh], other[rows.fresh]
-    chance: dict[str, Any] = {
-        "event_times": None if spec.is_snapshot else labelled_rows.times(table, spec),
-        "groups": groups_of(table, spec) if spec.is_snapshot else None,
-        "confidence": CONFIDENCE,
-        "seed": spec.train.seed,
-    }
+    chance = _chance(context, table)
     pairs, measures = [], measure_rows(context, table, y, classes)
     early, late = thresholds
     names = (*metrics_for(spec.task), *spec.metrics, *measures.own)
@@ -232,6 +243,17 @@ def _metrics(
             )
         )
     return pairs, rows.fresh_words
+
+
+def _chance(context: Context, table: pa.Table) -> dict[str, Any]:
+    """Return by which blocks of the rows intervals are drawn."""
+    spec = context.spec
+    return {
+        "event_times": None if spec.is_snapshot else labelled_rows.times(table, spec),
+        "groups": groups_of(table, spec) if spec.is_snapshot else None,
+        "confidence": CONFIDENCE,
+        "seed": spec.train.seed,
+    }
 
 
 def _schema_changes(context: Context, one: VersionFacts, other: VersionFacts) -> list[str]:

@@ -14,6 +14,7 @@ from pipelines import user_code
 from pipelines.columns.widening import in_types, together
 from pipelines.data.batches import read_manifest, read_source, read_table
 from pipelines.data.plan_types import plan_types, raw_types
+from pipelines.data.series import add_series_columns
 from pipelines.errors import BadData, SpecError
 from pipelines.intervals import SNAPSHOT, covering, floor
 from pipelines.settings import Settings
@@ -46,7 +47,7 @@ def batches_behind(spec: Spec, plan: Plan, batch: BatchRef) -> list[BatchRef]:
 
     Its own, and those within the lookback.
     """
-    since = batch.interval.start - spec.features.lookback
+    since = batch.interval.start - spec.lookback
     return [
         b for b in plan.batches if b.interval.end > since and b.interval.start < batch.interval.end
     ]
@@ -102,7 +103,7 @@ def intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
         return [SNAPSHOT]
     timing = spec.timing
     return covering(
-        interval.start - spec.features.lookback,
+        interval.start - spec.lookback,
         interval.end,
         timing.batch,
         floor(timing.first, timing.batch),
@@ -149,7 +150,7 @@ def build_rows(
     import pyarrow as pa
 
     subject = f"{folder.parent.name}/{folder.name}/features.py"
-    since = interval.start - spec.features.lookback  # nothing before a snapshot
+    since = interval.start - spec.lookback  # nothing before a snapshot
     tables_before = {
         name: _between(table, _time_of(spec, name), since, interval.end)
         for name, table in tables.items()
@@ -164,7 +165,8 @@ def build_rows(
     ):
         return in_types(
             pa.table({}),
-            dict.fromkeys(columns, pa.null()) | {spec.event_time: pa.timestamp("us", tz="UTC")},
+            dict.fromkeys(spec.feature_columns, pa.null())
+            | {spec.event_time: pa.timestamp("us", tz="UTC")},
         )
     result = _run((folder / "features.py", paths), tables_before, subject, timeout, spec.target)
     absent = [c for c in columns if c not in result.column_names]
@@ -178,7 +180,10 @@ def build_rows(
             f"{subject}: build returned no column {', '.join(absent)}.",
             remedy=f"{pass_on}it returned: {', '.join(result.column_names)}.",
         )
-    rows = _between(result.select(columns), spec.event_time, interval.start, interval.end)
+    whole = add_series_columns(result.select(columns), spec, subject)
+    rows = _between(
+        whole.select(spec.feature_columns), spec.event_time, interval.start, interval.end
+    )
     _check(rows, spec, subject)
     return sorted_rows(rows, spec.row_order)
 

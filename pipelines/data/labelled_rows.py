@@ -20,6 +20,7 @@ from pipelines.errors import BadData
 from pipelines.intervals import SNAPSHOT, Interval, iso
 from pipelines.spec.units import duration_text
 from pipelines.tables import from_parquet
+from pipelines.tasks import learns_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +69,8 @@ class LabelCounts:
     def in_words(self, spec: Spec) -> str:
         """Return what is not learnt from and why; "" where every row is."""
         wait = duration_text(spec.target.known_after)
+        if learns_nothing(spec.task):
+            return self._unlabelled_in_words(wait) if spec.has_target else ""
         sentences = [
             (self.waiting, "wait", f"for their label, which is known {wait} after the event"),
             (self.missing, "have", "no label though it should be known by now"),
@@ -80,11 +83,24 @@ class LabelCounts:
             if n
         )
 
+    def _unlabelled_in_words(self, wait: str) -> str:
+        """Return how many rows have no label, of a task that learns from them all the same."""
+        total = self.known + self.waiting + self.missing
+        if self.known == total:
+            return ""
+        return (
+            f"{total - self.known:,} of {total:,} rows have no label ({self.waiting:,} wait for it,"
+            f" which is known {wait} after the event): they are learnt from, and judge only what"
+            " needs no label"
+        )
+
 
 def count_labels(table: pa.Table, spec: Spec, by: datetime) -> LabelCounts:
     """Count the rows by what is known of their label at the moment `by`."""
-    happened, known = _by(table, spec, by)
-    labelled = has_label(table, spec)
+    happened, known = _by(table, spec, by, spec.target.known_after)
+    if not spec.has_target:
+        return LabelCounts(known=int(happened.sum()))
+    labelled = is_there(table[spec.target.column])
     return LabelCounts(
         known=int((known & labelled).sum()),
         waiting=int((happened & ~known).sum()),
@@ -97,8 +113,8 @@ def split(context: Context, features: FeaturesResult) -> Split:
 
     A row is seen when its event lies before `as_of` and its label was known by then (event_time +
     known_after <= as_of). What is judged pretends to be the future, so a training row's label must
-    have been known when the holdout starts. Raises BadData where a column is missing or nothing is
-    left.
+    have been known when the holdout starts; of a forecast, when its first row was forecast. Raises
+    BadData where a column is missing or nothing is left.
     """
     plan, spec, as_of = _plan(context, features), context.spec, features.as_of
     if plan.is_snapshot:
@@ -106,14 +122,14 @@ def split(context: Context, features: FeaturesResult) -> Split:
     held = _read_rows(context, features, plan.holdout)
     before = _read_rows(context, features, plan.train)
     rows = known_rows(held, spec, plan.holdout, by=as_of)
-    by = min(_span(plan.holdout).start, as_of)
+    by = min(_span(plan.holdout).start - spec.horizon, as_of)
     train = known_rows(before, spec, plan.train, by=by)
     one, other = count_labels(before, spec, as_of), count_labels(held, spec, as_of)
     counts = LabelCounts(
         known=one.known + other.known,
         waiting=one.waiting + other.waiting,
         missing=one.missing + other.missing,
-        aside=one.known - train.num_rows,
+        aside=0 if learns_nothing(spec.task) else one.known - train.num_rows,
     )
     return Split(train=train, holdout=rows, counts=counts)
 
@@ -180,7 +196,7 @@ def read_known_rows(
 def _read_rows(context: Context, features: FeaturesResult, batches: list[BatchRef]) -> pa.Table:
     """Return the batches' rows of features, in their order."""
     spec = context.spec
-    columns = spec.built_columns
+    columns = spec.feature_columns
     names = [b.interval.name for b in batches]
     tables = {}
     for name, path in zip(
@@ -209,12 +225,14 @@ def known_rows(table: pa.Table, spec: Spec, batches: Sequence[Dated], *, by: dat
     Raises BadData where there are none.
     """
     rows = table.filter(pa.array(visible(table, spec, by)))
+    if learns_nothing(spec.task) and spec.has_target:
+        rows = _hide_unknown(rows, spec, by)
     if not rows.num_rows:
         counts = count_labels(table, spec, by)
         why = f" ({said})" if (said := counts.in_words(spec)) else ""
         waits = counts.waiting > counts.missing
         raise BadData(
-            f"No row of the snapshot has a {spec.target.column}{why}."
+            f"No row of the snapshot has a {spec.target.column or 'value'}{why}."
             if spec.is_snapshot
             else f"No row of the batches {batches[0].interval.name} to {batches[-1].interval.name}"
             f" has a label that was known by {iso(by)}{why}.",
@@ -222,6 +240,25 @@ def known_rows(table: pa.Table, spec: Spec, batches: Sequence[Dated], *, by: dat
             at=("target", "known_after" if waits else "column"),
         )
     return rows
+
+
+def _hide_unknown(table: pa.Table, spec: Spec, by: datetime) -> pa.Table:
+    """Return the rows with null in place of each label that was not known at the moment `by`."""
+    column = spec.target.column
+    known = pa.array(label_known(table, spec, by))
+    hidden = pc.if_else(known, table[column], pa.scalar(None, table[column].type))
+    return table.set_column(table.column_names.index(column), column, hidden)
+
+
+def label_known(table: pa.Table, spec: Spec, by: datetime) -> Array:
+    """Return (n,) booleans: whether a row has a label that was known at the moment `by`.
+
+    Also of a task that learns from rows without one.
+    """
+    if not spec.has_target:
+        return np.full(table.num_rows, fill_value=False)
+    _, known = _by(table, spec, by, spec.target.known_after)
+    return np.asarray(known & is_there(table[spec.target.column]))
 
 
 def times(table: pa.Table, spec: Spec) -> Array:
@@ -268,27 +305,37 @@ def _plan(context: Context, features: FeaturesResult) -> Plan:
 def visible(table: pa.Table, spec: Spec, by: datetime) -> Array:
     """Return (n,) booleans.
 
-    Which rows have an event before the moment `by` and a label that was known by then.
+    Which rows have an event before the moment `by` and a label that was known by then; of a task
+    that learns from rows without one, all whose event lies before it.
     """
-    happened, known = _by(table, spec, by)
+    wait = timedelta() if learns_nothing(spec.task) else spec.target.known_after
+    happened, known = _by(table, spec, by, wait)
     return np.asarray(happened & known & has_label(table, spec))
 
 
-def _by(table: pa.Table, spec: Spec, by: datetime) -> tuple[Array, Array]:
+def _by(table: pa.Table, spec: Spec, by: datetime, known_after: timedelta) -> tuple[Array, Array]:
     """Return (n,) booleans: whether the event lies before `by`, and whether its outcome is known.
 
     A label that is not there may be known all the same.
     """
     event = times(table, spec)
     moment = np.datetime64(by.replace(tzinfo=None), "us")
-    wait = np.timedelta64(spec.target.known_after)
     happened = event < moment
-    return happened, happened & (event + wait <= moment)
+    return happened, happened & (event + np.timedelta64(known_after) <= moment)
 
 
 def has_label(table: pa.Table, spec: Spec) -> Array:
+    """Return (n,) booleans: whether a label is there; null and NaN are none.
+
+    True everywhere for a task that learns from rows without one.
+    """
+    if learns_nothing(spec.task):
+        return np.full(table.num_rows, fill_value=True)
+    return is_there(table[spec.target.column])
+
+
+def is_there(column: pa.ChunkedArray) -> Array:
     """Return (n,) booleans: whether a label is there; null and NaN are none."""
-    column = table[spec.target.column]
     there = pc.is_valid(column)
     if pa.types.is_floating(column.type):
         there = pc.and_(there, pc.invert(pc.fill_null(pc.is_nan(column), fill_value=False)))

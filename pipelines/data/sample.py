@@ -27,6 +27,7 @@ from pipelines.data.labelled_rows import (
 from pipelines.data.sides import held_out, sides_of
 from pipelines.errors import BadData, SpecError, TryAgain
 from pipelines.intervals import SNAPSHOT, Interval
+from pipelines.tasks import learns_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -169,4 +170,6 @@ def _read_newest(
 
 def _waits(spec: Spec, interval: Interval) -> int:
     """Return how many batches wait for their labels."""
+    if learns_nothing(spec.task):
+        return 0
     return ceil(spec.target.known_after / (interval.end - interval.start))

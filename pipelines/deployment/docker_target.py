@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from pipelines.bundle.load import open_bundle
+from pipelines.bundle.load import read_golden
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.deployment import releases
 from pipelines.deployment.docker import container as containers
@@ -133,12 +133,16 @@ class DockerTarget:
     def _prove_release(self, context: Context, release: Release, image: Image) -> None:
         """Have the release's container run and prove itself."""
         engine, gateway = self._parts(context)
-        bundle = open_bundle(context.ports.store, release.bundle)
         container = containers.start_container(
             engine, context.settings, release, image, context.spec.resources.serving
         )
         containers.prove(
-            engine, gateway, context.settings, release, container, (bundle.manifest, bundle.golden)
+            engine,
+            gateway,
+            context.settings,
+            release,
+            container,
+            read_golden(context.ports.store, release.bundle),
         )
 
     def _undo(self, context: Context, release: Release, before: str | None, *, final: bool) -> None:

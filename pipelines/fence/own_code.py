@@ -31,7 +31,10 @@ LONGEST = 2_000_000
 
 
 class OwnCode(Value):
-    """The source files by name; `model` is whose they are."""
+    """The source files by name; `model` is whose they are.
+
+    No files: the model's classes are those of required packages.
+    """
 
     model: str
     files: dict[str, str]
@@ -44,6 +47,11 @@ class OwnCode(Value):
     def path(self, file: str) -> str:
         """Return how a file is named in messages and tracebacks."""
         return f"models/{self.model}/{file}"
+
+    @property
+    def subject(self) -> str:
+        """What messages name: `model.py`, or the spec where there is no own code."""
+        return self.path(FILE) if self.files else self.path("model.yaml")
 
     def owns(self, type_name: str) -> bool:
         """Tell whether a class or function, by its full name, is of this code."""

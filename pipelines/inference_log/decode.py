@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from pipelines.classes import class_name
 from pipelines.inference_log.format import AnswerRecord, Header, LabelRecord, header_in, payload
+from pipelines.tasks import has_named_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -217,7 +218,7 @@ def _answered_type(header: Header) -> type[msgspec.Struct]:
     kinds = tuple(_VALUES[c.kind] | None for c in header.columns)
     row: Any = tuple[kinds] if kinds else tuple[()]  # type: ignore[valid-type]
     answer: Any = float
-    if header.task == "multiclass":
+    if has_named_classes(header.task):
         answer = tuple[tuple(float for _ in header.classes)]  # type: ignore[misc]
     exact: dict[str, Any] = {"rows": list[row], "predictions": list[answer]}
     fields: list[Any] = [
@@ -272,7 +273,7 @@ def _predictions(header: Header, records: Sequence[Any]) -> pa.Table:
 
 
 def _answers(header: Header, answers: list[Any]) -> dict[str, pa.Array]:
-    if header.task != "multiclass":
+    if not has_named_classes(header.task):
         return {
             "prediction": pa.array(answers, pa.float64()),
             "probabilities": pa.nulls(len(answers), pa.list_(pa.float64())),

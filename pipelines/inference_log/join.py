@@ -43,8 +43,9 @@ class Counts:
 
     `duplicates` = predicted - rows. `labelled` rows have a label. `after_label` predictions were
     answered after the feedback of their identity. `ahead` rows have an event time more than a day
-    after their answer. In `contradicting` rows feedback and source disagree (feedback counts).
-    `torn` and `damaged` count the log's and the labels' lines that could not be read.
+    (and the horizon of a forecast) after their answer. In `contradicting` rows feedback and source
+    disagree (feedback counts). `torn` and `damaged` count the log's and the labels' lines that
+    could not be read.
     """
 
     predicted: int
@@ -81,13 +82,16 @@ def join_labels(
     source: pa.Table | None = None,
     known_by: datetime | None = None,
     known_after: timedelta = NOTHING,
+    horizon: timedelta = NOTHING,
 ) -> LabelledLog:
     """Return the log's rows with their labels.
 
     `source` has the columns `identity` and `label`: what the model's own source says; of several
     rows of one identity the last one counts, null is no label, and it says nothing of rows that
     have feedback. With `known_by` only rows with event_time + known_after <= known_by get a label,
-    from wherever. Raises BadData where a label is no number although the predictions are numbers.
+    from wherever. Of a forecast an event may lie as far as its `horizon` after the answer, and a
+    day more, before it is counted as ahead. Raises BadData where a label is no number although the
+    predictions are numbers.
     """
     identity_column = log.rows["identity"].combine_chunks().dictionary_encode()
     codes, at = identity_column.indices.to_numpy(), _microseconds(log.rows["at"])
@@ -116,7 +120,7 @@ def join_labels(
         duplicates=len(codes) - len(picks),
         labelled=len(label) - label.null_count,
         after_label=int(np.count_nonzero(~early)),
-        ahead=int(np.count_nonzero(event - at[picks] > _micros(AHEAD))),
+        ahead=int(np.count_nonzero(event - at[picks] > _micros(AHEAD + horizon))),
         contradicting=pc.sum(pc.not_equal(feedback, from_source)).as_py() or 0,
         torn=log.torn + labels.torn,
         damaged=len(log.damage) + len(labels.damage),

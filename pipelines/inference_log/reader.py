@@ -23,6 +23,7 @@ from pipelines.inference_log.rotated_entries import (
     from_parquet,
     segments_of,
 )
+from pipelines.tasks import has_named_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,7 +224,7 @@ def _finish(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
     columns["identity"] = _identities(rows)
     columns["version"] = pa.repeat(header.version, rows.num_rows)
     columns["release"] = pa.repeat(pa.scalar(header.release, pa.int32()), rows.num_rows)
-    if header.task == "multiclass" and header.classes != classes:
+    if has_named_classes(header.task) and header.classes != classes:
         columns["probabilities"] = _realign(rows["probabilities"], header.classes, classes)
     return pa.table(
         {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.onboarding.talk import Talk
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 NONE = "none"
 _LATER = re.compile(r"(updat|modif|clos|end|finish|deliver|arriv|resol|due|birth|expir|until|last)")

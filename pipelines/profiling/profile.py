@@ -18,6 +18,7 @@ from pipelines.profiling.columns import LONGEST_VALUE
 from pipelines.profiling.personal import looks_personal
 from pipelines.profiling.tables import Roles, TableProfile, profile_table, summarise
 from pipelines.tables import from_parquet
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,8 +127,8 @@ def _roles(spec: Spec, event_time: str | None) -> Roles:
         key=spec.key,
         event_time=event_time,
         target=spec.target.column,
-        classes=spec.task != "regression",
-        inputs=spec.features.inputs,
+        classes=classifies(spec.task),
+        inputs=spec.inputs,
         personal=spec.features.personal,
     )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipelines.science.anomaly import FlagRate
     from pipelines.science.own_metrics import RowMetric
     from pipelines.spec.drift import Drift, Performance
 
@@ -108,6 +109,8 @@ class DriftFacts:
     performance: PerformanceFact | None = None
     error: str = ""
     notes: list[str] = field(default_factory=list)
+    flags: FlagRate | None = None
+    """Of an anomaly model: the share of rows that it flags, beside the one that it promises."""
 
     @property
     def compared(self) -> list[ColumnFact]:
@@ -151,11 +154,18 @@ def decide(facts: DriftFacts, rules: Drift) -> Decision:
         *_explain_predictions(facts),
         *_explain_performance(facts, rules),
     ]
+    flags = _explain_flags(facts)
+    if flags and facts.flags is not None and facts.flags.share > facts.flags.rate:
+        # Whether the world has changed or anomalies are more, no model can tell: learning from them
+        # would make them usual. So a person must look, and nothing is retrained by itself.
+        return Decision("alarm", [*flags, *reasons])
+    reasons += flags
     if reasons:
         return Decision("drift", reasons)
     if (
         not facts.compared
         and facts.performance is None
+        and facts.flags is None
         and (facts.predictions is None or facts.predictions.score is None)
     ):
         return Decision(
@@ -291,6 +301,20 @@ def _explain_performance(facts: DriftFacts, rules: Drift) -> list[str]:
     ]
 
 
+def _explain_flags(facts: DriftFacts) -> list[str]:
+    """Return a reason where the share of flagged rows breaks the champion's promise."""
+    flags = facts.flags
+    if flags is None or flags.kept:
+        return []
+    what = (
+        "there are more anomalies than were promised, or rows have changed, and no score tells"
+        " which: look at the flagged rows, and retrain by hand where they are usual by now"
+        if flags.share > flags.rate
+        else "the threshold is too high for what rows are like by now"
+    )
+    return [f"{flags.in_words}: {what}"]
+
+
 def _explain_no_drift(facts: DriftFacts, rules: Drift) -> str:
     """Return in words what was looked at and found as it should be."""
     drifted = [c for c in facts.compared if c.drifted]
@@ -308,6 +332,8 @@ def _explain_no_drift(facts: DriftFacts, rules: Drift) -> str:
         sentences.append(
             f"the predictions have not: {_describe_score(facts.predictions, name=False)}"
         )
+    if facts.flags is not None:
+        sentences.append(facts.flags.in_words)
     live = facts.performance
     if live is not None:
         promise = (

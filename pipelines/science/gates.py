@@ -9,18 +9,24 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from pipelines.intervals import iso
 from pipelines.messages import GateCheck
+from pipelines.science.anomaly_gates import AnomalyFacts, anomaly_checks
+from pipelines.science.cluster_gate import check_succession
 from pipelines.spec.metrics import find_metric, is_known
+from pipelines.tasks import STAND_INS, classifies, learns_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.intervals import Interval
+    from pipelines.science.anomaly import Agreement, FlagRate
     from pipelines.science.bootstrap import Comparison
+    from pipelines.science.cluster_gate import Succession
     from pipelines.spec.gate import Gate
     from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class Opponent:
     error: str = ""
     fitted_on: Interval | None = None
     incident: str = ""
+    agreement: Agreement | None = None
+    """Of anomaly models: how far both flag the same rows; None where there is no champion."""
 
 
 LEAST_HELD_OUT = 100
@@ -93,6 +101,12 @@ class GateFacts:
     snapshot: SnapshotFacts | None = None
     undefined: Mapping[str, str] = field(default_factory=dict)
     """Why a metric has no value on the held-out rows, in words."""
+    succession: Succession | None = None
+    """Of a clustering: how its clusters lie upon the champion's; None where there is none."""
+    flags: FlagRate | None = None
+    """Of an anomaly model: the share of the held-out rows that it flags."""
+    labelled: int | None = None
+    """Of an anomaly model with a target: how many held-out rows have a label."""
 
 
 @dataclass(frozen=True)
@@ -129,10 +143,24 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
         _check_overlap(facts) if facts.snapshot is None else _check_sides(facts, facts.snapshot),
         *_note_incident(facts),
     ]
+    better = [_check_better(facts, gate, units.get(gate.versus_champion.metric, ""))]
+    if facts.succession is not None and facts.opponent.name == "champion":
+        comparison = facts.opponent.comparison
+        better = check_succession(better[0], facts.succession, comparison, gate)
     return Verdict(
         [
             *checks,
-            _check_better(facts, gate, units.get(gate.versus_champion.metric, "")),
+            *anomaly_checks(
+                AnomalyFacts(
+                    flags=facts.flags,
+                    labelled=facts.labelled,
+                    agreement=facts.opponent.agreement,
+                    versus_champion=facts.opponent.name == "champion",
+                    error=facts.opponent.error,
+                ),
+                gate,
+            ),
+            *better,
             *(_check_guard(facts, metric, gate, units.get(metric, "")) for metric in gate.guards),
         ]
     )
@@ -146,7 +174,9 @@ def blind_spot(gate: Gate, task: Task) -> str:
     metrics = {*gate.at_least, *gate.at_most, *gate.guards, gate.versus_champion.metric}
     # What a metric of the model's own sees nobody knows.
     views = {find_metric(metric).sees for metric in metrics if is_known(metric)}
-    if task != "regression":
+    if learns_nothing(task):
+        return ""
+    if classifies(task):
         if "probabilities" in views:
             return ""
         blind = (
@@ -296,10 +326,21 @@ def _check_overlap(facts: GateFacts) -> GateCheck:
     if overlaps:
         detail = (
             f"the held-out rows ({_span(facts.holdout)}) overlap what"
-            f" {' and what '.join(overlaps)}, so it cannot be judged fairly"
+            f" {' and what '.join(overlaps)}, so it cannot be judged fairly{_way_out(facts)}"
         )
         return GateCheck(name="unseen", passed=False, detail=detail)
     return GateCheck(name="unseen", passed=True, detail="the held-out rows are new to both")
+
+
+def _way_out(facts: GateFacts) -> str:
+    """Return in words when the held-out rows will be new to the champion; "" where they are."""
+    span = facts.opponent.fitted_on
+    if span is None or not span.overlaps(facts.holdout):
+        return ""
+    return (
+        f"; held-out rows from {iso(span.end)} on can judge it: wait for newer batches, or hold"
+        " fewer of them out (train.holdout)"
+    )
 
 
 def _check_sides(facts: GateFacts, snapshot: SnapshotFacts) -> GateCheck:
@@ -332,7 +373,8 @@ def _check_sides(facts: GateFacts, snapshot: SnapshotFacts) -> GateCheck:
 def _note_incident(facts: GateFacts) -> list[GateCheck]:
     if not facts.opponent.incident:
         return []
-    detail = f"INCIDENT: {facts.opponent.incident}; the best constant is the opponent instead"
+    stand_in = STAND_INS.get(facts.opponent.name, STAND_INS["dummy"])
+    detail = f"INCIDENT: {facts.opponent.incident}; {stand_in} is the opponent instead"
     return [GateCheck(name="champion", passed=True, detail=detail)]
 
 

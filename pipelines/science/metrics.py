@@ -5,9 +5,13 @@ name in `pipelines.science.formulas`.
 
 Shapes: `y` is (n,), `p` is (n,) for binary (the probability of 1) and regression (the value), and
 (n, k) for multiclass, where `y` holds the class's position in 0..k-1, or -1 for a class that the
-model does not know. `weights` (n,) say how much each row counts, as scikit-learn's `sample_weight`:
+model does not know. Of an anomaly model `p` is the score, and `y` is 1 for an anomaly, 0 for none,
+and -1 where nobody has told: such rows do not count, unless the metric needs no truth. `weights`
+(n,) say how much each row counts, as scikit-learn's `sample_weight`:
 all alike where they are not given; a row of weight 0 is not there. Above the `threshold` a
 probability (n,) means class 1; at it, and below, class 0.
+
+What looks at the rows themselves (clusters) must be bound to them: `science.cluster_metrics`.
 
 A metric that is not defined on the rows (one class only, no variance, a prediction that is not
 finite) is NaN, never an error and never a number, and `why_undefined` says why in words: the gate
@@ -22,11 +26,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pipelines.science.formulas import labels, order, probabilities, values
+from pipelines.science.formulas import flags, labels, order, probabilities, values
 from pipelines.science.formulas.kinds import Resampling
 from pipelines.science.own_metrics import RowMetric
 from pipelines.spec.metrics import find_metric, metrics_for
-from pipelines.spec.tasks import REGRESS, Task
+from pipelines.tasks import CLASSIFY, Task, answers_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 
 THRESHOLD = 0.5
 """Above it a probability means class 1, where a model names no other threshold."""
+UNLABELLED = -1
+"""The true value of a row of an anomaly model of which nobody has told whether it is one."""
 _ROUNDING = 1e-6
 """How far float32 may carry a probability out of [0, 1]."""
 
@@ -54,6 +60,7 @@ FAMILIES: dict[str, Callable[[float], Formula]] = {
     **order.FAMILIES,
     **labels.FAMILIES,
     **values.FAMILIES,
+    **flags.FAMILIES,
 }
 """By family: how a formula follows from the number in a metric's name."""
 
@@ -81,8 +88,8 @@ def score(
     if isinstance(metric, RowMetric):
         return metric.score(y, p, weights, threshold)
     found = find_metric(metric)
-    y, p, weights, _ = _drop_weightless(y, p, weights)
-    if not _usable(found, y, p, weights):
+    y, p, weights, _ = _drop_rows(found, y, p, weights)
+    if found.sees == "rows" or not _usable(found, y, p, weights):
         return float("nan")
     formula = _formula(found)
     return formula.score(y, _answers(formula, p, threshold), _floats(weights))
@@ -105,8 +112,9 @@ def resample(
     if isinstance(metric, RowMetric):
         of_rows = metric.sums(y, p, weights, threshold, block, count)
         return Resampling(lambda draws: metric.of_sums(draws @ of_rows), of_rows.shape[1])
-    formula = _formula(find_metric(metric))
-    y, p, weights, kept = _drop_weightless(y, p, weights)
+    found = find_metric(metric)
+    formula = _formula(found)
+    y, p, weights, kept = _drop_rows(found, y, p, weights)
     block = block if kept is None else block[kept]
     return formula.resample(y, _answers(formula, p, threshold), _floats(weights), block, count)
 
@@ -129,8 +137,10 @@ def scores(
     threshold that is best for it.
     """
     mine = {metric.name: metric for metric in own}
+    # Without any truth only those are looked at that are asked for, and say why they have no value.
+    told = task != "anomaly" or bool((np.asarray(y) != UNLABELLED).any())
     named: dict[str, str | RowMetric] = {
-        name: name for name in (*metrics_for(task), *also) if name not in mine
+        name: name for name in (*(metrics_for(task) if told else ()), *also) if name not in mine
     }
     named |= mine
     values = {
@@ -176,7 +186,7 @@ def usable(metric: str | RowMetric, y: Array, p: Array, *, weights: Array | None
     if isinstance(metric, RowMetric):
         return bool(len(y) and len(y) == len(p) and np.isfinite(p).all())
     found = find_metric(metric)
-    y, p, weights, _ = _drop_weightless(y, p, weights)
+    y, p, weights, _ = _drop_rows(found, y, p, weights)
     return _usable(found, y, p, weights)
 
 
@@ -194,7 +204,7 @@ def why_undefined(
     """
     if isinstance(metric, RowMetric):
         value = metric.score(y, p, weights, threshold)
-        return "" if np.isfinite(value) else "there are no rows, or answers that are no numbers"
+        return "" if np.isfinite(value) else metric.undefined
     found = find_metric(metric)
     if np.isfinite(score(metric, y, p, weights=weights, threshold=threshold)):
         return ""
@@ -202,8 +212,10 @@ def why_undefined(
         return f"there are {len(y):,} true values and {len(p):,} answers"
     fault = _weights_fault(y, weights)
     if not fault:
-        y, p, weights, _ = _drop_weightless(y, p, weights)
-        fault = _fault(found, y, p)
+        y, p, weights, _ = _drop_rows(found, y, p, weights)
+        fault = _fault(found, y, p) if len(y) else "no row has a label"
+    if found.sees == "rows" and not fault and np.isfinite(p).all():
+        return f"{found.undefined}, or the rows are not at hand"
     return fault or found.undefined or "its sums are no finite numbers"
 
 
@@ -213,12 +225,14 @@ def _fault(metric: Metric, y: Array, p: Array) -> str:
         (_count_rows(~np.isfinite(y)), "true values are missing or infinite"),
         (_count_rows(~np.isfinite(p)), "answers are missing or infinite"),
     ]
-    if metric.tasks == REGRESS:
+    if not metric.needs_truth:
+        return next((f"{rows:,} of {len(y):,} {what}" for rows, what in faults[1:] if rows), "")
+    if not metric.tasks & CLASSIFY:
         faults += [(_count_rows(~_meets(need, y, p)), need.broken) for need in metric.needs]
     else:
-        faults.append(
-            (_count_rows((p < -_ROUNDING) | (p > 1 + _ROUNDING)), "answers are no probabilities")
-        )
+        if not _scores_rows(metric, p):
+            wrong = (p < -_ROUNDING) | (p > 1 + _ROUNDING)
+            faults.append((_count_rows(wrong), "answers are no probabilities"))
         if p.ndim == 1:
             faults.append((int((~_is_binary(y)).sum()), "true values are neither 0 nor 1"))
     return next((f"{rows:,} of {len(y):,} {what}" for rows, what in faults if rows), "")
@@ -230,7 +244,7 @@ def unfit(answers: Array, task: Task) -> int:
     They are not finite, or no probabilities where they should be.
     """
     fit = np.isfinite(answers)
-    if task != "regression":
+    if answers_probabilities(task):
         fit &= (answers >= -_ROUNDING) & (answers <= 1 + _ROUNDING)
     return int((~fit.all(axis=1)).sum())
 
@@ -244,11 +258,15 @@ def _formula(metric: Metric) -> Formula:
 def _usable(metric: Metric, y: Array, p: Array, weights: Array | None) -> bool:
     if len(y) == 0 or len(y) != len(p) or _weights_fault(y, weights):
         return False
-    if not np.isfinite(y).all() or not np.isfinite(p).all():
+    if not np.isfinite(p).all() or not (np.isfinite(y).all() or not metric.needs_truth):
         return False
-    if metric.tasks == REGRESS:
+    if not metric.needs_truth:
+        return True
+    if not metric.tasks & CLASSIFY:
         return all(bool(_meets(need, y, p).all()) for need in metric.needs)
     labels_fit = p.ndim > 1 or bool(_is_binary(y).all())
+    if _scores_rows(metric, p):
+        return labels_fit
     return labels_fit and float(p.min()) >= -_ROUNDING and float(p.max()) <= 1 + _ROUNDING
 
 
@@ -263,16 +281,29 @@ def _weights_fault(y: Array, weights: Array | None) -> str:
     return "" if np.any(weights) else "all weights are 0"
 
 
-def _drop_weightless(
-    y: Array, p: Array, weights: Array | None
+def _drop_rows(
+    metric: Metric, y: Array, p: Array, weights: Array | None
 ) -> tuple[Array, Array, Array | None, Array | None]:
-    """Return the rows whose weight is not 0, and which they are (None where all are)."""
-    if weights is None or not len(weights) == len(y) == len(p):
+    """Return the rows that count, and which they are (None where all do).
+
+    These are the rows whose weight is not 0 and, where a metric of anomalies needs the truth,
+    those whose truth is known.
+    """
+    if len(y) != len(p) or (weights is not None and len(weights) != len(y)):
         return y, p, weights, None
-    kept = np.asarray(weights) != 0
-    if kept.all() or not kept.any():
+    kept = np.ones(len(y), dtype=bool)
+    if weights is not None and np.any(weights):
+        kept = np.asarray(weights) != 0
+    if metric.needs_truth and _scores_rows(metric, p):
+        kept = kept & (np.asarray(y) != UNLABELLED)
+    if kept.all():
         return y, p, weights, None
-    return y[kept], p[kept], weights[kept], kept
+    return y[kept], p[kept], None if weights is None else weights[kept], kept
+
+
+def _scores_rows(metric: Metric, p: Array) -> bool:
+    """Tell whether a metric takes scores of any size, as those of an anomaly model are."""
+    return "anomaly" in metric.tasks and p.ndim == 1
 
 
 def _is_binary(y: Array) -> Array:

@@ -40,6 +40,11 @@ class RowMetric:
     unit: str = ""
     by_decision: Array | None = None
 
+    @property
+    def undefined(self) -> str:
+        """Where it has no value, in words."""
+        return "there are no rows, or answers that are no numbers"
+
     def take(self, positions: Array) -> RowMetric:
         """Return the metric of some of its rows, by their positions (m,) among them."""
         return replace(self, positions=self.positions[positions])

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.refs import Value
 from pipelines.spec.estimators import ESTIMATORS
 from pipelines.spec.search import Minutes, Trials
+from pipelines.tasks import classifies, traits_of
 
 if TYPE_CHECKING:
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 TRIALS = 40
 """Trials in all where the spec does not say."""
@@ -44,8 +45,13 @@ class AutoML(Value):
 
 
 def propose(task: Task, budget: AutoML) -> list[dict[str, Any]]:
-    """Return the proposed candidates as a spec would write them; the same for the same spec."""
-    classify = task != "regression"
+    """Return the proposed candidates as a spec would write them; the same for the same spec.
+
+    None for a task that learns nothing from a target: nothing would tell which is better.
+    """
+    if traits_of(task).learns == "nothing":
+        return []
+    classify = classifies(task)
     kind = "Classifier" if classify else "Regressor"
     linear: dict[str, Any] = (
         {

@@ -12,6 +12,7 @@ from pipelines.refs import Name, Value
 from pipelines.spec.estimators import (
     ESTIMATORS,
     FINISHED,
+    LOCKED,
     OF_FINISHED,
     OWN,
     UNKNOWN,
@@ -34,11 +35,12 @@ from pipelines.spec.search import (
 )
 from pipelines.spec.sources import Identifier
 from pipelines.spec.steps import Steps, step_problems
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 ONNX_FILE: Final = r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$"
 """A file in the model's folder or below; no name in it begins with a dot."""
@@ -115,6 +117,7 @@ class Candidate(Value):
 
     _parts: tuple[Candidate, ...] = PrivateAttr(default=())
     _in_time: bool = PrivateAttr(default=True)
+    _requires: bool = PrivateAttr(default=False)
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
@@ -269,8 +272,23 @@ class Candidate(Value):
         """Whether the rows it is fitted on come in the order of time; the spec says it."""
         return self._in_time
 
-    def place(self, candidates: Sequence[Candidate], *, in_time: bool) -> None:
-        """Let it know its spec: the candidates that it may be made of, and the rows' order."""
+    @property
+    def fenced(self) -> bool:
+        """Whether it is made, fitted and asked in a process of its own.
+
+        An own pipeline, and what is not of Perennial's lock where the model requires packages.
+        """
+        fitted = self.estimator and self.estimator not in {FINISHED, VOTE}
+        beside = self._requires and fitted and self.estimator.split(".")[0] not in LOCKED
+        return bool(self.pipeline or beside or any(part.fenced for part in self.parts))
+
+    def place(
+        self, candidates: Sequence[Candidate], *, in_time: bool, requires: bool = False
+    ) -> None:
+        """Let it know its spec: the candidates that it may be made of, the rows' order, and whether
+        the model requires packages.
+        """
+        self._requires = requires
         by_name = {c.name: c for c in candidates}
         self._parts = tuple(by_name[name] for name in self.part_names)
         self._in_time = in_time
@@ -302,7 +320,7 @@ def candidate_problems(
             Problem((*at, *fault.path), fault.text)
             for fault in step_problems(c.steps, inputs, task)
         ]
-        if c.calibrate and task == "regression":
+        if c.calibrate and not classifies(task):
             why = "corrects probabilities, and a regression has none; remove it"
             faults.append(Problem((*at, "calibrate"), why))
         faults += [Problem((*at, *f.path), f.text) for f in _part_problems(c, candidates)]

@@ -6,10 +6,12 @@ from dataclasses import replace
 from math import inf
 
 from pipelines.spec.metric import Family, Metric
-from pipelines.spec.tasks import CLASSIFY, Task
+from pipelines.tasks import CLASSIFY, Task
 
 _BINARY: frozenset[Task] = frozenset({"binary"})
 _MANY: frozenset[Task] = frozenset({"multiclass"})
+_TWO: frozenset[Task] = frozenset({"binary", "anomaly"})
+"""The tasks whose rows are one of two things, and whose answers are one number."""
 _ONE_CLASS = "the rows show one class only"
 _NO_POSITIVE = "no true value is positive"
 _NO_CALL = "the model calls no row positive"
@@ -18,7 +20,7 @@ _FEW_ROWS = "there are fewer rows than it looks at"
 
 _RANKING = Metric(
     name="",
-    tasks=_BINARY,
+    tasks=_TWO,
     sees="order",
     greater_is_better=True,
     bounds=(0, 1),
@@ -54,7 +56,7 @@ CLASS_METRICS = (
         name="roc_auc",
         means="the share of pairs of a positive and a negative row that are ranked right",
         theirs="roc_auc_score",
-        shown=_BINARY,
+        shown=_TWO,
     ),
     replace(
         _RANKING,
@@ -77,7 +79,7 @@ CLASS_METRICS = (
         means="the precision at each positive row of the ranking, the mean over these",
         undefined=_NO_POSITIVE,
         theirs="average_precision_score",
-        shown=_BINARY,
+        shown=_TWO,
     ),
     replace(
         _RANKING,
@@ -139,31 +141,31 @@ CLASS_METRICS = (
     replace(
         _LABELS,
         name="precision",
-        tasks=_BINARY,
+        tasks=_TWO,
         means="the share of the rows called positive that are positive",
         undefined=_NO_CALL,
         theirs="precision_score",
         constant="positive",
-        shown=_BINARY,
+        shown=_TWO,
     ),
     replace(
         _LABELS,
         name="recall",
-        tasks=_BINARY,
+        tasks=_TWO,
         means="the share of the positive rows that are called positive",
         undefined=_NO_POSITIVE,
         theirs="recall_score",
-        shown=_BINARY,
+        shown=_TWO,
     ),
     replace(
         _LABELS,
         name="f1",
-        tasks=_BINARY,
+        tasks=_TWO,
         means="the harmonic mean of precision and recall",
         undefined=_NEITHER,
         theirs="f1_score",
         constant="positive",
-        shown=_BINARY,
+        shown=_TWO,
     ),
     *(
         replace(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Literal
 
-from pipelines.spec.tasks import CLASSIFY, REGRESS, Task
+from pipelines.tasks import CLASSIFY, REGRESS, Task
 
 Encoding = Literal["onehot", "ordinal"]
 Scaling = Literal["standard", "minmax", "none"]
@@ -48,13 +48,15 @@ class Estimator:
     takes_null: bool = False
 
 
+ANOMALY: Final[frozenset[Task]] = frozenset({"anomaly"})
+CLUSTER: Final[frozenset[Task]] = frozenset({"cluster"})
 FINISHED: Final = "onnx"
 """What stands for the estimator of a finished model, which a folder brings as a file."""
 OF_FINISHED: Final = Estimator(CLASSIFY | REGRESS, "ordinal")
 """What is known of a finished model: it may do any task, and gets texts as they are."""
 VOTE: Final = "vote"
 """What stands for the estimator of a candidate that is the vote of others."""
-UNKNOWN: Final = Estimator(CLASSIFY | REGRESS, "onehot")
+UNKNOWN: Final = Estimator(CLASSIFY | REGRESS | ANOMALY, "onehot")
 """What is taken for granted of a class that is not known: nothing."""
 
 
@@ -65,11 +67,15 @@ def _declare(
     *,
     scale: Scaling = "standard",
     takes_null: bool = False,
+    tasks: frozenset[Task] | None = None,
 ) -> dict[str, Estimator]:
-    """Return the declarations of estimators alike; what ends in one of `_CLASSIFIES` classifies."""
+    """Return the declarations of estimators alike, for `tasks`.
+
+    Without these what ends in one of `_CLASSIFIES` classifies, and all else regresses.
+    """
     return {
         name: Estimator(
-            CLASSIFY if _classifies(name) else REGRESS,
+            tasks or (CLASSIFY if _classifies(name) else REGRESS),
             encode,
             dummy=rank == Rank.DUMMY,
             rank=rank,
@@ -81,7 +87,11 @@ def _declare(
     }
 
 
-OWN = Estimator(CLASSIFY | REGRESS, "ordinal")
+def _declare_clusters(rank: int, names: str) -> dict[str, Estimator]:
+    return {f"sklearn.{name}": Estimator(CLUSTER, "onehot", rank=rank) for name in names.split()}
+
+
+OWN = Estimator(CLASSIFY | REGRESS | ANOMALY, "ordinal")
 """What is known of an own pipeline: it may do any task, and gets texts as they are."""
 _CLASSIFIES = ("Classifier", "ClassifierCV", "NB", "SVC", "Analysis", "Centroid", "RFClassifier")
 _CLASSIFIES_TOO = (
@@ -173,6 +183,28 @@ ESTIMATORS: dict[str, Estimator] = {
         sklearn.svm.NuSVR sklearn.gaussian_process.GaussianProcess*
         sklearn.kernel_ridge.KernelRidge""",
     ),
+    **_declare_clusters(Rank.LINEAR, "cluster.KMeans cluster.MiniBatchKMeans"),
+    **_declare_clusters(Rank.SINGLE, "cluster.BisectingKMeans cluster.MeanShift"),
+    **_declare(
+        Rank.FOREST,
+        "sklearn.mixture.GaussianMixture sklearn.mixture.BayesianGaussianMixture",
+        tasks=CLUSTER | ANOMALY,
+    ),
+    **_declare(
+        Rank.LINEAR,
+        """sklearn.linear_model.SGDOneClassSVM sklearn.covariance.EllipticEnvelope
+        sklearn.decomposition.PCA""",
+        tasks=ANOMALY,
+    ),
+    **_declare(
+        Rank.SINGLE,
+        "sklearn.neighbors.LocalOutlierFactor sklearn.neighbors.KernelDensity",
+        tasks=ANOMALY,
+    ),
+    **_declare(
+        Rank.FOREST, "sklearn.ensemble.IsolationForest", "ordinal", scale="none", tasks=ANOMALY
+    ),
+    **_declare(Rank.NETWORK, "sklearn.svm.OneClassSVM", tasks=ANOMALY),
 }
 
 _WRAPS = "wraps another estimator, which a spec cannot give it; write a `pipeline` of your own"
@@ -220,12 +252,32 @@ UNFIT: dict[str, str] = {
         f" sklearn.linear_model.SGD{kind} with `learning_rate: pa1`"
         for kind in ("Classifier", "Regressor")
     },
+    **{
+        f"sklearn.cluster.{name}": "cannot say of a new row which cluster it is of; name KMeans or"
+        " BisectingKMeans of sklearn.cluster, or sklearn.mixture.GaussianMixture"
+        for name in (
+            "AgglomerativeClustering",
+            "DBSCAN",
+            "FeatureAgglomeration",
+            "HDBSCAN",
+            "OPTICS",
+            "SpectralBiclustering",
+            "SpectralClustering",
+            "SpectralCoclustering",
+        )
+    },
+    "sklearn.cluster.AffinityPropagation": "keeps a table of all pairs of rows; name"
+    " sklearn.cluster.MeanShift, which finds the number of clusters too",
+    "sklearn.cluster.Birch": "cannot be stored without pickle; name"
+    " sklearn.cluster.MiniBatchKMeans, which takes many rows too",
     "sklearn.isotonic.IsotonicRegression": "takes one input only; name another one",
     "sklearn.naive_bayes.CategoricalNB": "ends at a category that it has not learnt;"
     " name GaussianNB or BernoulliNB",
 }
 """Scikit-learn's estimators that cannot be candidates by themselves, and what to write."""
 
+LOCKED = frozenset({"imblearn", "lightgbm", "sklearn", "xgboost"})
+"""The packages of Perennial's lock whose estimators are imported by the steps themselves."""
 _FAMILIES = ("xgboost", "lightgbm", "imblearn", "catboost")
 """Libraries whose names are known: a near miss there is a typo."""
 _OWN = ("pipelines", "serving", "models", "stack", "door", "dags", "plugins", "perennial_airflow")

@@ -14,8 +14,11 @@ from pipelines.spec.units import Duration, Timeout, parse_duration
 class Features(Value):
     """The built columns that a caller of the API sends, and how far back `build` looks."""
 
-    inputs: Annotated[list[Identifier], Field(min_length=1, max_length=500)]
-    """The columns that `build` returns and a caller of the API sends."""
+    inputs: Annotated[list[Identifier], Field(max_length=500)]
+    """The columns that `build` returns and a caller of the API sends.
+
+    May be empty for a forecast, whose other inputs are made.
+    """
     lookback: Duration = parse_duration("0s")
     """How far before its batch `build` sees raw rows."""
     personal: dict[Identifier, Literal["hash", "drop"]] = Field(default_factory=dict)

@@ -9,15 +9,16 @@ from pydantic import Field
 from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
-from pipelines.spec.metrics import find_metric, fits, is_known, names_for
+from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
+from pipelines.spec.own_metrics import DECLARE_OWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 
 class VersusChampion(Value):
@@ -27,6 +28,10 @@ class VersusChampion(Value):
     """What both are compared in."""
     confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
     """How sure it must be that the challenger is better."""
+    stability: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    """Of a cluster task: how alike (adjusted Rand index) the clusters must be to the champion's,
+    default 0.8, so that a challenger may take over that is not proven better.
+    """
 
 
 class Gate(Value):
@@ -48,6 +53,11 @@ class Gate(Value):
         default_factory=dict
     )
     """By metric: the share of the opponent's value by which it may be worse."""
+    overlap: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    """Of an anomaly model: of the rows that it or the champion flags, the least share that both do.
+
+    Without it the overlap is told, and decides nothing.
+    """
     min_rows: Annotated[int, Field(ge=2)] = 100
     """Held-out rows with a known outcome that are needed; small data need a small number."""
 
@@ -108,10 +118,11 @@ def metric_problems(
 
 def _say_wrong(metric: str, task: Task, own: Mapping[str, OwnMetric]) -> str:
     """Return in words why a metric cannot be named, and which can."""
+    choices = ", ".join((*own, *names_for(task)))
     try:
         find_metric(metric)
     except RequestError as error:
-        mine = f" The model's own are {', '.join(own)}." if own else ""
-        return f"{error.message} {error.remedy}{mine}"
-    choices = ", ".join((*own, *names_for(task)))
+        if not is_unknown(metric):
+            return f"{error.message} {error.remedy}".rstrip(".")
+        return f"{error.message} {ask_for(metric)}A {task} task has {choices}. {DECLARE_OWN}"
     return f"{metric!r} does not fit a {task} task; use one of {choices}"

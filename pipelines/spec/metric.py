@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
-Sees = Literal["order", "probabilities", "labels", "squares", "distances"]
+Sees = Literal["order", "probabilities", "labels", "squares", "distances", "rows"]
 """What a metric sees of an answer.
 
 - order: how the scores rank the rows, never what they say by themselves
@@ -16,6 +16,7 @@ Sees = Literal["order", "probabilities", "labels", "squares", "distances"]
 - labels: the class that the model decides for, not how sure it is
 - squares: errors by their squares, so great misses above all
 - distances: errors by their size, all alike
+- rows: the rows themselves, of which nobody knows a true value
 """
 Constant = Literal["mean", "median", "relative_median", "quantile", "log_mean", "positive"]
 """The best constant answer by a metric.
@@ -73,6 +74,8 @@ class Metric:
     """The number in its name."""
     family: str = ""
     """Under which its formula stands, where its name holds a number."""
+    needs_truth: bool = True
+    """Whether it looks at true values; else rows without one count too."""
 
     @property
     def formula(self) -> str:

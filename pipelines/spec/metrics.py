@@ -17,7 +17,7 @@ from pipelines.spec.value_metrics import tweedie_needs
 
 if TYPE_CHECKING:
     from pipelines.spec.metric import Family, Metric
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 _LONGEST_NAME = 80
 
@@ -47,6 +47,11 @@ def is_known(name: str) -> bool:
     except RequestError:
         return False
     return True
+
+
+def is_unknown(name: str) -> bool:
+    """Tell whether there is no such metric, with whatever number."""
+    return name not in METRICS and all(family.number_in(name) is None for family in FAMILIES)
 
 
 def fits(name: str, task: Task) -> bool:
@@ -86,7 +91,15 @@ def _read_number(name: str, text: str, family: Family) -> float:
 
 
 def _suggest(name: str) -> str:
-    """Return the remedy for an unknown name: the closest ones, and all there are.
+    """Return the remedy for an unknown name: the closest ones, and all there are."""
+    examples = [family.example for family in FAMILIES]
+    return (
+        f"{ask_for(name)}There are {', '.join(METRICS)}; and with a number {', '.join(examples)}."
+    )
+
+
+def ask_for(name: str) -> str:
+    """Return the question whether a metric of a close name is meant; "" where none is close.
 
     A name of scikit-learn's is known for what it is called here.
     """
@@ -101,5 +114,4 @@ def _suggest(name: str) -> str:
     plain = name[:_LONGEST_NAME].lower().replace("-", "_").replace(" ", "_").removeprefix("neg_")
     found = [plain] if plain in known else difflib.get_close_matches(plain, known, n=3, cutoff=0.5)
     close = dict.fromkeys(known[name] for name in found)
-    ask = f"did you mean {' or '.join(close)}? " if close else ""
-    return f"{ask}There are {', '.join(METRICS)}; and with a number {', '.join(examples)}."
+    return f"did you mean {' or '.join(close)}? " if close else ""

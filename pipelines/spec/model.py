@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -11,6 +12,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -18,23 +20,27 @@ from pipelines.errors import RequestError
 from pipelines.intervals import BatchKind
 from pipelines.plain_errors import Impossible, Problem
 from pipelines.refs import Name, Value
+from pipelines.spec.anomaly import WordsOfAnomaly, anomaly_problems, promise_of
 from pipelines.spec.automl import AutoML, propose
 from pipelines.spec.candidates import Candidate, candidate_problems
+from pipelines.spec.clusters import cluster_problems
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
+from pipelines.spec.forecast import Forecast, WordsOfSeries, forecast_problems
 from pipelines.spec.gate import Gate, metric_problems
 from pipelines.spec.metrics import find_metric
 from pipelines.spec.own_metrics import OwnMetric, OwnMetrics, own_metric_problems
 from pipelines.spec.requirements import Requirements, requirement_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
-from pipelines.spec.target import Target, target_problems
-from pipelines.spec.tasks import Task
+from pipelines.spec.target import NO_TARGET, Target, target_problems
 from pipelines.spec.threshold import Threshold, threshold_problems
 from pipelines.spec.timing import Timing, WordsOfTime, time_problems
 from pipelines.spec.train import HOLDOUT_SHARE, Train
+from pipelines.tasks import Task, traits_of
 
 if TYPE_CHECKING:
+    from pipelines.series.columns import SeriesColumns
     from pipelines.spec.metric import Metric
 
 SPEC_VERSION: Literal[1] = 1
@@ -115,10 +121,15 @@ class Spec(Value):
         description="The columns that together name a row; the event time may be one of them."
         " `row`: Perennial makes the column row_key, which `build` passes on.",
     )
-    target: Target
-    """What is predicted."""
+    declared_target: Target | None = Field(
+        default=None,
+        alias="target",
+        description="What is predicted; left out where a task has none.",
+    )
     features: Features
     """What the model sees."""
+    forecast: Forecast | None = None
+    """Of a forecast: its series, and what is made of their past, below."""
     train: Train
     """What it learns from, and how settings are compared."""
     own_metrics: OwnMetrics = Field(
@@ -130,6 +141,7 @@ class Spec(Value):
     """Above which probability a binary model decides for the positive class.
 
     A number, or `{for: METRIC}`; without it 0.5, and the server answers with probabilities only.
+    Of an anomaly model `{rate: 0.01}`, the share of rows that is flagged.
     """
     candidates: Annotated[list[Candidate], Field(min_length=1, max_length=20)]
     """The estimators that compete."""
@@ -143,6 +155,14 @@ class Spec(Value):
     """How a champion takes over."""
     resources: Resources = Resources()
     """What a step's container may use."""
+
+    @field_validator("declared_target", mode="before")
+    @classmethod
+    def _written(cls, target: object) -> object:
+        if target is None:
+            msg = "must be a mapping such as {column: churned}"
+            raise ValueError(msg)
+        return target
 
     @model_validator(mode="before")
     @classmethod
@@ -163,19 +183,28 @@ class Spec(Value):
 
     @model_validator(mode="after")
     def _possible(self) -> Spec:
+        of_series = forecast_problems(self.forecast, _words_of_series(self))
+        inputs = self.features.inputs if of_series else self.inputs
         faults = [
+            *_unbuilt(self.task),
+            *_missing_target(self),
+            *of_series,
             *time_problems(_words_of_time(self)),
             *metric_problems(self.gate, self.task, self.train.metric, self.own_metrics),
             *own_metric_problems(self.own_metrics, self.train.metric, self.drift, self.task),
             *threshold_problems(self.threshold, self.task, self.own_metrics),
-            *_column_problems(self),
-            *candidate_problems(self.candidates, self.task, self.features.inputs),
+            *anomaly_problems(_words_of_anomaly(self)),
+            *_column_problems(self, inputs),
+            *candidate_problems(self.candidates, self.task, inputs),
             *requirement_problems(self.requires),
+            *cluster_problems(self.candidates, self.gate, self.train, self.own_metrics, self.task),
         ]
         if faults:
             raise Impossible(faults)
         for candidate in self.candidates:
-            candidate.place(self.candidates, in_time=not self.is_snapshot)
+            candidate.place(
+                self.candidates, in_time=not self.is_snapshot, requires=bool(self.requires)
+            )
         return self
 
     @property
@@ -189,9 +218,20 @@ class Spec(Value):
         return self.declared_key == "row"
 
     @property
+    def target(self) -> Target:
+        """What is predicted; NO_TARGET where the model has none, which `has_target` tells."""
+        return self.declared_target or NO_TARGET
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the built rows have a target."""
+        return self.declared_target is not None
+
+    @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that training and gate name, each once."""
-        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics)))
+        """The metrics that training and gate name, each once; the promise of a rate is one too."""
+        promise = [name] if (name := promise_of(self.threshold)) else []
+        return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics, *promise)))
 
     @property
     def is_snapshot(self) -> bool:
@@ -228,14 +268,48 @@ class Spec(Value):
         return list(dict.fromkeys([*([self.event_time] if self.event_time else []), *self.key]))
 
     @property
+    def series(self) -> SeriesColumns | None:
+        """The columns that Perennial makes of the target's past; None where it makes none."""
+        if self.forecast is None or self.event_time is None:
+            return None
+        return self.forecast.columns(self.target.column, self.event_time, self.target.known_after)
+
+    @property
+    def inputs(self) -> list[str]:
+        """The inputs of the model: those that `build` returns, then those that are made."""
+        return [*self.features.inputs, *(self.series.names if self.series else [])]
+
+    @property
+    def lookback(self) -> timedelta:
+        """How far before its batch raw rows are needed: by `build`, and by the made columns."""
+        own = self.features.lookback
+        if self.forecast is None or self.series is None:
+            return own
+        return max(own, self.series.reach * self.forecast.step)
+
+    @property
+    def horizon(self) -> timedelta:
+        """How long before its event a row is predicted; nothing where it is no forecast."""
+        return self.forecast.horizon if self.forecast else timedelta()
+
+    @property
     def built_columns(self) -> list[str]:
-        """The columns of a row of features, each once.
+        """The columns that `build` returns, each once.
 
         Key, event time, inputs, target, and the columns that group and weigh the rows.
         """
+        return self._row_of(self.features.inputs)
+
+    @property
+    def feature_columns(self) -> list[str]:
+        """The columns of a row of features, each once: the built ones and those that are made."""
+        return self._row_of(self.inputs)
+
+    def _row_of(self, inputs: list[str]) -> list[str]:
         times = [self.event_time] if self.event_time else []
         extra = [name for name in (self.train.group, self.train.sample_weight) if name]
-        names = [*self.key, *times, *self.features.inputs, self.target.column, *extra]
+        target = [self.target.column] if self.has_target else []
+        names = [*self.key, *times, *inputs, *target, *extra]
         return list(dict.fromkeys(names))
 
     @property
@@ -276,6 +350,36 @@ class Spec(Value):
         return {c.name: c for c in self.candidates}[name]
 
 
+def _unbuilt(task: Task) -> list[Problem]:
+    """Return what is wrong with a task that has a name already, and no training yet."""
+    if task != "quantiles":
+        return []
+    return [Problem(("task",), f"{task!r} cannot be trained yet; use another task")]
+
+
+def _missing_target(spec: Spec) -> list[Problem]:
+    """Return what is wrong with a target that is there, or is not, beside the task."""
+    wanted = traits_of(spec.task).target
+    if wanted == "needed" and not spec.has_target:
+        return [Problem(("target",), "missing; add it")]
+    if wanted == "none" and spec.has_target:
+        return [Problem(("target",), f"a {spec.task} task has none; remove it")]
+    return []
+
+
+def _words_of_anomaly(spec: Spec) -> WordsOfAnomaly:
+    return WordsOfAnomaly(
+        task=spec.task,
+        threshold=spec.threshold,
+        gate=spec.gate,
+        trained_by=spec.train.metric,
+        candidates=spec.candidates,
+        has_target=spec.has_target,
+        own=list(spec.own_metrics),
+        automl=bool(spec.automl),
+    )
+
+
 def _words_of_time(spec: Spec) -> WordsOfTime:
     return WordsOfTime(
         event_time=spec.event_time,
@@ -290,9 +394,24 @@ def _words_of_time(spec: Spec) -> WordsOfTime:
     )
 
 
-def _column_problems(spec: Spec) -> list[Problem]:
+def _words_of_series(spec: Spec) -> WordsOfSeries:
+    return WordsOfSeries(
+        task=spec.task,
+        event_time=spec.event_time,
+        key=spec.key,
+        target=spec.target.column,
+        known_after=spec.target.known_after,
+        built=spec.built_columns,
+    )
+
+
+def _column_problems(spec: Spec, all_inputs: list[str]) -> list[Problem]:
+    """Return what is wrong with the columns that a spec names; `all_inputs` are the model's, made
+    ones among them.
+    """
     inputs, place = spec.features.inputs, ("features", "inputs")
-    faults = [
+    faults = [] if all_inputs else [Problem(place, "names no input; a model needs at least one")]
+    faults += [
         Problem((*place, inputs.index(c)), f"{c!r} stands twice; remove one")
         for c in sorted({c for c in inputs if inputs.count(c) > 1})
     ]
@@ -327,7 +446,7 @@ def _column_problems(spec: Spec) -> list[Problem]:
     return faults + [
         Problem(("drift", "columns", c), "is no input; remove it, or add it to features.inputs")
         for c in drift_columns
-        if c not in inputs
+        if c not in all_inputs
     ]
 
 

@@ -10,12 +10,20 @@ from pipelines.plain_errors import Problem
 from pipelines.refs import Value
 from pipelines.spec.metrics import is_known
 from pipelines.spec.sources import Identifier
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.spec.drift import Drift
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
+
+
+DECLARE_OWN = (
+    "One of your own is declared too: `metrics: {cost: {better: smaller, unit: EUR}}`, with a"
+    " function of its name in metrics.py"
+)
+"""What to do where a metric is named that nobody knows."""
 
 
 class OwnMetric(Value):
@@ -65,7 +73,7 @@ def own_metric_problems(
             "a regression has no probabilities; remove it: `prediction` is the value",
         )
         for name, metric in own.items()
-        if task == "regression" and metric.sees == "probabilities"
+        if not classifies(task) and metric.sees == "probabilities"
     ]
     if drift is not None and trained_by in own and own[trained_by].per == "total":
         faults.append(

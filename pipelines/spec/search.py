@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
+from pipelines.spec.estimators import LOCKED
 from pipelines.spec.numbers import Finite
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ STOPS_EARLY = {
 
 def rounds_of(estimator: str) -> str | None:
     """Return the parameter that early stopping finds; None where an estimator has none."""
-    leaf = estimator.rsplit(".", 1)[-1]
+    package, _, leaf = estimator.rpartition(".")
+    if package and package.split(".")[0] not in LOCKED:
+        return None
     return next((rounds for stem, rounds in STOPS_EARLY.items() if leaf.startswith(stem)), None)
 
 

@@ -13,6 +13,7 @@ from pipelines.plain_errors import Problem
 from pipelines.refs import Value
 from pipelines.spec.numbers import Finite
 from pipelines.spec.sources import Identifier
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -348,7 +349,7 @@ def _resample_problems(
     step: StepBase, at: tuple[str | int, ...], task: str, *, last: bool
 ) -> list[Problem]:
     faults = []
-    if task == "regression":
+    if not classifies(task):
         faults.append(Problem((*at, "step"), "resample balances classes; a regression has none"))
     if not last:
         faults.append(Problem((*at, "step"), "resample draws rows and must be the last step"))

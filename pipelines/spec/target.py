@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
@@ -81,6 +81,12 @@ class Target(Value):
         """Return what the built rows depend on, as JSON; what is not said is not there."""
         said = {"positive"} | ({"expression"} if self.expression is None else set())
         return self.model_dump(mode="json", exclude=said)
+
+
+NO_TARGET: Final = Target.model_construct(
+    column="", known_after=parse_duration("0s"), positive=None, expression=None
+)
+"""Stands where a model has no target, which `Spec.has_target` tells; no column has its name."""
 
 
 def target_problems(target: Target, inputs: list[str], task: str) -> list[Problem]:

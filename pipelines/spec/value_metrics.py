@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import inf
 
 from pipelines.spec.metric import Family, Metric, Need
-from pipelines.spec.tasks import REGRESS
+from pipelines.tasks import REGRESS
 
 _LEAST = 1e-9
 _ERRORS = Metric(

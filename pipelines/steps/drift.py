@@ -25,6 +25,7 @@ from pipelines.refs import Ref, canonical, digest
 from pipelines.science.drift import Decision, DriftFacts, decide
 from pipelines.store.drift_figures import DriftFigures, publish_figures
 from pipelines.store.pages import publish_page
+from pipelines.tasks import finds_classes
 from pipelines.watch.registry_run import log_run, open_run
 from pipelines.watch.window import never_judged, rules_of
 
@@ -174,7 +175,7 @@ def _compare(
     from pipelines.watch.sides import ChampionReference, Rows
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
-    bundle = open_bundle(store, champion.bundle)
+    bundle = open_bundle(store, champion.bundle, context.settings)
     manifest = bundle.manifest
     if manifest.inputs.task != spec.task:
         raise BadData(
@@ -197,7 +198,9 @@ def _compare(
         holdout_score,
         spec.task,
         manifest.threshold_value,
-        _measure(context) if spec.train.metric in spec.own_metrics else None,
+        _measure(context) if _sees_rows(context) else None,
+        rate=manifest.threshold.rate if manifest.threshold else None,
+        calibrated_on=manifest.threshold.rows if manifest.threshold else 0,
     )
     plan = read_plan(store, request.ingest.plan)
     observe = observations.traffic if source == "traffic" else observations.batches
@@ -215,6 +218,12 @@ def _compare(
     return _Observation(
         source, facts, decision, champion.version, holdout_score, asdict(sample.counts), evidently
     )
+
+
+def _sees_rows(context: Context) -> bool:
+    """Tell whether the metric looks at the rows: the model's own, or one of clusters."""
+    spec = context.spec
+    return spec.train.metric in spec.own_metrics or finds_classes(spec.task)
 
 
 def _measure(context: Context) -> Callable[[Labelled], str | RowMetric]:

@@ -74,9 +74,10 @@ def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
         "features": spec.features,
         "event_time": spec.event_time,
         "key": spec.key,
+        **({"forecast": spec.forecast} if spec.forecast else {}),
         **({"group": spec.train.group} if spec.train.group else {}),
         **({"environment": context.environment.sha256} if context.environment else {}),
-        "target": spec.target.built(),
+        **({"target": spec.target.built()} if spec.has_target else {}),
         "source": spec.source,
     }
     fields = {

@@ -19,6 +19,13 @@ from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, TrainResult
 from pipelines.store.pages import publish_page
+from pipelines.tasks import (
+    answers_scores,
+    finds_classes,
+    is_wide,
+    learns_named_classes,
+    stand_in_of,
+)
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join, with_unit
 
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
+    from pipelines.science.cluster_gate import Succession
     from pipelines.science.gates import GateFacts, Opponent, Verdict
     from pipelines.science.own_metrics import Measures
     from pipelines.spec import Spec
@@ -137,7 +145,10 @@ def _judge_challenger(
     best, choice = choose_challenger(context, request.train)
     holdout, interval = labelled_rows.holdout(context, request.features)
     if best is None:
-        nobody = Opponent(name="champion" if champion else "dummy", error="there is no challenger")
+        nobody = Opponent(
+            name="champion" if champion else stand_in_of(context.spec.task),
+            error="there is no challenger",
+        )
         facts = GateFacts(
             name="",
             dummy=False,
@@ -154,6 +165,8 @@ def _judge_challenger(
         if context.spec.is_snapshot
         else _measure(context, best, champion, holdout, interval)
     )
+    if finds_classes(context.spec.task):
+        facts = replace(facts, succession=_succession(context, best, champion, holdout))
     verdict = judge(facts, context.spec.gate, context.spec.own_metrics)
     tags = {
         "verdict": "promote" if verdict.promoted else "refuse",
@@ -189,6 +202,7 @@ def _measure(
     from pipelines.science.gates import GateFacts
     from pipelines.science.metrics import scores
     from pipelines.training import predictions
+    from pipelines.training.anomaly_facts import promise_facts
     from pipelines.training.decision_threshold import threshold_of
     from pipelines.training.own_metrics import measure_rows
     from pipelines.training.targets import targets
@@ -198,7 +212,7 @@ def _measure(
     truth = targets(holdout, spec, challenger.classes)
     measures = measure_rows(context, holdout, truth, challenger.classes)
     threshold = threshold_of(best.threshold)
-    return GateFacts(
+    facts = GateFacts(
         name=best.candidate,
         dummy=spec.candidate(best.candidate).declaration.dummy,
         metrics=scores(
@@ -215,6 +229,17 @@ def _measure(
         opponent=_compare_with_opponent(context, challenger, champion, holdout, threshold),
         undefined=_reasons(spec, measures, truth, challenger.score, threshold),
     )
+    return replace(facts, **promise_facts(spec, holdout, truth, challenger.score, best.threshold))
+
+
+def _succession(
+    context: Context, best: TrainResult, champion: Champion | None, holdout: pa.Table
+) -> Succession | None:
+    from pipelines.training import predictions
+    from pipelines.training.clusters.succession import compare_clusters
+
+    challenger = predictions.read(context.ports.store, context.spec, best.predictions, holdout)
+    return compare_clusters(context, challenger.score, champion, holdout)
 
 
 def _reasons(
@@ -248,6 +273,7 @@ def _measure_snapshot(
     from pipelines.science.gates import GateFacts, Opponent, SnapshotFacts
     from pipelines.science.metrics import scores
     from pipelines.training import predictions
+    from pipelines.training.anomaly_facts import promise_facts
     from pipelines.training.decision_threshold import threshold_of
     from pipelines.training.own_metrics import measure_rows
     from pipelines.training.refit_comparison import fair_rows, why_folds
@@ -299,6 +325,7 @@ def _measure_snapshot(
             if rows.num_rows
             else replace(facts.opponent, error="no held-out row is new to both")
         ),
+        **promise_facts(spec, holdout, truth, challenger.score, best.threshold),
     )
 
 
@@ -351,8 +378,8 @@ def _compare_with_opponent(
 ) -> Opponent:
     """Compare with the champion.
 
-    Where there is none, or where it cannot answer, with the best constant. The challenger decides
-    at its own `threshold`, the champion at its.
+    Where there is none, or where it cannot answer, with the best constant (of a forecast with the
+    seasonal naive one). The challenger decides at its own `threshold`, the champion at its.
 
     A champion that cannot answer would lock every successor out, and must not be replaced unseen:
     it is an incident that the verdict names, and the floors and guards of the gate hold as ever. A
@@ -361,11 +388,13 @@ def _compare_with_opponent(
     """
     from pipelines.bundle.load import open_bundle
     from pipelines.bundle.rows import feed_from_table
+    from pipelines.science.anomaly import agreement
     from pipelines.science.metrics import unfit
 
     if champion is None:
         sides = (challenger.score, challenger.dummy)
-        return _compare(context, holdout, "dummy", sides, challenger.classes, threshold, None)
+        name = stand_in_of(context.spec.task)
+        return _compare(context, holdout, name, sides, challenger.classes, threshold, None)
     try:
         bundle = open_bundle(context.ports.store, champion.bundle, context.settings)
         theirs = bundle.manifest.inputs
@@ -397,7 +426,7 @@ def _compare_with_opponent(
             threshold,
             f"{wrong} of its {len(answers)} answers are no numbers that may be served",
         )
-    if theirs.task == "multiclass":
+    if learns_named_classes(theirs.task):
         class_names = translate_classes(
             theirs.classes or [],
             challenger.classes or [],
@@ -406,12 +435,19 @@ def _compare_with_opponent(
         ours, classes = _widen(challenger.score, challenger.classes, class_names)
         answers, _ = _widen(answers, class_names, classes)
     else:
-        ours, classes, answers = challenger.score, None, answers[:, 0]
+        ours, classes = challenger.score, None
+        answers = answers if is_wide(theirs.task) else answers[:, 0]
     theirs_at = bundle.manifest.threshold_value
     opponent = _compare(
         context, holdout, "champion", (ours, answers), classes, threshold, theirs_at
     )
-    return replace(opponent, fitted_on=bundle.manifest.fitted_on)
+    return replace(
+        opponent,
+        fitted_on=bundle.manifest.fitted_on,
+        agreement=(
+            agreement(ours, answers, threshold, theirs_at) if answers_scores(theirs.task) else None
+        ),
+    )
 
 
 def _compare_with_constant(
@@ -426,7 +462,15 @@ def _compare_with_constant(
     incident = f"the champion, version {champion.version}, cannot answer ({why})"
     sides = (challenger.score, challenger.dummy)
     return replace(
-        _compare(context, holdout, "dummy", sides, challenger.classes, threshold, None),
+        _compare(
+            context,
+            holdout,
+            stand_in_of(context.spec.task),
+            sides,
+            challenger.classes,
+            threshold,
+            None,
+        ),
         incident=incident,
     )
 

@@ -260,12 +260,10 @@ def intervals_for(
 
 def _lookback_intervals(spec: Spec, start: datetime) -> list[Interval]:
     """Return the intervals before `start` that only the lookback reaches."""
-    if not spec.features.lookback:
+    if not spec.lookback:
         return []
     timing = spec.timing
-    return covering(
-        start - spec.features.lookback, start, timing.batch, floor(timing.first, timing.batch)
-    )
+    return covering(start - spec.lookback, start, timing.batch, floor(timing.first, timing.batch))
 
 
 def _ingest_batch(

@@ -7,7 +7,7 @@ with proof, with requests that prove it later.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.comparison.publish import publish_against_champion
@@ -17,17 +17,20 @@ from pipelines.intervals import iso
 from pipelines.messages import PackageRequest, PackageResult, TrainResult
 from pipelines.refs import canonical, digest
 from pipelines.store.results import once
+from pipelines.tasks import finds_classes
 from pipelines.training.threads import limit_threads
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipelines.bundle.manifest import ClusterNames
     from pipelines.bundle.predictor import Predictor
     from pipelines.bundle.rows import Row
     from pipelines.bundle.schema import InputSchema
     from pipelines.intervals import Interval
     from pipelines.training.onnx.export import Compilation
     from pipelines.training.own.process import CodeProcess
+    from pipelines.training.predictions import Predictions
 
 
 GOLDEN_ROWS = 16
@@ -92,6 +95,7 @@ class _Fit:
     schema: InputSchema
     rows: pa.Table
     interval: Interval
+    clusters: ClusterNames | None = None
 
 
 def _build_bundle(
@@ -102,15 +106,15 @@ def _build_bundle(
     from pipelines.bundle.rows import feed_from_table, rows_from_table
     from pipelines.data import labelled_rows
     from pipelines.data.sides import sides_of
-    from pipelines.training import estimators, predictions
+    from pipelines.training import estimators
     from pipelines.training.onnx.edges import edge_rows
     from pipelines.training.storing import code_of, compile_model, dump, open_predictor
     from pipelines.watch import reference
 
     store, features = context.ports.store, request.features
-    fit = _fit(context, request, best, own)
     holdout_rows, _ = labelled_rows.holdout(context, features)
-    holdout = estimators.give_types(holdout_rows, context.spec.features.inputs, like=fit.rows)
+    fit = _named(context, request, _fit(context, request, best, own), holdout_rows)
+    holdout = estimators.give_types(holdout_rows, context.spec.inputs, like=fit.rows)
     sample = rows_from_table(
         fit.schema.columns, _sample_in_order(holdout, context.spec.row_order[0], _RANGE_ROWS)
     )
@@ -152,8 +156,9 @@ def _build_bundle(
             store,
             context.spec,
             fitted=fit.rows,
-            held=predictions.read(store, context.spec, best.predictions, holdout),
+            held=_held(context, best, fit, predictor, holdout),
         ),
+        clusters=fit.clusters,
     )
     _log_compilation(context, manifest.candidate, compilation, len(native))
     bundle = write_bundle(store, manifest)
@@ -177,17 +182,19 @@ def _fit(
     from pipelines.data import labelled_rows
     from pipelines.training import estimators
     from pipelines.training.fitting import fit_pipeline
+    from pipelines.training.preparation import with_series
     from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
     from pipelines.training.weights import weights_of
 
     spec = context.spec
     table, interval = labelled_rows.rows_to_fit(context, request.features)
-    table = estimators.give_types(table, spec.features.inputs)
+    table = estimators.give_types(table, spec.inputs)
     classes = classes_of(table, spec)
     y = targets(table, spec, classes)
     refuse_constant(y, spec, "rows")
-    schema = schema_of(table, spec.features.inputs, spec.task, classes)
+    schema = schema_of(table, spec.inputs, spec.task, classes)
     schema = schema.model_copy(update={"binary_classes": binary_classes(spec, table)})
+    schema = with_series(schema, spec)
     candidate = spec.candidate(best.candidate)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params, own)
     model = fit_pipeline(
@@ -199,6 +206,36 @@ def _fit(
         weights=weights_of(table, spec),
     )
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
+
+
+def _named(context: Context, request: PackageRequest, fit: _Fit, holdout: pa.Table) -> _Fit:
+    """Name the clusters of a fit by the champion's; other tasks have the names of their classes."""
+    from pipelines.training import estimators
+    from pipelines.training.clusters.names import name_clusters
+
+    if not finds_classes(fit.schema.task):
+        return fit
+    rows = estimators.give_types(holdout, context.spec.inputs, like=fit.rows)
+    named = name_clusters(context, fit.model, fit.schema, rows, request.gate.champion)
+    schema = fit.schema.model_copy(update={"classes": named.names})
+    return replace(fit, schema=schema, clusters=named)
+
+
+def _held(
+    context: Context, best: TrainResult, fit: _Fit, predictor: Predictor, holdout: pa.Table
+) -> Predictions:
+    """Return what the version's ancestor answered to the held-out rows.
+
+    Of a clustering what the version itself answers, whose clusters have other names.
+    """
+    from pipelines.bundle.rows import feed_from_table
+    from pipelines.training import predictions
+
+    held = predictions.read(context.ports.store, context.spec, best.predictions, holdout)
+    if fit.clusters is None:
+        return held
+    answers = predictor.predict_feed(feed_from_table(fit.schema.columns, holdout))
+    return replace(held, score=answers, classes=fit.clusters.names)
 
 
 def _sample_in_order(table: pa.Table, column: str, count: int) -> pa.Table:

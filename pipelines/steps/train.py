@@ -18,6 +18,7 @@ from pipelines.messages import TrainRequest, TrainResult
 from pipelines.refs import canonical, digest, sha256
 from pipelines.spec.automl import REASONS, why_skipped
 from pipelines.store.results import once
+from pipelines.tasks import classifies
 from pipelines.training.search_state import SEARCHES, clear
 from pipelines.training.threads import limit_threads
 
@@ -86,11 +87,13 @@ def _train(
     from pipelines.data import labelled_rows
     from pipelines.data.sides import sides_of
     from pipelines.science.metrics import scores
-    from pipelines.training import estimators, predictions
+    from pipelines.training import backtest, estimators, predictions
+    from pipelines.training.clusters.names import found_classes
     from pipelines.training.contract import check_contract
     from pipelines.training.decision_threshold import FoldedRows, choose
     from pipelines.training.fitting import fit_pipeline
     from pipelines.training.folds import search_folds
+    from pipelines.training.naive import stand_in
     from pipelines.training.own_metrics import measure_rows
     from pipelines.training.preparation import prepare
     from pipelines.training.search import Ground, record, search
@@ -113,7 +116,7 @@ def _train(
         ),
         inputs,
         y,
-        classify=spec.task != "regression",
+        task=spec.task,
         log=log,
     )
     measures = measure_rows(context, rows.train, y, classes)
@@ -134,8 +137,8 @@ def _train(
     )
 
     answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
-    judged_by = spec.metric_named(spec.gate.versus_champion.metric)
-    dummy = estimators.constant(y, spec.task, judged_by, len(truth), classes)
+    classes = found_classes(model, spec.task) or classes
+    dummy = stand_in(rows.holdout, spec, y, classes)
     held_out = measure_rows(context, rows.holdout, truth, classes)
     metrics = scores(
         spec.task,
@@ -154,23 +157,17 @@ def _train(
     prove_stored(model, schema, native, feed_from_table(schema.columns, rows.holdout))
     model_ref = store.put(native, ".skops")
     code_ref = store.put(canonical(code), ".json") if code else None
-    row_counts: dict[str, float | None] = {
+    figures = {
         "rows_train": len(y),
         "rows_holdout": len(truth),
         "rows_waiting_for_label": split.counts.waiting,
         "rows_without_label": split.counts.missing,
-    }
-    metric = spec.train.metric
-    figures = {
-        f"cv_{metric}": result.score,
-        f"cv_{metric}_spread": result.spread,
-        f"cv_nested_{metric}": nested,
-        f"cv_nested_{metric}_spread": nested_spread,
-        **row_counts,
+        **_search_figures(spec.train.metric, result, (nested, nested_spread)),
     }
     run_id = _log_run(
         context, request, candidate, (result, chosen.threshold), metrics, figures, key
     )
+    backtest.publish(context, run_id, rows, result.out_of_fold, answers)
     if not candidate.declaration.dummy:
         _attach_plots(
             context,
@@ -208,13 +205,25 @@ def _train(
     )
 
 
+def _search_figures(
+    metric: str, result: SearchResult, nested: tuple[float | None, float | None]
+) -> dict[str, float | None]:
+    """Return what the registry keeps of the search's scores."""
+    return {
+        f"cv_{metric}": result.score,
+        f"cv_{metric}_spread": result.spread,
+        f"cv_nested_{metric}": nested[0],
+        f"cv_nested_{metric}_spread": nested[1],
+    }
+
+
 def _log_rows(context: Context, candidate: Candidate, rows: Prepared, counted: str) -> None:
     """Log how many rows there are, and what is to be warned of."""
     from pipelines.training.float32 import merged_inputs
     from pipelines.training.preparation import unseen_classes
 
     spec, log = context.spec, context.log
-    for warning in (unseen_classes(rows, spec), merged_inputs(rows.train, spec.features.inputs)):
+    for warning in (unseen_classes(rows, spec), merged_inputs(rows.train, spec.inputs)):
         if warning:
             log.warning("%s", warning)
     if counted:
@@ -226,14 +235,14 @@ def _log_rows(context: Context, candidate: Candidate, rows: Prepared, counted: s
         len(rows.truth),
         len(rows.schema.columns),
     )
-    if spec.is_snapshot and spec.task != "regression":
+    if spec.is_snapshot and classifies(spec.task):
         log.info("%s: %s", candidate.name, _class_shares(rows.y, rows.truth, rows.classes))
 
 
 def _why_skipped(spec: Spec, candidate: Candidate, rows: int) -> str:
     if not spec.is_proposed(candidate.name):
         return ""
-    return why_skipped(candidate.name, rows, len(spec.features.inputs))
+    return why_skipped(candidate.name, rows, len(spec.inputs))
 
 
 def _skip(
@@ -374,6 +383,7 @@ def _attach_plots(
     """Attach the search's table and the plots to the candidate's run."""
     from pipelines.data import labelled_rows
     from pipelines.training import plots
+    from pipelines.training.clusters.plots import clusters
 
     model, schema, holdout, truth, answers = judged
     result, chosen = learnt
@@ -383,6 +393,7 @@ def _attach_plots(
         files += plots.holdout(
             Path(folder), spec, truth, answers, labelled_rows.times(holdout, spec)
         )
+        files += clusters(Path(folder), measures, answers)
         files += plots.importance(
             Path(folder), spec, model, schema, holdout, truth, measures, chosen.value
         )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.bundle.clusters import Clusters
+from pipelines.errors import BadData
 from pipelines.training.estimators import ENCODER, ESTIMATOR, takes_null
 from pipelines.training.parameters import core_of
 
@@ -125,10 +127,25 @@ def _count_needed(estimator: Any, rows: int) -> int:
 
 
 def _make_constant(model: Any, column: str) -> None:
-    """Put the dummy in the estimator's place, with some column before it: a pipeline needs one."""
+    """Put the dummy in the estimator's place, with some column before it: a pipeline needs one.
+
+    Raises BadData for a clustering: rows that are all alike are no clusters.
+    """
+    if isinstance(model.named_steps[ESTIMATOR], Clusters):
+        raise BadData(
+            "No input varies in these rows, so there are no clusters in them.",
+            remedy="widen train.window, or name other inputs.",
+            at=("features", "inputs"),
+        )
     from sklearn.base import is_classifier
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
+    if hasattr(model.named_steps[ESTIMATOR], "score_samples"):
+        raise BadData(
+            "No input differs from row to row, so no row is stranger than another.",
+            remedy="name inputs that vary, or widen train.window.",
+            at=("features", "inputs"),
+        )
     dummy = DummyClassifier() if is_classifier(model.named_steps[ESTIMATOR]) else DummyRegressor()
     model.named_steps[ENCODER].transformers = [("numbers", "passthrough", [column])]
     model.steps = [model.steps[0], (ESTIMATOR, dummy)]

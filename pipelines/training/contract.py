@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import SpecError
+from pipelines.tasks import answers_scores, classifies
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.parameters import ESTIMATOR
 from pipelines.training.printing import stdout_to_stderr
@@ -38,7 +39,7 @@ def check_contract(
     inputs: pd.DataFrame,
     y: Array,
     *,
-    classify: bool,
+    task: str,
     log: logging.Logger,
 ) -> None:
     """Ask an estimator that is not known of what it must do, on some of the rows.
@@ -47,12 +48,12 @@ def check_contract(
     """
     if candidate.known:
         return
-    rows = some_rows(y, classify=classify)
+    rows = some_rows(y, classify=classifies(task))
     some, targets = inputs.iloc[rows], y[rows]
     both: list[Array] = []
     for _ in range(2):
         model = fit_pipeline(build(), some.copy(deep=True), targets.copy(), candidate, log)
-        both.append(_ask(model, some, targets, candidate, classify=classify))
+        both.append(_ask(model, some, targets, candidate, task))
     if not np.array_equal(both[0], both[1]):
         raise _refusal(
             candidate,
@@ -70,22 +71,23 @@ def some_rows(y: Array, *, classify: bool) -> Array:
     return np.unique(np.concatenate([even, *rare]))
 
 
-def _ask(
-    model: Any, inputs: pd.DataFrame, y: Array, candidate: Candidate, *, classify: bool
-) -> Array:
+def _ask(model: Any, inputs: pd.DataFrame, y: Array, candidate: Candidate, task: str) -> Array:
     """Return the fitted model's answers; refuse what is wrong with them, and changed inputs."""
-    whole = candidate.part_names or candidate.pipeline  # it encodes by itself
+    whole = candidate.part_names or candidate.fenced  # it encodes by itself
     encoded = inputs.to_numpy() if whole else model[:-1].transform(inputs.copy())
     before = _hash(encoded)
     estimator = model if whole else model.named_steps[ESTIMATOR]
     asked = inputs if whole else encoded
     with label_errors(candidate, "asked"), stdout_to_stderr():
-        raw = estimator.predict_proba(asked) if classify else estimator.predict(asked)
+        if answers_scores(task):
+            raw = estimator.score_samples(asked)
+        else:
+            raw = estimator.predict_proba(asked) if classifies(task) else estimator.predict(asked)
     if not whole and _hash(encoded) != before:
         raise _refusal(
             candidate, "changes the rows that it is asked about", "let it copy them first."
         )
-    classes = getattr(model, "classes_", None) if classify else None
+    classes = getattr(model, "classes_", None) if classifies(task) else None
     if problem := answer_problem(raw, len(inputs), classes, y):
         raise _refusal(candidate, problem, "mend it, or choose another estimator.")
     return np.asarray(raw, dtype=np.float64)

@@ -14,9 +14,11 @@ import numpy as np
 
 from pipelines.errors import BadData
 from pipelines.messages import Threshold
+from pipelines.science.anomaly import threshold_at_rate
 from pipelines.science.decision_threshold import Curve, choose_threshold
 from pipelines.science.metrics import THRESHOLD
-from pipelines.spec.threshold import ThresholdFor
+from pipelines.spec.threshold import ThresholdAtRate, ThresholdFor
+from pipelines.tasks import learns_nothing
 from pipelines.training.estimators import answers, build_pipeline
 from pipelines.training.fitting import fit_pipeline, label_errors
 
@@ -79,6 +81,8 @@ def choose(
     """
     if spec.threshold is None:
         return Chosen()
+    if isinstance(spec.threshold, ThresholdAtRate):
+        return _choose_at_rate(spec, candidate, params, rows, spec.threshold.rate, log)
     if not isinstance(spec.threshold, ThresholdFor):
         return Chosen(Threshold(value=spec.threshold))
     places, p = _out_of_fold(spec, candidate, params, rows, log)
@@ -103,6 +107,36 @@ def choose(
     return Chosen(threshold, curve)
 
 
+def _choose_at_rate(
+    spec: Spec,
+    candidate: Candidate,
+    params: dict[str, Any],
+    rows: FoldedRows,
+    rate: float,
+    log: logging.Logger,
+) -> Chosen:
+    """Return the threshold above which the promised share of fresh rows lies."""
+    places, p = _out_of_fold(spec, candidate, params, rows, log)
+    # Where the folds are cut several times, each row counts once.
+    places, first = np.unique(places, return_index=True)
+    p = p[first]
+    value = threshold_at_rate(p, rate)
+    if value is None:
+        lacks = f"{len(p):,} rows were judged unseen"
+        if not np.isfinite(p).all():
+            lacks = "a score of a row that was judged unseen is no finite number"
+        raise BadData(
+            f"threshold.rate: {candidate.name}: {lacks}, and a threshold for {rate:g} needs"
+            f" {int(np.ceil(1 / rate)) - 1:,} finite scores.",
+            remedy="promise a greater rate, widen train.window, or lower train.folds.",
+            at=("threshold", "rate"),
+        )
+    known = int((rows.y[places] == 1).sum())
+    threshold = Threshold(value=value, rate=rate, rows=len(p), positives=known)
+    log.info("%s: %s", candidate.name, in_words(threshold))
+    return Chosen(threshold)
+
+
 def _out_of_fold(
     spec: Spec,
     candidate: Candidate,
@@ -114,7 +148,11 @@ def _out_of_fold(
     if rows.given is not None:
         return rows.given.positions, rows.given.answers
     inputs, y = rows.inputs, rows.y
-    usable = [(train, test) for train, test in rows.folds if len(np.unique(y[train])) > 1]
+    usable = [
+        (train, test)
+        for train, test in rows.folds
+        if learns_nothing(spec.task) or len(np.unique(y[train])) > 1
+    ]
     parts = []
     for train, test in usable:
         pipeline = build_pipeline(candidate, rows.schema, spec.train.seed, params, rows.own)
@@ -133,6 +171,11 @@ def threshold_of(threshold: Threshold | None) -> float:
 
 def in_words(threshold: Threshold, unit: str = "") -> str:
     """Return how a threshold came to be."""
+    if threshold.rate is not None:
+        return (
+            f"threshold {threshold.value:.6g}, above which {threshold.rate:.4g} of the rows are to"
+            f" lie, set on {threshold.rows:,} out-of-fold rows"
+        )
     if not threshold.chosen_for:
         return f"threshold {threshold.value:g}, fixed by the spec"
     behind = f" {unit}" if unit else ""

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from pipelines.bundle.clusters import Clusters
 from pipelines.errors import SpecError
+from pipelines.tasks import answers_scores, classifies, finds_classes
 from pipelines.training.answers import answers, constant, frame, give_types
 from pipelines.training.encoding import encoder_of
 from pipelines.training.inspection import (
@@ -45,7 +47,7 @@ def takes_null(candidate: Candidate) -> bool:
 
     For all others it is imputed.
     """
-    if candidate.known or candidate.part_names or candidate.pipeline:
+    if candidate.known or candidate.part_names or candidate.fenced:
         return candidate.declaration.takes_null
     return traits_of(candidate, new_estimator(candidate)).takes_null
 
@@ -60,13 +62,13 @@ def build_pipeline(
     """Return the unfitted pipeline.
 
     Columns encoded by kind or by the candidate's steps, then the estimator with these parameters
-    and the spec's seed. An own pipeline, which does all of it, is made in the process `own`.
+    and the spec's seed. A fenced one is made in the process `own`, all of it.
     Raises SpecError with the place in model.yaml.
     """
     if candidate.onnx:
         return _finished_pipeline(candidate, schema)
-    if candidate.pipeline is not None:
-        return _own_pipeline(candidate, schema, seed, params, own)
+    if candidate.fenced:
+        return _fenced_pipeline(candidate, schema, seed, params, own)
     check_parameters(candidate)
     if candidate.part_names:
         pipeline = _whole(candidate, schema, seed)
@@ -74,8 +76,10 @@ def build_pipeline(
         pipeline = _single(candidate, schema, seed)
     _set_seeds(pipeline, seed)
     set_parameters(pipeline, candidate, schema, params)
-    if schema.task != "regression":
+    if classifies(schema.task):
         _refuse_scores_only(candidate, pipeline)
+    if answers_scores(schema.task):
+        _refuse_no_scores(candidate, pipeline)
     return pipeline
 
 
@@ -87,7 +91,7 @@ def _finished_pipeline(candidate: Candidate, schema: InputSchema) -> Any:
     return Pipeline([(ESTIMATOR, open_finished(candidate.folder, candidate, schema))])
 
 
-def _own_pipeline(
+def _fenced_pipeline(
     candidate: Candidate,
     schema: InputSchema,
     seed: int,
@@ -100,7 +104,10 @@ def _own_pipeline(
 
     assert own is not None  # noqa: S101 -- whoever has such a candidate opens its process
     made = OwnEstimator(own, candidate, schema, seed)
-    check_parameters(candidate, made.defaults())
+    if candidate.pipeline:
+        check_parameters(candidate, made.defaults())
+    else:
+        made.defaults()  # its process looks at the parameters
     return Pipeline([(ESTIMATOR, made.set_params(**params))])
 
 
@@ -115,6 +122,8 @@ def _single(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
         estimator = CalibratedClassifierCV(
             estimator, method=candidate.calibrate, ensemble=candidate.in_time
         )
+    if finds_classes(schema.task):
+        estimator = Clusters(_begin_often(estimator))
     parts = [(ENCODER, encoder), *behind, (ESTIMATOR, estimator)]
     if any(hasattr(part, "fit_resample") for _, part in behind):
         from imblearn.pipeline import Pipeline as WithSampler
@@ -130,7 +139,7 @@ def _whole(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
     from sklearn import ensemble
     from sklearn.pipeline import Pipeline
 
-    classify = schema.task != "regression"
+    classify = classifies(schema.task)
     parts = [(p.name, build_pipeline(p, schema, seed, p.params)) for p in candidate.parts]
     estimator: Any
     if candidate.stack:
@@ -148,6 +157,19 @@ def _whole(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
         if classify:
             estimator.voting = "soft"
     return Pipeline([(ENCODER, "passthrough"), (ESTIMATOR, estimator)])
+
+
+BEGINNINGS = 10
+"""From how many beginnings k-means is fitted, unless the spec says otherwise; the best counts.
+
+Scikit-learn's default is one, by which the same rows give other clusters with another seed.
+"""
+
+
+def _begin_often(estimator: Any) -> Any:
+    if estimator.get_params().get("n_init") == "auto":
+        estimator.set_params(n_init=BEGINNINGS)
+    return estimator
 
 
 _SEEDS = ("random_state", "random_seed")
@@ -194,5 +216,18 @@ def _refuse_scores_only(candidate: Candidate, pipeline: Any) -> None:
         f"candidates.{candidate.name}: {candidate.estimator} answers with classes or scores, and"
         " with no probabilities.",
         remedy=remedy,
+        at=("candidates", candidate.name, "estimator"),
+    )
+
+
+def _refuse_no_scores(candidate: Candidate, pipeline: Any) -> None:
+    """Raise SpecError where an estimator cannot say how strange a row is."""
+    if hasattr(pipeline.named_steps[ESTIMATOR], "score_samples"):
+        return
+    raise SpecError(
+        f"candidates.{candidate.name}: {candidate.estimator} has no score_samples, which an anomaly"
+        " task asks new rows by.",
+        remedy="name one that has, such as sklearn.ensemble.IsolationForest; of some only with a"
+        " parameter, such as LocalOutlierFactor's novelty.",
         at=("candidates", candidate.name, "estimator"),
     )

@@ -59,7 +59,7 @@ def fit_pipeline(
         stdout_to_stderr(),
     ):
         warnings.simplefilter("always")
-        notes = [] if candidate.pipeline or candidate.onnx else adapt(model, inputs, y, candidate)
+        notes = [] if candidate.fenced or candidate.onnx else adapt(model, inputs, y, candidate)
         fitted = fit_adapted(model, inputs, y, candidate, weights, fit)
     for message in [
         *notes,

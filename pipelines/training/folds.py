@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipelines.science.metrics import why_undefined
 from pipelines.science.own_metrics import Measures
 from pipelines.science.refits import row_folds
 from pipelines.science.splits import time_folds
+from pipelines.tasks import classifies, learns_named_classes, learns_nothing
 from pipelines.training.estimators import constant
 from pipelines.training.scoring import constants_threshold
 
@@ -57,9 +59,10 @@ def search_folds(spec: Spec, rows: pa.Table, y: Array) -> Folds:
     """
     if not spec.is_snapshot:
         times = labelled_rows.times(rows, spec)
-        return time_folds(times, spec.train.folds, spec.target.known_after)
+        wait = timedelta() if learns_nothing(spec.task) else spec.target.known_after
+        return time_folds(times, spec.train.folds, wait + spec.horizon)
     groups = groups_of(rows, spec) if spec.train.group else None
-    classify = spec.task != "regression"
+    classify = classifies(spec.task)
     return [
         fold
         for repeat in range(spec.train.repeats)
@@ -84,9 +87,9 @@ def usable_folds(
     usable = [fold for number, fold in enumerate(folds, start=1) if not why[number]]
     left_out = "; ".join(f"fold {number} {reason}" for number, reason in why.items() if reason)
     if not usable:
+        lacks = "" if learns_nothing(spec.task) else f"{spec.target.column} has one value only, or "
         raise BadData(
-            f"In every fold {spec.target.column} has one value only, or {spec.train.metric} is not"
-            f" defined: {left_out}.",
+            f"In every fold {lacks}{spec.train.metric} is not defined: {left_out}.",
             remedy="widen train.window or lower train.folds.",
             at=("train", "folds"),
         )
@@ -101,11 +104,11 @@ def _why_unusable(fold: tuple[Array, Array], y: Array, spec: Spec, measures: Mea
     train, test = fold
     column, name = spec.target.column, spec.train.metric
     learnt, judged = (len(np.unique(y[rows])) for rows in (train, test))
-    if learnt < 2:  # noqa: PLR2004 -- one value teaches nothing
+    if learnt < 2 and not learns_nothing(spec.task):  # noqa: PLR2004 -- one value teaches nothing
         return f"learns from one value of {column} only ({len(train):,} rows)"
-    if judged < 2 and spec.task != "regression":  # noqa: PLR2004
+    if judged < 2 and classifies(spec.task):  # noqa: PLR2004
         return f"judges on one value of {column} only ({len(test):,} rows)"
-    classes = ["0"] * (int(y.max()) + 1) if spec.task == "multiclass" else None
+    classes = ["0"] * (int(y.max()) + 1) if learns_named_classes(spec.task) else None
     guess = constant(y[train], spec.task, spec.metric_named(name), len(test), classes)
     metric = measures.on(name, test)
     limit = constants_threshold(metric, y[test], guess, spec)

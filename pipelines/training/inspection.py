@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SpecError
+from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
     from pipelines.spec import Candidate
     from pipelines.spec.estimators import Scaling
-    from pipelines.spec.tasks import Task
+    from pipelines.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def estimator_class(candidate: Candidate) -> Any:
             at=at,
         ) from error
     lacks = [m for m in ("fit", "predict", "get_params", "set_params") if not hasattr(kind, m)]
+    if hasattr(kind, "score_samples"):  # a density answers by that, and predicts nothing
+        lacks = [m for m in lacks if m != "predict"]
     if not inspect.isclass(kind) or lacks:
         why = f"has no {', '.join(lacks)}" if inspect.isclass(kind) else "is no class"
         raise SpecError(
@@ -111,7 +114,7 @@ def check_task(candidate: Candidate, estimator: Any, task: Task) -> None:
 
     if candidate.known:
         return
-    classify = task != "regression"
+    classify = classifies(task)
     if (is_regressor(estimator) and classify) or (is_classifier(estimator) and not classify):
         kind = "regressor" if classify else "classifier"
         raise SpecError(

@@ -43,9 +43,11 @@ def fit_adapted(
 
     Raises SpecError where it cannot take weights.
     """
+    if not _asks_for_target(model):
+        y = np.zeros(len(y))
     if candidate.onnx:
         return model.fit(inputs, y)  # nothing is learnt, and no row has a weight
-    if candidate.pipeline:
+    if candidate.fenced:
         own = {} if weights is None else {f"{ESTIMATOR}__sample_weight": weights}
         return model.fit(inputs, y, **own)
     for pipeline, part in pipelines_of(model, candidate):
@@ -70,6 +72,19 @@ def fit_adapted(
         model.fit(inputs, y, **{f"{ESTIMATOR}__{name}": value for name, value in named.items()})
     _forget_folds(model, candidate)
     return _without_sampler(model) if draws else model
+
+
+def _asks_for_target(model: Any) -> bool:
+    """Tell whether the last estimator learns from a target; one that does not is shown zeros."""
+    from sklearn.utils import get_tags
+
+    last = model.named_steps[ESTIMATOR]
+    if not hasattr(last, "score_samples") or hasattr(last, "predict_proba"):
+        return True
+    try:
+        return bool(get_tags(last).target_tags.required)
+    except (AttributeError, TypeError):  # an estimator without tags says nothing of itself
+        return True
 
 
 def _set_folds(model: Any, candidate: Candidate) -> None:

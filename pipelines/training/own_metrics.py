@@ -17,6 +17,8 @@ from pipelines import user_code
 from pipelines.errors import PerennialError
 from pipelines.refs import sha256
 from pipelines.science.own_metrics import Measures, RowMetric, by_decision
+from pipelines.tasks import finds_classes, has_named_classes, learns_named_classes
+from pipelines.training.clusters.space import measure_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +43,8 @@ def measure_rows(context: Context, rows: pa.Table, y: Array, classes: list[str] 
     metrics of its own. Raises SpecError naming metrics.py and what is wrong with it.
     """
     spec = context.spec
+    if finds_classes(spec.task):
+        return measure_clusters(rows, spec)
     if not spec.own_metrics:
         return Measures()
     timeout = context.settings.user_code_timeout_seconds
@@ -60,7 +64,7 @@ def visible_columns(spec: Spec) -> list[str]:
 
     The watch has no others, and a metric must mean the same there.
     """
-    return [c for c in spec.features.inputs if c not in spec.features.personal]
+    return [c for c in spec.inputs if c not in spec.features.personal]
 
 
 class _Asked:
@@ -115,14 +119,14 @@ class _Asked:
 
     def _prediction(self, p: Array) -> pa.Table:
         """Return answers as the function sees them."""
-        if self._classes is None or self._task != "multiclass":
+        if self._classes is None or not has_named_classes(self._task):
             return pa.table({"p": np.asarray(p, dtype=np.float64)})
         if self._metric.sees == "labels":
             return pa.table({"p": pa.array([self._classes[i] for i in p.argmax(axis=1)])})
         return pa.table({name: p[:, i] for i, name in enumerate(self._classes)})
 
     def _truth(self, y: Array) -> pa.Table:
-        if self._task == "multiclass":
+        if learns_named_classes(self._task):
             names = self._classes or []
             return pa.table({"y": pa.array([names[i] if i >= 0 else None for i in y], pa.string())})
         kind = np.int64 if self._task == "binary" else np.float64

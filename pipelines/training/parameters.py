@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.classes import class_of, place_of_binary
 from pipelines.errors import SpecError
+from pipelines.tasks import learns_named_classes
 from pipelines.training.inspection import new_estimator, parameter_names
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def check_parameters(candidate: Candidate, known: Iterable[str] | None = None) -
 
     The closest ones that it has are named as well. What belongs to a step is looked at where the
     pipeline is built. `known`: the nested parameters of an own pipeline. Raises SpecError too where
-    the estimator cannot be imported.
+    the estimator cannot be imported. A fenced candidate's are looked at in its own process.
     """
     if known is not None:
         names = list(known)
@@ -44,7 +45,7 @@ def check_parameters(candidate: Candidate, known: Iterable[str] | None = None) -
         from pipelines.training.onnx.finished import read_file
 
         read_file(candidate.folder, candidate)
-    if candidate.vote or candidate.onnx or candidate.pipeline:
+    if candidate.vote or candidate.onnx or candidate.fenced:
         return
     names = parameter_names(new_estimator(candidate))
     for name, part in _places(candidate):
@@ -79,7 +80,7 @@ def pipeline_parameters(pipeline: Any, candidate: Candidate, name: str) -> list[
     One; several where a step stands in several branches. Raises SpecError where there is none, or
     where it may be several steps'.
     """
-    if candidate.pipeline:
+    if candidate.fenced:
         return [f"{ESTIMATOR}__{name}"]
     known = pipeline.get_params(deep=True)
     if "__" in name and name in known:
@@ -118,6 +119,7 @@ def _leads_to(path: list[str], owners: list[str], leaf: str) -> bool:
 
 _AROUND = {
     "CalibratedClassifierCV": "estimator",
+    "Clusters": "estimator",
     "StackingClassifier": "final_estimator",
     "StackingRegressor": "final_estimator",
 }
@@ -153,7 +155,7 @@ def set_parameters(
     Weights by the names of classes become weights by their codes, a list becomes a tuple where the
     library has one. Raises SpecError for what the pipeline does not have.
     """
-    if candidate.pipeline:
+    if candidate.fenced:
         own_parameters = {f"{ESTIMATOR}__{name}": value for name, value in setting.items()}
         return pipeline.set_params(**own_parameters)
     known = pipeline.get_params(deep=True)
@@ -172,7 +174,7 @@ def set_parameters(
 
 def default_of(pipeline: Any, candidate: Candidate, name: str) -> Any:
     """Return what the pipeline has for a name of `search` before it is set."""
-    if candidate.pipeline:
+    if candidate.fenced:
         return pipeline.named_steps[ESTIMATOR].defaults().get(name)
     (full, *_) = pipeline_parameters(pipeline, candidate, name)
     return pipeline.get_params(deep=True).get(full)
@@ -185,7 +187,7 @@ def _weights(
     classes = schema.classes or schema.binary_classes or ["0", "1"]
     codes: dict[int, float] = {}
     for name, weight in weights.items():
-        if schema.task == "multiclass":
+        if learns_named_classes(schema.task):
             own = class_of(name, classes)
             code = None if own is None else list(classes).index(own)
         else:

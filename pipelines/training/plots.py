@@ -52,9 +52,11 @@ def holdout(folder: Path, spec: Spec, y: Array, p: Array, times: Array) -> list[
     """
     if not len(y) or not np.isfinite(p).all():
         return []
-    panels = {"binary": _binary, "regression": _regression, "multiclass": _multiclass}[spec.task]
-    figure, axes = new_figure({"binary": 3, "regression": 2, "multiclass": 1}[spec.task])
-    panels(axes, y, p, times)
+    if spec.task not in _PANELS:
+        return []
+    draw, count = _PANELS[spec.task]
+    figure, axes = new_figure(count)
+    draw(axes, y, p, times)
     return [save_figure(figure, folder / "holdout.png")]
 
 
@@ -101,7 +103,7 @@ def importance(
 
 def threshold(folder: Path, spec: Spec, chosen: Chosen) -> list[Path]:
     """Draw the metric that the threshold was chosen for against the threshold, and the choice."""
-    curve, kept = chosen.curve, chosen.threshold
+    kept, curve = chosen.threshold, chosen.curve
     if curve is None or kept is None:
         return []
     figure, (axis,) = new_figure(1)
@@ -194,3 +196,26 @@ def save_figure(figure: Any, path: Path) -> Path:
     """Write a figure as PNG and return the file."""
     figure.savefig(path)
     return path
+
+
+def _anomaly(axes: Any, y: Array, p: Array, times: Array) -> None:
+    """Draw the scores of the held-out rows, and over time; known anomalies apart."""
+    axes[0].hist(p, bins=40, log=True, color="grey", label="all rows")
+    axes[1].plot(times, p, ".", markersize=2, color="grey", label="all rows")
+    if (y == 1).any():
+        axes[0].hist(p[y == 1], bins=40, color="tab:red", label="known anomalies")
+        axes[1].plot(times[y == 1], p[y == 1], "x", color="tab:red", label="known anomalies")
+        axes[0].legend()
+    axes[0].set(title=f"{len(p):,} held-out rows", xlabel="score", ylabel="rows")
+    axes[1].set(title="over time", ylabel="score")
+    axes[1].tick_params(axis="x", rotation=30)
+
+
+_PANELS: dict[str, tuple[Any, int]] = {
+    "binary": (_binary, 3),
+    "multiclass": (_multiclass, 1),
+    "regression": (_regression, 2),
+    "forecast": (_regression, 2),
+    "anomaly": (_anomaly, 2),
+}
+"""By task: what draws the held-out rows, and on how many panels."""

@@ -78,8 +78,9 @@ def read(store: Store, spec: Spec, ref: Ref, holdout: pa.Table) -> Predictions:
 
 def _identity(holdout: pa.Table, spec: Spec) -> pa.Table:
     times = [spec.event_time] if spec.event_time else []
+    target = [spec.target.column] if spec.has_target else []
     return holdout.select(
-        list(dict.fromkeys([*spec.key, *times, spec.target.column]))
+        list(dict.fromkeys([*spec.key, *times, *target]))
     ).replace_schema_metadata(None)
 
 

@@ -8,13 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipelines.bundle.rows import schema_of
 from pipelines.training import estimators
-from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
+from pipelines.training.targets import (
+    binary_classes,
+    classes_of,
+    refuse_constant,
+    refuse_one_label,
+    targets,
+)
 from pipelines.training.weights import weights_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -44,16 +51,17 @@ def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
     Raises BadData where the target does not fit the task or is the same everywhere, or where a
     column is no input.
     """
-    names = spec.features.inputs
+    names = spec.inputs
     typed = estimators.give_types(train, names, like=holdout)
     held = estimators.give_types(holdout, names, like=typed)
     classes = classes_of(typed, spec)
     names_of_two = binary_classes(spec, typed, held)
     y, truth = targets(typed, spec, classes), targets(held, spec, classes)
     refuse_constant(y, spec, "training rows")
+    refuse_one_label(np.concatenate([y, truth]), spec)
     # The kinds are all that matters here.
     schema = schema_of(typed.slice(0, 1), names, spec.task, classes)
-    schema = schema.model_copy(update={"binary_classes": names_of_two})
+    schema = with_series(schema.model_copy(update={"binary_classes": names_of_two}), spec)
     return Prepared(
         train=typed,
         holdout=held,
@@ -64,6 +72,21 @@ def prepare(train: pa.Table, holdout: pa.Table, spec: Spec) -> Prepared:
         inputs=estimators.frame(schema, typed),
         weights=weights_of(typed, spec),
     )
+
+
+def with_series(schema: InputSchema, spec: Spec) -> InputSchema:
+    """Return the schema with what a forecast makes of its series; others as they are.
+
+    What is made of the past may be null at any time: a series may have a gap.
+    """
+    series = spec.series
+    if series is None:
+        return schema
+    past = {c.name for c in series.columns if not c.of_calendar}
+    columns = [
+        c.model_copy(update={"nullable": True}) if c.name in past else c for c in schema.columns
+    ]
+    return schema.model_copy(update={"series": series, "columns": columns})
 
 
 def unseen_classes(rows: Prepared, spec: Spec) -> str:

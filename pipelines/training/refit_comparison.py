@@ -13,6 +13,7 @@ from pipelines.errors import BadData, PerennialError, TryAgain
 from pipelines.science.bootstrap import MIN_BLOCKS
 from pipelines.science.gates import LEAST_HELD_OUT, Opponent
 from pipelines.science.refits import compare_over_folds
+from pipelines.spec.anomaly import needs_truth
 from pipelines.training.refits import MOST_ROWS
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def why_folds(spec: Spec, holdout: pa.Table, fair: FairRows, rows: int) -> str:
 
     "" where they do, or where all `rows` are too many for that.
     """
-    if rows > MOST_ROWS:
+    # What no label can prove, no fold can: the promise of a rate is judged on held-out rows.
+    if rows > MOST_ROWS or not needs_truth(spec.gate.versus_champion.metric):
         return ""
     least = max(spec.gate.min_rows, LEAST_HELD_OUT)
     if fair.count < least:

@@ -26,6 +26,7 @@ from pipelines.science.refits import FOLDS, REPEATS, row_folds
 from pipelines.spec import Candidate
 from pipelines.spec.candidates import OWN_FILE
 from pipelines.spec.estimators import FINISHED
+from pipelines.tasks import classifies, is_wide
 from pipelines.training import estimators
 from pipelines.training.decision_threshold import FoldedRows, choose
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -98,7 +99,7 @@ class Refits:
         spec = context.spec
         self._context, self._own = context, own
         self._spec = spec
-        self._table = estimators.give_types(table, spec.features.inputs)
+        self._table = estimators.give_types(table, spec.inputs)
         self._classes = classes_of(self._table, spec)
         self._y = targets(self._table, spec, self._classes)
         self._weights = weights_of(self._table, spec)
@@ -173,6 +174,7 @@ class Refits:
                 **({"pipeline": function} if function != settings.estimator else {}),
             }
         )
+        candidate.place((), in_time=not self._spec.is_snapshot, requires=manifest.code is not None)
         if manifest.code is None:
             return self._scores_of(self._answer(candidate, settings.params, inputs), manifest)
         # Its own code, not that which the folder holds by now.
@@ -198,7 +200,7 @@ class Refits:
 
     def _count_folds(self) -> int:
         """Return how many folds there are: as many as each class has rows, at most five."""
-        if self._spec.task == "regression":
+        if not classifies(self._spec.task):
             return FOLDS
         counts = np.bincount(self._y[self._y >= 0])
         least = int(counts[counts > 0].min())
@@ -219,7 +221,7 @@ class Refits:
     def _cut(self, rows: Array, folds: int, seed: int) -> list[tuple[Array, Array]]:
         """Return the folds of some of the rows, as positions among these."""
         groups = None if self._groups is None else self._groups[rows]
-        classify = self._spec.task != "regression"
+        classify = classifies(self._spec.task)
         return row_folds(self._y[rows], groups, folds, classify=classify, seed=seed)
 
     def _scores(self, answer: Answer, *, of_constant: bool = False) -> FoldScores:
@@ -251,9 +253,9 @@ class Refits:
         rows.
         """
         spec = self._spec
-        schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
+        schema = schema_of(self._table, spec.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table)
-        answer = self._answer(candidate, params, spec.features.inputs, own)
+        answer = self._answer(candidate, params, spec.inputs, own)
 
         def answer_with_threshold(train: Array, test: Array) -> tuple[Array, float]:
             folds = [] if spec.threshold is None else self._inner_folds(train)
@@ -311,14 +313,14 @@ class Refits:
 
         def answer(_: Array, test: Array) -> Array:
             answers = model.predict_feed({name: a[test] for name, a in feed.items()})
-            return answers if self._spec.task == "multiclass" else answers[:, 0]
+            return answers if is_wide(self._spec.task) else answers[:, 0]
 
         return answer
 
     def _chosen_answer(self, train: Array, test: Array) -> tuple[Array, float]:
         """Return the answers of the candidate and settings that the fold's training rows choose."""
         spec = self._spec
-        schema = schema_of(self._table, spec.features.inputs, spec.task, self._classes)
+        schema = schema_of(self._table, spec.inputs, spec.task, self._classes)
         frame = estimators.frame(schema, self._table).iloc[train]
         inner = self._inner_folds(train)
         measures = self.measures.take(train)

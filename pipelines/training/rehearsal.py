@@ -18,8 +18,10 @@ import pyarrow as pa
 
 from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
+from pipelines.science.cluster_metrics import random_assignment
 from pipelines.science.gates import LEAST_HELD_OUT
-from pipelines.science.metrics import score, why_undefined
+from pipelines.science.metrics import UNLABELLED, score, why_undefined
+from pipelines.tasks import classifies, finds_classes, learns_named_classes, learns_nothing
 from pipelines.training import estimators
 from pipelines.training.contract import ROWS, check_contract, some_rows
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 SECONDS = 2.5
 """After so long no further setting is fitted."""
 
-_AT_MOST = {"n_estimators": 5, "max_iter": 20, "hidden_layer_sizes": 10}
+_AT_MOST = {"n_estimators": 5, "iterations": 5, "max_iter": 20, "hidden_layer_sizes": 10}
 """What a small fit lowers: sizes that cost time, and are right at any size."""
 
 _QUIET = logging.getLogger("perennial.rehearsal")
@@ -85,7 +87,7 @@ def rehearse(context: Context, sample: Sample, own: CodeProcess | None = None) -
             found.skipped += 1
             continue
         model = _fit(spec, candidate, setting, small, own)
-        if candidate.pipeline and candidate.name not in stored:
+        if candidate.fenced and candidate.name not in stored:
             stored.add(candidate.name)
             prove_stored(model, small.schema, dump(model), _feed(small))
         found.fits += 1
@@ -99,7 +101,7 @@ def _prepare(spec: Spec, sample: Sample, found: Rehearsal) -> Prepared | None:
     try:
         return prepare(sample.train, sample.holdout, spec)
     except BadData as error:
-        if sample.whole or not _may_differ(spec, sample):
+        if sample.whole or not spec.has_target or not _may_differ(spec, sample):
             raise
         found.warnings.append(f"in the {sample.rows:,} rows that were looked at: {error.message}")
         return None
@@ -107,8 +109,11 @@ def _prepare(spec: Spec, sample: Sample, found: Rehearsal) -> Prepared | None:
 
 def _may_differ(spec: Spec, sample: Sample) -> bool:
     """Tell whether more rows may show what the sample lacks: a second value of the target."""
+    if not spec.has_target:
+        return False
     table = pa.concat_tables([sample.train, sample.holdout], promote_options="default")
-    return bool(table.column(spec.target.column).unique().drop_null().length() == 1)
+    values = table.column(spec.target.column).unique().drop_null().length()
+    return bool(values == 1 or (learns_nothing(spec.task) and values == 0))
 
 
 def _look_at_folds(
@@ -147,8 +152,11 @@ def _look_at_metrics(
     undefined = [f"{metric} ({why})" for metric, why in reasons.items() if why]
     if not undefined:
         return
-    values = len(np.unique(rows.truth))
-    held = f"the {len(rows.truth):,} held-out rows show {values} value{'' if values == 1 else 's'}"
+    truth, which = rows.truth, "held-out rows"
+    if learns_nothing(spec.task):
+        truth, which = truth[truth != UNLABELLED], "held-out rows with a label"
+    values = len(np.unique(truth))
+    held = f"the {len(truth):,} {which} show {values} value{'' if values == 1 else 's'}"
     why = (
         f"{held} of {spec.target.column}, so {', '.join(undefined)} cannot be computed there and"
         " the gate would refuse every challenger"
@@ -174,8 +182,10 @@ def _why_undefined(metric: str, measures: Measures, rows: Prepared, guesses: Arr
 def _guesses(spec: Spec, rows: Prepared) -> Array:
     """Return answers that differ from row to row, as a model's do: (n,), or (n, k) by class."""
     count = len(rows.truth)
+    if finds_classes(spec.task):
+        return random_assignment(count, 2, spec.train.seed)
     ramp = np.linspace(0.1, 0.9, max(count, 1))[:count]
-    if spec.task != "multiclass":
+    if not learns_named_classes(spec.task):
         return ramp
     width = len(rows.classes or [])
     wide = np.ones((count, width)) + np.outer(ramp, np.arange(width))
@@ -185,7 +195,7 @@ def _guesses(spec: Spec, rows: Prepared) -> Array:
 
 def _small(spec: Spec, rows: Prepared) -> Prepared:
     """Return some hundred of the rows, evenly over time, with some of each class."""
-    train = rows.train.take(pa.array(some_rows(rows.y, classify=spec.task != "regression")))
+    train = rows.train.take(pa.array(some_rows(rows.y, classify=classifies(spec.task))))
     holdout = rows.holdout.slice(0, ROWS)
     return Prepared(
         train=train,
@@ -244,7 +254,7 @@ def _fit(
             ),
             rows.inputs,
             rows.y,
-            classify=spec.task != "regression",
+            task=spec.task,
             log=_QUIET,
         )
         model = fit_pipeline(pipeline, rows.inputs, rows.y, candidate, _QUIET, weights=rows.weights)
@@ -271,7 +281,7 @@ def _lowered(candidate: Candidate, setting: dict[str, Any]) -> dict[str, Any]:
         else value
         for name, value in setting.items()
     }
-    if candidate.vote or candidate.onnx or candidate.pipeline:
+    if candidate.vote or candidate.onnx or candidate.fenced:
         return lowered
     defaults = new_estimator(candidate).get_params()
     for name, most in _AT_MOST.items():

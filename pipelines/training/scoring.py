@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from pipelines.science.anomaly import threshold_at_rate
 from pipelines.science.decision_threshold import choose_threshold
 from pipelines.science.metrics import THRESHOLD, constant_threshold, score
-from pipelines.spec.threshold import LABELS
+from pipelines.spec.anomaly import needs_truth
+from pipelines.spec.threshold import LABELS, ThresholdAtRate
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from pipelines.science.own_metrics import RowMetric
     from pipelines.spec import Spec
 
@@ -24,6 +26,8 @@ def fold_score(metric: str | RowMetric, y: Array, p: Array, spec: Spec) -> float
     later, it is taken at the one that is best on these rows: this flatters all settings alike,
     while at 0.5 those would win whose probabilities lie there by chance.
     """
+    if isinstance(spec.threshold, ThresholdAtRate):
+        return _score_at_rate(metric, y, p, spec.threshold.rate)
     threshold = THRESHOLD
     if isinstance(spec.threshold, float):
         threshold = spec.threshold
@@ -31,6 +35,22 @@ def fold_score(metric: str | RowMetric, y: Array, p: Array, spec: Spec) -> float
         curve = choose_threshold(metric, y, p)
         threshold = curve.threshold if curve else THRESHOLD
     return score(metric, y, p, threshold=threshold)
+
+
+def _score_at_rate(metric: str | RowMetric, y: Array, p: Array, rate: float) -> float:
+    """Return the score of rows of a fold whose strangest ones are flagged at a rate.
+
+    Where the metric needs the truth, the threshold is taken on these rows, alike for all settings.
+    Where it asks how well the rate is kept that would be no question: the first half of the rows
+    sets the threshold, and the second, which in time comes later, is judged.
+    """
+    if isinstance(metric, str) and not needs_truth(metric):
+        half = len(p) // 2
+        threshold = threshold_at_rate(p[:half], rate)
+        y, p = y[half:], p[half:]
+    else:
+        threshold = threshold_at_rate(p, rate)
+    return score(metric, y, p, threshold=np.inf if threshold is None else threshold)
 
 
 def constants_threshold(metric: str | RowMetric, y: Array, constant: Array, spec: Spec) -> float:

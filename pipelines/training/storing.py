@@ -10,7 +10,6 @@ import numpy as np
 from pipelines.bundle.feed_tables import bytes_of_table, table_of_bytes, table_of_feed
 from pipelines.bundle.predictor import NativePredictor, OnnxPredictor, Predictor
 from pipelines.errors import SpecError
-from pipelines.fence.own_code import FILE
 from pipelines.training.estimators import ESTIMATOR
 from pipelines.training.onnx.answers import native_answers
 from pipelines.training.onnx.export import Compilation, compile_pipeline
@@ -67,6 +66,8 @@ def compile_model(model: Any, schema: InputSchema, held_out: Feed, edges: list[R
         header["parity"],
         header["why_not"],
         header["rows"],
+        header["thresholds"],
+        header["asked"],
     )
 
 
@@ -103,7 +104,7 @@ def _ask_unseen(predictor: Predictor, schema: InputSchema, feed: Feed, code: Own
             predictor.predict_feed(row)
         except (ValueError, SpecError) as error:
             raise SpecError(
-                f"{code.path(FILE)}: the model fails on a text of {column.name} that it has not"
+                f"{code.subject}: the model fails on a text of {column.name} that it has not"
                 f" seen: {error}",
                 remedy="callers will send one: give the encoder handle_unknown='ignore' or an"
                 " unknown_value.",
@@ -126,7 +127,7 @@ def prove_stored(model: Any, schema: InputSchema, native: bytes, feed: Feed) -> 
         _ask_unseen(predictor, schema, few, own.process.code)
     except ValueError as error:
         raise SpecError(
-            f"{own.process.code.path(FILE)}: the model refuses rows to answer: {error}",
+            f"{own.process.code.subject}: the model refuses rows to answer: {error}",
             remedy="it must answer every row that `build` may give.",
         ) from error
     finally:
@@ -134,7 +135,7 @@ def prove_stored(model: Any, schema: InputSchema, native: bytes, feed: Feed) -> 
     ours = native_answers(model, schema, few)
     if not np.array_equal(ours, theirs, equal_nan=True):
         raise SpecError(
-            f"{own.process.code.path(FILE)}: the stored model answers the same"
+            f"{own.process.code.subject}: the stored model answers the same"
             f" {len(ours)} rows otherwise than the fitted one (by up to"
             f" {np.abs(ours - theirs).max():.3g}).",
             remedy="what `fit` learns belongs into attributes of the estimator, and `predict` must"

@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 from pipelines.classes import binary_name, class_name, class_names
 from pipelines.columns.widening import type_in_words
 from pipelines.errors import BadData
+from pipelines.science.metrics import UNLABELLED
+from pipelines.spec.anomaly import needs_truth
+from pipelines.tasks import answers_scores, classifies, learns_named_classes, learns_nothing
 
 if TYPE_CHECKING:
     from pipelines.spec import Spec
@@ -26,7 +29,7 @@ _COLUMN, _POSITIVE = ("target", "column"), ("target", "positive")
 
 def classes_of(table: pa.Table, spec: Spec) -> list[str] | None:
     """Return the names of a multiclass target's classes, sorted as texts; None for other tasks."""
-    if spec.task != "multiclass":
+    if not learns_named_classes(spec.task):
         return None
     return sorted(_seen(spec, table))
 
@@ -68,10 +71,14 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
 
     0 or 1, the class's position (-1 where it is not among `classes`), or the value.
 
-    Raises BadData where the column does not fit the task.
+    Zeros where the model has no target. Raises BadData where the column does not fit the task.
     """
+    if answers_scores(spec.task):
+        return _anomalies(table, spec)
+    if not spec.has_target:
+        return np.zeros(table.num_rows)
     column = table[spec.target.column]
-    if spec.task == "multiclass":
+    if learns_named_classes(spec.task):
         codes = pc.fill_null(
             pc.index_in(class_names(column), value_set=pa.array(classes or [], pa.string())), -1
         )
@@ -92,7 +99,7 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
             remedy="drop or mend these rows in features.py.",
             at=_COLUMN,
         )
-    if spec.task == "regression":
+    if not classifies(spec.task):
         return values
     if not np.isin(values, (0, 1)).all():
         raise BadData(
@@ -104,8 +111,34 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
     return values.astype(np.int64)
 
 
+def _anomalies(table: pa.Table, spec: Spec) -> Array:
+    """Return 1 for an anomaly, 0 for none, and -1 where nobody has told, (n,)."""
+    if not spec.has_target:
+        return np.full(table.num_rows, UNLABELLED, dtype=np.int64)
+    column = table[spec.target.column]
+    if not _is_number(column):
+        raise BadData(
+            f"The target {spec.target.column} holds {type_in_words(column.type)}, and an anomaly"
+            " task takes true and false, or 1 and 0, and null where nobody has told.",
+            remedy="derive it by `expression`, or build a boolean.",
+            at=_COLUMN,
+        )
+    values = column.cast(pa.float64()).to_numpy()
+    unknown = np.isnan(values)
+    if not np.isin(values[~unknown], (0, 1)).all():
+        raise BadData(
+            f"The target {spec.target.column} of an anomaly task holds values besides 0 and 1:"
+            f" {_shown(sorted(_seen(spec, table)))}.",
+            remedy="derive it by `expression`, or build a boolean; null where nobody has told.",
+            at=_COLUMN,
+        )
+    return np.where(unknown, UNLABELLED, values).astype(np.int64)
+
+
 def refuse_constant(y: Array, spec: Spec, what: str) -> None:
     """Raise BadData where nothing can be learnt: one value only."""
+    if learns_nothing(spec.task):
+        return
     if len(np.unique(y)) < TWO:
         value = y[0] if len(y) else "none"
         raise BadData(
@@ -113,6 +146,25 @@ def refuse_constant(y: Array, spec: Spec, what: str) -> None:
             remedy="widen train.window, or choose a target that varies.",
             at=_COLUMN,
         )
+
+
+def refuse_one_label(y: Array, spec: Spec) -> None:
+    """Raise BadData where the labels of an anomaly task, which are to judge, are all alike.
+
+    `y` (n,) are those of all rows, -1 where there is none.
+    """
+    if not (learns_nothing(spec.task) and spec.has_target and needs_truth(spec.train.metric)):
+        return
+    known = np.unique(y[y != UNLABELLED])
+    if len(known) >= TWO:
+        return
+    says = f"all {bool(known[0])}".lower() if len(known) else "all missing"
+    raise BadData(
+        f"The labels in {spec.target.column} are {says} in these {len(y):,} rows, and"
+        f" {spec.train.metric} needs both rows that are anomalies and rows that are none.",
+        remedy="widen train.window, or name a metric that needs no label and leave the target out.",
+        at=_COLUMN,
+    )
 
 
 def _of_positive(column: pa.ChunkedArray, spec: Spec) -> Array:
@@ -157,7 +209,7 @@ def _is_number(column: pa.ChunkedArray) -> bool:
 
 def _remedy(column: pa.ChunkedArray, spec: Spec) -> str:
     """Return what to write instead of a target that does not fit its task."""
-    if spec.task == "regression":
+    if not classifies(spec.task):
         return "build a number, or use the task multiclass (or binary)."
     names = sorted(n for n in class_names(column).unique().to_pylist() if n is not None)
     if len(names) == TWO:

@@ -45,7 +45,13 @@ def call_function(
         )
         # A frame of its own for every call.
         rows = tables[ROWS].to_pandas()
-        result = function(_array(y), prediction, rows)
+        known = ", ".join(map(str, rows.columns))
+        try:
+            result = function(_array(y), prediction, rows)
+        except KeyError as error:
+            raise SpecError(
+                f"{subject}: KeyError: {error}.", remedy=f"mend the function; `rows` has {known}."
+            ) from error
         columns[name] = _check(result, len(y), f"{subject}: {function.__name__}", function)
     return {VALUES: pa.table(columns)}
 

@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipelines.intervals import iso
+from pipelines.tasks import STAND_INS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,7 +113,8 @@ def opponent(result: GateResult) -> str:
     if champion and not result.incident:
         return champion
     why = f"{champion}, cannot answer" if champion else "no version serves yet"
-    return f"the best constant, because {why}"
+    named = (name for name in STAND_INS if any(c.name == f"versus {name}" for c in result.checks))
+    return f"{STAND_INS[next(named, 'dummy')]}, because {why}"
 
 
 def refusal(candidate: str | None, reasons: Iterable[object]) -> str:

@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.science.anomaly import flag_rate
 from pipelines.science.drift import ColumnFact, DriftFacts, measure_performance
 from pipelines.science.metrics import why_undefined
+from pipelines.science.residuals import bias_of
+from pipelines.spec.metrics import find_metric, is_known
+from pipelines.tasks import has_named_classes
 from pipelines.watch import evidently_run
 from pipelines.watch.evidently_run import (
     LEAST,
@@ -103,7 +107,12 @@ def _compare_window(
     facts = DriftFacts(rows, broken=window_check.broken, columns=columns, notes=window_check.notes)
     if window_check.broken or rows < rules.min_rows:
         return Look(facts, None)
-    facts = _with_performance(facts, rules, labelled, champion, seed=seed)
+    facts = _with_flags(facts, rules, window, champion, seed=seed)
+    if not is_known(champion.metric) or find_metric(champion.metric).needs_truth:
+        facts = _with_performance(facts, rules, labelled, champion, seed=seed)
+    if champion.task == "forecast" and labelled is not None:
+        bias = bias_of(labelled.y, labelled.p, labelled.event_times)
+        facts = _with_note(facts, bias.in_words) if bias else facts
     return _with_scores(facts, rules, window, champion, seed=seed)
 
 
@@ -131,6 +140,26 @@ def _blank(name: str, rule: Rule, missing: tuple[float, float]) -> ColumnFact:
         missing_reference=missing[1],
         problem=_NOT,
     )
+
+
+def _with_flags(
+    facts: DriftFacts, rules: Drift, window: Rows, champion: ChampionReference, *, seed: int
+) -> DriftFacts:
+    """Return the facts with the share of the window's rows that an anomaly model flags.
+
+    A kept promise is called broken in at most `rules.false_alarms` of the windows.
+    """
+    if champion.rate is None or len(window.predictions) < rules.min_rows:
+        return facts
+    flags = flag_rate(
+        np.asarray(window.predictions, dtype=np.float64) > champion.threshold,
+        champion.rate,
+        calibrated_on=champion.calibrated_on,
+        confidence=1 - rules.false_alarms,
+        seed=seed,
+        event_times=window.event_times,
+    )
+    return replace(facts, flags=flags)
 
 
 def _with_performance(
@@ -301,7 +330,7 @@ def _answers(
             f" {rules.min_rows:,} are needed (min_rows)"
         )
         return None, _with_note(facts, f"the predictions are not compared: {few}")
-    text = champion.task == "multiclass"
+    text = has_named_classes(champion.task)
     sides = []
     for predictions in (window.predictions, champion.reference.predictions):
         rows = sample_positions(len(predictions), seed)

@@ -23,6 +23,8 @@ def truth_of(rows: pa.Table, spec: Spec, schema: InputSchema) -> Array:
     """Return the targets of labelled rows (n,), a class by its place among those of the champion,
     whatever it calls them.
     """
+    if not spec.has_target:
+        return targets(rows, spec, schema.classes)
     column = spec.target.column
     if schema.binary_classes:
         truth: Array = as_binary(rows[column], schema.binary_classes).to_numpy()

@@ -32,6 +32,7 @@ from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.inference_log.rotated_entries import segments_of
 from pipelines.inference_log.rotation import rotate
 from pipelines.ledger import Crown
+from pipelines.tasks import answers_scores, finds_classes, has_named_classes, is_wide
 from pipelines.watch.labels import keys_of, of_known_class, source_labels, truth_of
 from pipelines.watch.reference import best_labels
 from pipelines.watch.sides import Labelled, Rows
@@ -100,10 +101,16 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
     rotate(store, spec.name, catch_up=Index(context.settings, store).catch_up)
     log = read_log(store, spec.name, since=window.start, until=window.end)
-    source = _source_labels(context, plan, schema, log) if log.rows.num_rows else None
+    asks = log.rows.num_rows and spec.has_target
+    source = _source_labels(context, plan, schema, log) if asks else None
     labels = read_labels(store, spec.name)
     matches = join_labels(
-        log, labels, source=source, known_by=window.end, known_after=spec.target.known_after
+        log,
+        labels,
+        source=source,
+        known_by=window.end,
+        known_after=spec.target.known_after,
+        horizon=spec.horizon,
     )
     version = bundle.manifest.version
     own = matches.rows.filter(pc.equal(matches.rows["version"], version))
@@ -117,13 +124,14 @@ def traffic(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
             f" other inputs were logged by {odd}"
         )
     answers = _predictions(own, schema)
+    times = own["event_time"].to_numpy().astype("datetime64[us]")
     return WindowRows(
         window=(
-            Rows(_as_learnt(own, schema), answers)
+            Rows(_as_learnt(own, schema), answers, event_times=times)
             if odd
-            else Rows(_inputs(matches.rows, schema), answers, answered=own.num_rows)
+            else Rows(_inputs(matches.rows, schema), answers, own.num_rows, times)
         ),
-        labelled=_make_labelled(own.filter(pc.is_valid(own["label"])), schema, list(log.classes)),
+        labelled=_make_labelled(own, schema, list(log.classes)),
         counts=matches.counts,
         notes=notes,
     )
@@ -137,9 +145,14 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
     spec, schema = context.spec, bundle.manifest.inputs
     table = _build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
-    inputs = _in_kinds(table.select([c for c in spec.features.inputs if c not in personal]), schema)
-    visible = labelled.visible(table, spec, window.end)
-    has_label = visible & of_known_class(table, spec, schema)
+    inputs = _in_kinds(table.select([c for c in spec.inputs if c not in personal]), schema)
+    visible = (
+        labelled.label_known(table, spec, window.end)
+        if answers_scores(spec.task)
+        else labelled.visible(table, spec, window.end)
+    )
+    known = of_known_class(table, spec, schema) if spec.has_target else True
+    has_label = np.asarray(visible & known)
     notes = _foreign_labels(int((visible & ~has_label).sum()), schema)
     counts = Counts(
         predicted=table.num_rows,
@@ -170,7 +183,11 @@ def batches(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) 
         )
     rows = table.filter(pa.array(has_label))
     return WindowRows(
-        window=Rows(inputs, best_labels(answers, schema.classes) if schema.classes else answers),
+        window=Rows(
+            inputs,
+            best_labels(answers, schema.classes) if schema.classes else answers,
+            event_times=labelled.times(table, spec),
+        ),
         labelled=Labelled(
             truth_of(rows, spec, schema),
             answers[has_label],
@@ -213,7 +230,7 @@ def _answers(bundle: OpenBundle, table: pa.Table) -> Array:
 
     schema = bundle.manifest.inputs
     answers = bundle.predictor.predict_feed(feed_from_table(schema.columns, table))
-    return answers if schema.task == "multiclass" else answers[:, 0]
+    return answers if is_wide(schema.task) else answers[:, 0]
 
 
 def _build_table(context: Context, plan: Plan) -> pa.Table:
@@ -230,7 +247,11 @@ def _source_labels(context: Context, plan: Plan, schema: InputSchema, log: Log) 
     None where no row could be found again.
     """
     spec = context.spec
-    if schema.key_personal == "drop" or log.rows["key"].null_count == log.rows.num_rows:
+    if (
+        not spec.has_target
+        or schema.key_personal == "drop"
+        or log.rows["key"].null_count == log.rows.num_rows
+    ):
         return None
     table = _build_table(context, plan)
     labels = source_labels(table[spec.target.column], schema)
@@ -305,21 +326,27 @@ def _logged_inputs(store: Store, bundle: Ref) -> set[tuple[str, str]]:
 
 def _predictions(rows: pa.Table, schema: InputSchema) -> Array:
     column = rows["prediction"]
-    if schema.task == "multiclass":
+    if has_named_classes(schema.task):
         return np.array(column.to_pylist(), dtype=object)
     values: Array = column.cast(pa.float64()).to_numpy()
     return values
 
 
 def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Labelled:
-    """Return labelled rows of the log as metrics take them."""
+    """Return the labelled rows of the log as metrics take them; of clusters all rows."""
+    if not finds_classes(schema.task):
+        rows = rows.filter(pc.is_valid(rows["label"]))
     times = rows["event_time"].to_numpy().astype("datetime64[us]")
-    if schema.task != "multiclass":
+    if not has_named_classes(schema.task):
         return Labelled(
             rows["label"].cast(pa.float64()).to_numpy(),
             rows["prediction"].cast(pa.float64()).to_numpy(),
             times,
             _as_learnt(rows, schema),
+        )
+    if finds_classes(schema.task):
+        return Labelled(
+            np.zeros(len(times)), _by_class(rows, classes), times, _as_learnt(rows, schema), classes
         )
     position = {name: i for i, name in enumerate(classes)}
     own = (
@@ -331,11 +358,17 @@ def _make_labelled(rows: pa.Table, schema: InputSchema, classes: list[str]) -> L
     )
     return Labelled(
         y,
-        np.array(rows["probabilities"].to_pylist(), dtype=np.float64).reshape(len(y), len(classes)),
+        _by_class(rows, classes),
         times,
         _as_learnt(rows, schema),
         classes,
     )
+
+
+def _by_class(rows: pa.Table, classes: list[str]) -> Array:
+    """Return the logged probabilities (n, k)."""
+    values = np.array(rows["probabilities"].to_pylist(), dtype=np.float64)
+    return values.reshape(rows.num_rows, len(classes))
 
 
 def _notes(counts: Counts, others: int, damage: list[str]) -> list[str]:

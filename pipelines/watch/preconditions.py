@@ -16,6 +16,7 @@ import numpy as np
 
 from pipelines.bundle.rows import FLOAT32_MAX
 from pipelines.spec.drift import NUMBER_METHODS, TEXT_METHODS
+from pipelines.tasks import has_named_classes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,9 +48,12 @@ class CheckedWindow:
 def watched_inputs(schema: InputSchema) -> list[Column]:
     """Return the inputs that are looked at.
 
-    All but personal ones, of which neither the log nor the reference holds the values.
+    All but personal ones, of which neither the log nor the reference holds the values, and the
+    calendar of a forecast: a window of one month is of another month than the one before it.
     """
-    return [c for c in schema.columns if c.personal is None]
+    made = schema.series.columns if schema.series else []
+    calendar = {c.name for c in made if c.of_calendar}
+    return [c for c in schema.columns if c.personal is None and c.name not in calendar]
 
 
 def textual(kind: Kind) -> bool:
@@ -81,7 +85,7 @@ def check(
         for c in columns
         for p in _rule(rule_of(rules, c), f"the input {c.name}", text=textual(c.kind))
     ]
-    faults += _rule(rules.predictions, "the predictions", text=champion.task == "multiclass")
+    faults += _rule(rules.predictions, "the predictions", text=has_named_classes(champion.task))
     row_count = size(window) if window.answered is None else window.answered
     if len(window.predictions) != row_count:
         faults.append(
@@ -241,7 +245,7 @@ def _rule(rule: Rule, what: str, *, text: bool) -> list[str]:
 
 def _predictions(predictions: Array, task: str, whose: str) -> list[str]:
     """Return what is wrong with predictions."""
-    if task == "multiclass":
+    if has_named_classes(task):
         wrong, what = sum(not isinstance(label, str) for label in predictions), "no labels"
     else:
         values = np.asarray(predictions, dtype=np.float64)

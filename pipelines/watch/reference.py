@@ -69,7 +69,7 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
     """Store the sample of the fitted rows (seeded, in their order) and the held-out rows'
     answers.
     """
-    inputs = [c for c in spec.features.inputs if c not in spec.features.personal]
+    inputs = [c for c in spec.inputs if c not in spec.features.personal]
     times = [spec.event_time] if spec.event_time else []
     rows = fitted.select([*times, *inputs])
     if rows.num_rows > SAMPLE:
@@ -78,7 +78,7 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
     answers = {
         **({EVENT_TIME: held.rows[spec.event_time]} if spec.event_time else {}),
         PREDICTION: pa.array(best_labels(held.score, held.classes) if held.classes else held.score),
-        TARGET: held.rows[spec.target.column],
+        **({TARGET: held.rows[spec.target.column]} if spec.has_target else {}),
     }
     return Reference(
         rows=store.put(to_parquet(rows.replace_schema_metadata(None)), ".parquet"),

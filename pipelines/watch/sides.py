@@ -33,6 +33,8 @@ class Rows:
     inputs: pa.Table
     predictions: Array
     answered: int | None = None
+    event_times: Array | None = None
+    """Of the predictions (n,), datetime64; None in the reference."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +68,7 @@ class ChampionReference:
     task: str
     threshold: float = THRESHOLD
     measure: Callable[[Labelled], str | RowMetric] | None = None
+    rate: float | None = None
+    """Of an anomaly model: the share of rows that it promises to flag."""
+    calibrated_on: int = 0
+    """On how many rows its threshold was set."""

@@ -113,7 +113,7 @@ def never_judged(spec: Spec, length: timedelta) -> str:
     "" where some are.
     """
     wait = spec.target.known_after
-    if wait < length:
+    if wait < length or not spec.has_target:
         return ""
     return (
         f"outcomes are known {duration_text(wait)} after the event, later than this window of"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.inference_log.format import Header, LoggedColumn
+from pipelines.tasks import has_named_classes
 
 if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
@@ -26,7 +27,7 @@ class LogForm:
         """
         schema = loaded_release.bundle.manifest.inputs
         self._key = key
-        self._multiclass = schema.task == "multiclass"
+        self._multiclass = has_named_classes(schema.task)
         self._key_personal = schema.key_personal
         self._positions_kept = [
             (i, c.personal == "hash") for i, c in enumerate(schema.columns) if c.personal != "drop"

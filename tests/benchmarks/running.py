@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RESULTS = ROOT / "benchmarks" / "results"
-WITH_AN_ENGINE = ("containers", "deploy", "rebuild")
+WITH_AN_ENGINE = ("containers", "deploy", "rebuild", "required")
 """The benchmarks that need a Docker engine; tests/docker starts them."""
 
 

@@ -1,8 +1,13 @@
 """`perennial check`: what it tries, what it warns of, what it names."""
 
 import json
+import re
 
 import pytest
+
+from pipelines.cli.check import _with_line
+from pipelines.errors import SpecError
+from pipelines.settings import Settings
 
 
 def test_check_tries_everything_on_one_batch_and_keeps_nothing(command, world):
@@ -138,3 +143,10 @@ def test_check_says_what_the_users_code_did_to_its_process(command, world, code,
     last = json.loads(done.stdout)[-1]
     assert (last["check"], last["ok"], done.returncode) == ("features", False, 65)
     assert words in last["detail"]
+
+
+def test_a_field_is_named_once_where_the_message_begins_with_it_and_a_file(world):
+    message = "candidates.own (models/sales/model.py): ImportError: no LGBMClasifier."
+    error = SpecError(message, at=("candidates", "own"))
+    said = _with_line(Settings(home=world.home), "sales", error)
+    assert re.fullmatch(rf"models/sales/model\.yaml:\d+: {re.escape(message)}", said), said

@@ -11,6 +11,7 @@ from pipelines.bundle.load import open_bundle
 from pipelines.context import Context
 from pipelines.ledger import MemoryLedger
 from pipelines.messages import (
+    DriftRequest,
     FeaturesRequest,
     GateRequest,
     IngestRequest,
@@ -23,16 +24,23 @@ from pipelines.ports import Ports
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
-from pipelines.steps import features, gate, ingest, package, train, validate
+from pipelines.steps import drift, features, gate, ingest, package, train, validate
 from pipelines.store.memory import MemoryStore
 from pipelines.versions.memory import MemoryVersions
 from tests.conftest import ROOT
+from tests.decisions import crown
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.bundle.load import OpenBundle
-    from pipelines.messages import FeaturesResult, GateResult, PackageResult, TrainResult
+    from pipelines.messages import (
+        DriftResult,
+        FeaturesResult,
+        GateResult,
+        PackageResult,
+        TrainResult,
+    )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -84,3 +92,13 @@ def live(context: Context, **conf: Any) -> Run:
         context, PackageRequest(run=run, features=built, train=trained, gate=judged)
     )
     return Run(context, built, trained, judged, packaged)
+
+
+def watch(run: Run, **conf: Any) -> DriftResult:
+    """Crown the bundle, and look at a window of batches with it."""
+    context, model = run.context, run.context.spec.name
+    champion = crown(run.packaged.version, run.packaged.bundle)
+    context.ports.ledger.crown(model, expected=None, champion=champion, key="example")
+    ingested = ingest.run(context, IngestRequest(run="watch", now=NOW, purpose="drift", conf=conf))
+    validated = validate.run(context, ValidateRequest(run="watch", ingest=ingested))
+    return drift.run(context, DriftRequest(run="watch", ingest=ingested, validate=validated))

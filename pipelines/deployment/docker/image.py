@@ -7,10 +7,11 @@ same serving image gives the same layers. Nothing is pulled.
 from __future__ import annotations
 
 import io
-import tarfile
 from typing import TYPE_CHECKING
 
 from pipelines.bundle.manifest import BundleManifest, release_key, served_key
+from pipelines.deployment.docker.context import archive
+from pipelines.deployment.docker.environment_image import with_packages
 from pipelines.deployment.docker.names import image_name, is_of, labels, of_model, of_release
 from pipelines.errors import GiveUp
 from pipelines.refs import canonical
@@ -46,7 +47,7 @@ def build_image(
     if image is not None:
         return image
     manifest = manifest_of(store, release)
-    base = proven_base(engine, release) or serving_image(engine, settings, manifest)
+    base = proven_base(engine, release) or _base(engine, settings, store, manifest)
     dockerfile = _dockerfile(base, release)
     try:
         context = archive(
@@ -59,10 +60,22 @@ def build_image(
             }
         )
         image_labels = {**labels(release, manifest, verdict), "perennial.base": base}
-        return engine.build(context, image_name(release.model, release.number), image_labels)
+        return engine.build(
+            io.BytesIO(context), image_name(release.model, release.number), image_labels
+        )
     finally:
         for leftover in engine.images(of_release(release), untagged=True):
             engine.remove_image(leftover.id)
+
+
+def _base(engine: ReleaseEngine, settings: Settings, store: Store, manifest: BundleManifest) -> str:
+    """Return the id of the image that can answer the bundle: the serving image, and over it the
+    packages that answering needs.
+    """
+    base = serving_image(engine, settings, manifest)
+    if manifest.packages is None:
+        return base
+    return with_packages(engine, settings, store, base, manifest.packages)
 
 
 def proven_base(engine: ReleaseEngine, release: Release) -> str | None:
@@ -117,30 +130,6 @@ def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str,
     objects[f"{KEYS}/{release_key(release.model, release.number)}"] = canonical(release)
     objects[f"{KEYS}/{served_key(release.model)}"] = b"1"
     return objects
-
-
-def archive(contents: dict[str, bytes]) -> bytes:
-    """Return a tar of the files and their folders.
-
-    Sorted, without times or owners, readable by everybody, writable by nobody.
-    """
-    folders = {
-        "/".join(name.split("/")[:depth])
-        for name in contents
-        for depth in range(1, name.count("/") + 1)
-    }
-    whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name in sorted(folders | contents.keys()):
-            entry = tarfile.TarInfo(name)
-            entry.mtime = 0
-            if name in contents:
-                entry.mode, entry.size = 0o444, len(contents[name])
-                tar.addfile(entry, io.BytesIO(contents[name]))
-            else:
-                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-                tar.addfile(entry)
-    return whole.getvalue()
 
 
 def _dockerfile(base: str, release: Release) -> bytes:

@@ -9,8 +9,11 @@ from pipelines.refs import sha256
 
 if TYPE_CHECKING:
     from pipelines.bundle.manifest import BundleManifest, Release
+    from pipelines.environments.record import EnvironmentRecord
 
 _PLAIN = re.compile(r"[a-z0-9]+(_{1,2}[a-z0-9]+)*")
+OF_ENVIRONMENTS = {"perennial": "1", "perennial.kind": "environment"}
+"""The labels of all images that have the packages of an environment."""
 _LONGEST = 36
 """A container's name is a name in the DNS, of which a part has at most 63 characters."""
 
@@ -18,6 +21,19 @@ _LONGEST = 36
 def image_name(model: str, number: int) -> str:
     """Return the tag of a release's image: perennial/release-<model>:<number>."""
     return f"perennial/release-{_short(model)}:{number}"
+
+
+def environment_image(record: EnvironmentRecord, base: str) -> str:
+    """Return the tag of the image that has an environment's packages over a base (its id).
+
+    perennial/environment:<environment>-<base>, 12 digits each.
+    """
+    return f"perennial/environment:{record.sha256[:12]}-{base.removeprefix('sha256:')[:12]}"
+
+
+def of_environment(record: EnvironmentRecord, base: str) -> dict[str, str]:
+    """Return the labels of that image."""
+    return {**OF_ENVIRONMENTS, "perennial.environment": record.sha256, "perennial.base": base}
 
 
 def container_name(model: str, number: int) -> str:
@@ -47,7 +63,9 @@ def of_release(release: Release) -> dict[str, str]:
 
 def labels(release: Release, manifest: BundleManifest, verdict: str) -> dict[str, str]:
     """Return all labels of a release's image and container."""
+    packages = manifest.packages
     return {
+        **({"perennial.environment": packages.sha256} if packages else {}),
         **of_release(release),
         "perennial.version": release.version,
         "perennial.bundle": release.bundle.sha256,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.bundle.load import golden_differences, open_bundle
+from pipelines.bundle.load import golden_differences, open_bundle, read_manifest
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.deployment.docker.image import find_image
 from pipelines.ledger import Crown
@@ -118,7 +118,7 @@ def check_champion(
     if champion is None:
         return [ok(f"{model}: champion", "none yet")]
     checks = {
-        "bundle": lambda: _check_bundle(ports, model, champion),
+        "bundle": lambda: _check_bundle(settings, ports, model, champion),
         "packages": lambda: check_packages(settings, ports, model, champion),
         "features": lambda: _check_features(ports, model, champion),
         "MLflow": lambda: _check_registry(settings, ports, model, champion),
@@ -126,7 +126,7 @@ def check_champion(
         "server": lambda: _check_server(model, champion, server),
     }
     if engine is not None:
-        checks["image"] = lambda: _check_image(engine, ledger, model, champion)
+        checks["image"] = lambda: _check_image(engine, ports, ledger, model, champion)
     return [
         finding
         for name, check in checks.items()
@@ -134,8 +134,10 @@ def check_champion(
     ]
 
 
-def _check_bundle(ports: ConfiguredPorts, model: str, champion: Champion) -> Iterator[Finding]:
-    differences = golden_differences(open_bundle(ports.store, champion.bundle))
+def _check_bundle(
+    settings: Settings, ports: ConfiguredPorts, model: str, champion: Champion
+) -> Iterator[Finding]:
+    differences = golden_differences(open_bundle(ports.store, champion.bundle, settings))
     if differences:
         yield problem(
             f"{model}: bundle",
@@ -149,7 +151,7 @@ def _check_bundle(ports: ConfiguredPorts, model: str, champion: Champion) -> Ite
 
 
 def _check_features(ports: ConfiguredPorts, model: str, champion: Champion) -> Iterator[Finding]:
-    revision = open_bundle(ports.store, champion.bundle).manifest.features_revision
+    revision = read_manifest(ports.store, champion.bundle).features_revision
     what = f"{model}: features"
     files = ports.versions.files(model, revision)
     wrong = ports.versions.find_damage(model, revision)
@@ -203,7 +205,7 @@ def _check_release(ports: ConfiguredPorts, model: str, champion: Champion) -> It
 
 
 def _check_image(
-    engine: ReleaseEngine, ledger: Ledger, model: str, champion: Champion
+    engine: ReleaseEngine, ports: ConfiguredPorts, ledger: Ledger, model: str, champion: Champion
 ) -> Iterator[Finding]:
     what = f"{model}: image"
     release = Release(
@@ -214,12 +216,19 @@ def _check_image(
         reason="",
     )
     image = find_image(engine, release)
+    packages = read_manifest(ports.store, champion.bundle).packages
     crowned_image = ledger.entries(model, "champion", limit=1)[0].read(Crown).image
     if image is None:
         yield problem(
             what,
             f"The engine has no image of release {champion.release}.",
             f"`perennial reconcile {model}` builds it from the bundle.",
+        )
+    elif packages is not None and image.labels.get("perennial.environment") != packages.sha256:
+        yield problem(
+            what,
+            f"{image.id} does not bring the packages of environment {packages.sha256[:12]}.",
+            f"`docker rmi -f {image.id[7:19]}`, then `perennial reconcile {model}` builds it anew.",
         )
     elif crowned_image is not None and crowned_image != image.id:
         yield warning(
@@ -228,7 +237,8 @@ def _check_image(
             "nothing, if the bundle's check is ok: it was built again.",
         )
     else:
-        yield ok(what, f"release {champion.release} is {image.id[:19]}")
+        beside = f", with environment {packages.sha256[:12]}" if packages else ""
+        yield ok(what, f"release {champion.release} is {image.id[:19]}{beside}")
 
 
 def _check_server(model: str, champion: Champion, server: Server) -> Iterator[Finding]:

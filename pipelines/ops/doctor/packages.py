@@ -34,8 +34,10 @@ def check_packages(
     lock = read_lock(manifest.environment, ports.store)
     damage = verify(settings, lock)
     if damage:
-        # A compiled bundle answers without them; the next step of the model installs them.
-        kind = warning if manifest.compiled else problem
+        # The next step of the model installs them. What is compiled answers without them, and so
+        # does a container, whose image has its own.
+        answers = manifest.packages is None or settings.target == "docker"
+        kind = warning if answers else problem
         yield kind(
             what,
             f"Environment {name} is not whole: {damage}.",

@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.bundle.load import read_manifest
-from pipelines.environments.overlay import RECORD, find_overlay, overlays
+from pipelines.environments.overlay import find_overlay, overlays
 from pipelines.environments.ready import read_lock
+from pipelines.environments.recorded_files import RECORD
 from pipelines.locks import hold
 from pipelines.ops.prune.leftover import Leftover
 

@@ -1,11 +1,13 @@
-"""Images and stopped containers of releases that are too old to go back to."""
+"""Images and stopped containers of releases that are too old to go back to, and the images with
+packages that those were built on.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipelines.deployment.docker.names import container_name, image_name
+from pipelines.deployment.docker.names import OF_ENVIRONMENTS, container_name, image_name
 from pipelines.deployment.releases import list_releases
 from pipelines.ledger import Crown
 from pipelines.ops.prune.leftover import Leftover
@@ -21,6 +23,19 @@ CHAMPIONS = 3
 
 An older one's image is built anew by a rollback.
 """
+
+
+def unused_environment_images(engine: ReleaseEngine, limit: float) -> Iterator[Leftover]:
+    """Yield images with packages that no release's image is built on, made before the limit.
+
+    `limit`: seconds since 1970; a younger one may be of a deployment at work. Raises Unreachable.
+    """
+    releases = engine.images({"perennial": "1", "perennial.kind": "release"})
+    bases = {image.labels.get("perennial.base") for image in releases}
+    for image in engine.images(OF_ENVIRONMENTS):
+        if image.id not in bases and image.created < limit:
+            name = f"packages of environment {image.labels['perennial.environment'][:12]}"
+            yield Leftover("image", name, 0, partial(_remove, engine.remove_image, image.id))
 
 
 def unused_images(engine: ReleaseEngine, ledger: Ledger) -> Iterator[Leftover]:

@@ -13,7 +13,7 @@ from pipelines.ops.agreement import mlflow_and_ledger, store_and_ledger
 from pipelines.ops.lock import hold_features, hold_state
 from pipelines.ops.prune import files, store_leftovers
 from pipelines.ops.prune.environments import unused_environments
-from pipelines.ops.prune.images import unused_images
+from pipelines.ops.prune.images import unused_environment_images, unused_images
 from pipelines.ops.prune.mlflow_runs import unused_runs
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def _find(
         *files.old_logs(settings, limit),
         *unused_environments(settings, ports, limit),
         *(unused_images(engine, ports.ledger) if engine is not None else ()),
+        *(unused_environment_images(engine, limit) if engine is not None else ()),
     ]
 
 

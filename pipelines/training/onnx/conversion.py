@@ -7,8 +7,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.predictor import output_name
+from pipelines.tasks import answers_probabilities, answers_scores, classifies
 from pipelines.training.onnx.converters import register_converters
 from pipelines.training.onnx.nested import acting_steps, estimators_in, replace_estimators
+from pipelines.training.onnx.scores import turn_scores
 from pipelines.training.onnx.tree_nodes import round_thresholds
 
 if TYPE_CHECKING:
@@ -51,7 +53,10 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
             options=_options(pipeline, schema),
             target_opset={"": OPSET, "ai.onnx.ml": _ML_OPSET},
         )
-    _name_output(model, schema)
+    if answers_scores(schema.task):
+        turn_scores(model, pipeline, output_name(schema))
+    else:
+        _name_output(model, schema)
     _set_locale(model)
     opsets = sorted((o.domain, o.version) for o in model.opset_import)
     del model.opset_import[:]
@@ -64,7 +69,7 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
 def _options(pipeline: Any, schema: InputSchema) -> dict[int, dict[str, Any]]:
     """Return the converter's options: plain probabilities, and words as Python finds them."""
     options: dict[int, dict[str, Any]] = {}
-    if schema.task != "regression":
+    if classifies(schema.task):
         options[id(pipeline)] = {"zipmap": False}
     for found in estimators_in(pipeline):
         counts_words = type(found).__name__ in {"TfidfVectorizer", "CountVectorizer"}
@@ -106,7 +111,7 @@ def _name_output(model: Any, schema: InputSchema) -> None:
     if name in {o.name for o in outputs}:
         return
     # A classifier gives labels first, a regressor perhaps its deviations last.
-    output = outputs[0] if schema.task == "regression" else outputs[len(outputs) - 1]
+    output = outputs[len(outputs) - 1] if answers_probabilities(schema.task) else outputs[0]
     renamed = {name: f"{name}_within", output.name: name}
     for node in model.graph.node:
         for names in (node.input, node.output):

@@ -7,25 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.bundle.clusters import Clusters
+from pipelines.training.onnx.clusters import clusters_shape, convert_clusters, parse_clusters
+from pipelines.training.onnx.oblivious_trees import register_catboost
 from pipelines.training.onnx.stacks import convert_stack, stack_shape
 from pipelines.transformers.numbers import Cycles, SignedLog
 
 
-@functools.cache
 def register_converters() -> None:
-    """Tell skl2onnx what it does not convert by itself, or converts wrong; once per process."""
-    import lightgbm
-    import xgboost
-    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
-    from skl2onnx import update_registered_converter
+    """Tell skl2onnx what it does not convert by itself, or converts wrong."""
+    _register_locked()
+    register_catboost(_ways())
+
+
+def _ways() -> dict[str, tuple[Any, Any]]:
+    """Return the shape calculator and the options of classifiers and regressors."""
     from skl2onnx.common.shape_calculator import (
         calculate_linear_classifier_output_shapes,
         calculate_linear_regressor_output_shapes,
     )
-    from skl2onnx.operator_converters import calibrated_classifier_cv
-    from sklearn.ensemble import StackingClassifier, StackingRegressor
 
-    ways = {
+    return {
         "Classifier": (
             calculate_linear_classifier_output_shapes,
             {
@@ -36,6 +38,19 @@ def register_converters() -> None:
         ),
         "Regressor": (calculate_linear_regressor_output_shapes, None),
     }
+
+
+@functools.cache
+def _register_locked() -> None:
+    """Register what the lock has; once per process."""
+    import lightgbm
+    import xgboost
+    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+    from skl2onnx import update_registered_converter
+    from skl2onnx.operator_converters import calibrated_classifier_cv
+    from sklearn.ensemble import StackingClassifier, StackingRegressor
+
+    ways = _ways()
     for stack in (StackingClassifier, StackingRegressor):
         update_registered_converter(
             stack,
@@ -44,6 +59,14 @@ def register_converters() -> None:
             convert_stack,
             options=ways["Classifier" if stack is StackingClassifier else "Regressor"][1],
         )
+    update_registered_converter(
+        Clusters,
+        "PerennialClusters",
+        clusters_shape,
+        convert_clusters,
+        parser=parse_clusters,
+        options={"zipmap": [False]},
+    )
     for library, stem, convert in (
         (xgboost, "XGB", convert_xgboost),
         (xgboost, "XGBRF", convert_xgboost),

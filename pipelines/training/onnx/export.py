@@ -5,13 +5,15 @@ The compiled model must answer as the fitted one did, or it is not used.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipelines.bundle.predictor import OnnxPredictor
-from pipelines.training.onnx.answers import difference, native_answers, usual_size
+from pipelines.training.onnx.answers import difference, excuse_borders, native_answers, usual_size
 from pipelines.training.onnx.conversion import to_onnx
 from pipelines.training.onnx.questions import ask, why_unprovable
 from pipelines.training.onnx.thresholds import count_asked, trace
@@ -22,11 +24,18 @@ if TYPE_CHECKING:
     from pipelines.bundle.rows import Feed, Row
     from pipelines.bundle.schema import InputSchema
 
-TOLERANCE = {"binary": 1e-5, "multiclass": 1e-5, "regression": 1e-4}
+TOLERANCE = {
+    **dict.fromkeys(("binary", "multiclass", "cluster", "anomaly"), 1e-5),
+    **dict.fromkeys(("regression", "forecast", "quantiles"), 1e-4),
+}
 """How far answers may differ.
 
-Absolutely for probabilities, relatively for values (see `difference`).
+Absolutely for probabilities, relatively for values and scores (see `difference`).
 """
+_NO_CONVERTER = re.compile(r"shape calculator for type '<class '(?:[\w.]+\.)?(?P<name>\w+)'>")
+"""What skl2onnx says of a class that it does not know."""
+_LONGEST = 200
+"""Characters of what else a library says."""
 ALONE = 300
 """Rows of a feed that the compiled model is also asked one at a time, as callers mostly do."""
 
@@ -68,17 +77,21 @@ def compile_pipeline(
         )
     # Converter and runtime raise what they like; any of it means: serve natively, and say why.
     except Exception as error:  # noqa: BLE001
-        return Compilation(
-            None,
-            None,
-            f"not compiled: {type(error).__name__}: {' '.join(str(error).split())[:200]}",
-        )
+        return Compilation(None, None, f"not compiled: {_in_words(error)}")
     return replace(
         proof,
         model=None if proof.why_not else model,
         thresholds=sum(len(t.nodes.feature) for t in traced),
         asked=sum(count_asked(t) for t in traced),
     )
+
+
+def _in_words(error: Exception) -> str:
+    """Return why the converter or the runtime gave up; of own code without its package's name."""
+    words = " ".join(str(error).split())
+    if found := _NO_CONVERTER.search(words):
+        return f"there is no converter for {found['name']}"
+    return f"{type(error).__name__}: {shorten(words, _LONGEST, placeholder=' …')}"
 
 
 def _prove(
@@ -92,6 +105,7 @@ def _prove(
         if not count:
             continue
         native, compiled = native_answers(pipeline, schema, feed), predictor.predict_feed(feed)
+        native = excuse_borders(pipeline, feed, native, compiled)
         usual = usual_size(native) if usual is None else usual
         alone = _ask_alone(predictor, feed, count)
         worst = max(

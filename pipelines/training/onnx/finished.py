@@ -11,6 +11,7 @@ from pipelines.bundle.finished import FinishedModel
 from pipelines.bundle.rows import feed_from_rows
 from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.refs import sha256
+from pipelines.tasks import classifies
 from pipelines.training.onnx.wrapping import wrap
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _try_out(model: FinishedModel, schema: InputSchema) -> None:
             "it answers NaN or infinity to ordinary numbers.",
             remedy="scale its inputs within the model.",
         )
-    if schema.task != "regression":
+    if classifies(schema.task):
         _refuse_scores(first)
     if not np.array_equal(first, _ask(model, feed)):
         raise BadData(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.rows import feed_from_rows
+from pipelines.tasks import classifies
 from pipelines.training.onnx.answers import native_answers
 from pipelines.training.onnx.boosters import asks_for_zero
 from pipelines.training.onnx.boundaries import find_boundary
@@ -71,7 +72,7 @@ def ask(
         yield "a row at a threshold", feed
     if _all_traced(pipeline, schema):
         return
-    if schema.task != "regression":
+    if classifies(schema.task):
         yield (
             "a row between two classes",
             find_boundary(

@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.training.onnx.boosters import read_lightgbm, read_xgboost, round_lightgbm
 from pipelines.training.onnx.nested import replace_estimators
 from pipelines.training.onnx.nodes import Nodes, join, round_down
+from pipelines.training.onnx.oblivious_trees import is_catboost, read_catboost
 
 Array = np.ndarray[Any, Any]
 
@@ -28,17 +29,21 @@ def _read_trees(estimator: Any) -> list[Nodes] | None:
         # It shows its trees nowhere else.
         rounds = estimator._predictors  # noqa: SLF001
         return [_read_boosted(p.nodes) for of_round in rounds for p in of_round]
-    if hasattr(estimator, "tree_"):
+    if hasattr(getattr(estimator, "tree_", None), "children_left"):  # none for finding neighbours
         return [_read_grown(estimator.tree_)]
-    if hasattr(estimator, "get_booster") and hasattr(estimator, "_Booster"):
-        return read_xgboost(estimator)
-    if hasattr(estimator, "booster_"):
-        return read_lightgbm(estimator)
     if hasattr(estimator, "estimators_"):
         members = np.ravel(np.array(estimator.estimators_, dtype=object))
         if all(hasattr(member, "tree_") for member in members):
             return [_read_grown(tree.tree_) for tree in members]
-    return None
+    return _read_library(estimator)
+
+
+def _read_library(estimator: Any) -> list[Nodes] | None:
+    if hasattr(estimator, "get_booster") and hasattr(estimator, "_Booster"):
+        return read_xgboost(estimator)
+    if hasattr(estimator, "booster_"):
+        return read_lightgbm(estimator)
+    return read_catboost(estimator) if is_catboost(estimator) else None
 
 
 def round_thresholds(pipeline: Any) -> Any:

@@ -219,7 +219,7 @@ def _answer(model: Any, schema: InputSchema) -> tuple[list[Any], list[Any], list
         )
     output, name = named[0], output_name(schema)
     sizes = _shape(output)
-    width = {"regression": 1, "binary": 2}.get(schema.task) or len(schema.classes or ())
+    width = 2 if schema.task == "binary" else schema.width
     last = sizes[1] if sizes and len(sizes) == _ROWS_AND_COLUMNS else None
     single = schema.task == "binary" and (last == 1 or (sizes is not None and len(sizes) == 1))
     if last is not None and last != width and not single:

@@ -10,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 from sklearn.base import BaseEstimator
 
-from pipelines.bundle.feed_tables import array_of_table, table_of_feed
+from pipelines.bundle.feed_tables import array_of_table, table_of_bytes, table_of_feed
+from pipelines.tasks import learns_nothing
+from pipelines.training.own.candidates import dump_candidate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class OwnEstimator(BaseEstimator):  # type: ignore[misc]
-    """What a model's function makes, with parameters by their nested names."""
+    """What a model's function makes, or a candidate of a required package with its encoding.
+
+    With parameters by their names in the spec.
+    """
 
     def __init__(
         self, process: CodeProcess, candidate: Candidate, schema: InputSchema, seed: int
@@ -39,7 +44,7 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         return dict(self._settings)
 
     def set_params(self, **params: Any) -> OwnEstimator:
-        """Set parameters of what the function makes."""
+        """Set parameters of what is made."""
         self._settings.update(params)
         return self
 
@@ -54,8 +59,8 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         return self.number is not None
 
     def defaults(self) -> dict[str, Any]:
-        """Return the nested parameters of what the function makes; None where one is no plain
-        value.
+        """Return the nested parameters of what the function makes, and of a required package's
+        candidate those that are searched; None where one is no plain value.
         """
         header, _ = self._process.ask(self._candidate.name, self._request("make"), {})
         return dict(header["parameters"])
@@ -64,19 +69,36 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         self, inputs: pd.DataFrame, y: Array, sample_weight: Array | None = None
     ) -> OwnEstimator:
         """Fit in the other process. Raises SpecError naming file and line."""
+        if learns_nothing(self._schema.task):
+            y = np.zeros(len(y))
         number = self._process.number()
         request = {**self._request("fit"), "settings": self._settings, "model": number}
         tables = {"x": _table(inputs), "y": pa.table({"y": pa.array(np.asarray(y))})}
         if sample_weight is not None:
             tables["w"] = pa.table({"w": pa.array(np.asarray(sample_weight, dtype=np.float64))})
         header, _ = self._process.ask(self._candidate.name, request, tables)
-        self.number = number
-        weakref.finalize(self, self._process.forget, number)
-        if header["classes"] is not None:
-            self.classes_ = np.array(header["classes"], dtype=np.int64)
+        self._hold(number, header["classes"])
         for text in header["warnings"]:
             warnings.warn(text, stacklevel=2)
         return self
+
+    def load(self, stored: bytes) -> OwnEstimator:
+        """Take a model that was fitted and stored before.
+
+        Raises SpecError, or Refused naming types that are not trusted.
+        """
+        number = self._process.number()
+        request = {**self._request("load"), "model": number}
+        tables = {"model": table_of_bytes(stored)}
+        header, _ = self._process.ask(self._candidate.name, request, tables)
+        self._hold(number, header["classes"])
+        return self
+
+    def _hold(self, number: int, classes: list[int] | None) -> None:
+        self.number = number
+        weakref.finalize(self, self._process.forget, number)
+        if classes is not None:
+            self.classes_ = np.array(classes, dtype=np.int64)
 
     def predict(self, inputs: pd.DataFrame) -> Array:
         """Return values (n,)."""
@@ -85,6 +107,10 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, inputs: pd.DataFrame) -> Array:
         """Return probabilities (n, k), in the order of `classes_`."""
         return self._ask("predict_proba", inputs)
+
+    def score_samples(self, inputs: pd.DataFrame) -> Array:
+        """Return how usual each row is (n,), greater for what is more so."""
+        return self._ask("score_samples", inputs)[:, 0]
 
     def ask(self, request: dict[str, Any], tables: dict[str, pa.Table]) -> Any:
         """Ask the other process about the fitted model."""
@@ -102,10 +128,16 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _request(self, what: str) -> dict[str, Any]:
         columns = self._schema.columns
-        assert self._candidate.pipeline is not None  # noqa: S101 -- who builds it has looked
+        head = {"what": what, "code": self._process.code.model_dump(mode="json")}
+        if self._candidate.pipeline is None:
+            return {
+                **head,
+                "candidate": dump_candidate(self._candidate),
+                "schema": self._schema.model_dump(mode="json"),
+                "facts": {"seed": self._seed, "task": self._schema.task},
+            }
         return {
-            "what": what,
-            "code": self._process.code.model_dump(mode="json"),
+            **head,
             "function": self._candidate.pipeline.function,
             "facts": {
                 "inputs": [c.name for c in columns],

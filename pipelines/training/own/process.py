@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ from pipelines import errors
 from pipelines.errors import PerennialError, SpecError, TryAgain
 from pipelines.fence.frames import Torn
 from pipelines.fence.guard import bare_environment
-from pipelines.fence.own_code import FILE, OwnCode, read_code
+from pipelines.fence.own_code import OwnCode, read_code
 from pipelines.fence.process import Child
 from pipelines.fence.program import Limits
 from pipelines.sources.memory_limit import most_memory
+from pipelines.training.own.candidates import dump_candidate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
     from pipelines.fence.process import Answer
+    from pipelines.spec import Candidate
 
 
 class CodeProcess:
@@ -61,14 +64,22 @@ class CodeProcess:
         if self._child is None or not self._child.fit:
             self.close()
             self._child = Child(
-                "pipelines.training.own.program",
+                "pipelines.training.fenced_program",
                 (str(os.getpid()), self.limits.model_dump_json()),
                 folder="/",
                 environment=bare_environment(),
             )
         unused, self._unused = self._unused, []
-        subject = f"candidates.{candidate} ({self.code.path(FILE)})"
+        subject = f"candidates.{candidate} ({self.code.subject})"
         return self._exchange(subject, candidate, {**request, "forget": unused}, tables)
+
+    def check(self, candidate: Candidate) -> None:
+        """Look whether a required package's candidate can be imported and has its parameters.
+
+        Raises SpecError where not.
+        """
+        request = {"what": "check", "code": self.code.model_dump(mode="json")}
+        self.ask(candidate.name, {**request, "candidate": dump_candidate(candidate)}, {})
 
     def _exchange(
         self,
@@ -79,7 +90,13 @@ class CodeProcess:
     ) -> Answer:
         child, place = self._child, ("candidates", candidate)
         assert child is not None  # noqa: S101 -- `ask` has started it
-        doing = {"make": "making the estimator", "fit": "fitting", "ask": "answering"}
+        doing = {
+            "make": "making the estimator",
+            "check": "importing the estimator",
+            "fit": "fitting",
+            "ask": "answering",
+            "load": "loading",
+        }
         what = doing.get(str(request["what"]), "storing")
         try:
             header, values = child.ask(request, tables, self.seconds)
@@ -106,9 +123,11 @@ class CodeProcess:
             error_class = getattr(errors, str(header["error"]), SpecError)
             if not issubclass(error_class, PerennialError):
                 error_class = SpecError
-            raise error_class(
-                f"{subject}: {header['message']}", remedy=str(header["remedy"]), at=place
-            )
+            message, at = f"{subject}: {header['message']}", place
+            if "candidate" in request and header["at"]:
+                # by the code of all candidates, which names its subject and place itself
+                message, at = str(header["message"]), tuple(header["at"])
+            raise error_class(message, remedy=str(header["remedy"]), at=at)
         return header, values
 
     def close(self) -> None:
@@ -124,20 +143,26 @@ class CodeProcess:
 
 @contextlib.contextmanager
 def own_code_of(
-    context: Context, code: OwnCode | None = None, paths: Sequence[str] | None = None
+    context: Context,
+    code: OwnCode | None = None,
+    paths: Sequence[str] | None = None,
+    *,
+    seconds: float = math.inf,
 ) -> Iterator[CodeProcess | None]:
-    """Yield the process for the model's own code, and end it; None where no candidate has any.
+    """Yield the process for the model's own code or packages, and end it; None where no candidate
+    has any.
 
     `code` and `paths`: those of an earlier version, in the place of the folder's and the spec's.
-    Raises SpecError where `model.py` is not there.
+    One fit or answer may take as long as the spec says, and `seconds` at most. Raises SpecError
+    where `model.py` is not there.
     """
     spec, settings = context.spec, context.settings
-    if code is None and not any(c.pipeline for c in spec.candidates):
+    if code is None and not any(c.fenced for c in spec.candidates):
         yield None
         return
     process = CodeProcess(
-        code or read_code(context.folder),
-        seconds=spec.train.seconds(settings.user_code_timeout_seconds),
+        code or _code_of(context),
+        seconds=min(seconds, spec.train.seconds(settings.user_code_timeout_seconds)),
         memory=most_memory(spec.resources),
         paths=context.paths if paths is None else paths,
     )
@@ -145,3 +170,10 @@ def own_code_of(
         yield process
     finally:
         process.close()
+
+
+def _code_of(context: Context) -> OwnCode:
+    """Return the model's own code: no file where its candidates are of required packages alone."""
+    if any(c.pipeline for c in context.spec.candidates):
+        return read_code(context.folder)
+    return OwnCode(model=context.spec.name, files={})

@@ -1,14 +1,13 @@
-"""The process in which own pipelines are made, fitted, asked, compiled and stored.
+"""What the process answers in which own pipelines are made, fitted, loaded, asked and stored.
 
-`python -m pipelines.training.own.program REQUESTS ANSWERS PARENT LIMITS`
+`pipelines.training.fenced_program` is the process.
 """
 
 from __future__ import annotations
 
 import inspect
-import sys
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,12 +17,15 @@ from pipelines.bundle.feed_tables import (
     table_of_array,
     table_of_bytes,
 )
+from pipelines.bundle.model_process import trusted_types
 from pipelines.bundle.own_types import split_types
+from pipelines.bundle.predictor import load_native
 from pipelines.bundle.rows import frame_from_feed
 from pipelines.bundle.schema import InputSchema
+from pipelines.bundle.strangeness import strangeness
 from pipelines.errors import SpecError
 from pipelines.fence.own_code import FILE, OwnCode, load_code
-from pipelines.fence.program import Limits, run
+from pipelines.tasks import answers_scores, classifies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,13 +43,38 @@ REMEDY = (
     "write a class or a `def` at the top level of model.py in the place of a lambda, a function"
     " within a function, an open file or a connection."
 )
+REMEDY_OF_PACKAGE = (
+    "choose another estimator; or bring the finished model as an ONNX file (`onnx: FILE`)."
+)
+
+
+class Builder(Protocol):
+    """Makes and fits the candidates whose class a required package brings."""
+
+    def check(self, request: Mapping[str, Any]) -> None:
+        """Look whether a candidate can be imported and has its parameters. Raises SpecError."""
+        ...
+
+    def defaults(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a candidate has for each name of `search` before it is set."""
+        ...
+
+    def fit(
+        self, request: Mapping[str, Any], frame: pd.DataFrame, y: Array, weights: Array | None
+    ) -> tuple[Any, list[str]]:
+        """Return a fitted pipeline, and what there is to say of its fit."""
+        ...
 
 
 class TrainingProgram:
-    """Holds fitted models by number. Asked to `make`, `fit`, `ask`, `dump` or `compile`."""
+    """Holds fitted models by number.
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    Asked to `check`, `make`, `fit`, `load`, `ask`, `dump` or `compile`.
+    """
+
+    def __init__(self, paths: Sequence[str], builder: Builder) -> None:
         """Know no model yet."""
+        self._builder = builder
         self.code: OwnCode | None = None
         self._paths = paths
         self._models: dict[int, Any] = {}
@@ -56,10 +83,12 @@ class TrainingProgram:
         """Answer one question."""
         for number in request.get("forget", ()):
             self._models.pop(number, None)
-        if request["what"] == "make":
-            return self._make(request)
-        if request["what"] == "fit":
-            return self._fit(request, tables)
+        if request["what"] == "check":
+            self._builder.check(request)
+            return {}, {}
+        making = {"make": self._make, "fit": self._fit, "load": self._load}
+        if request["what"] in making:
+            return making[request["what"]](request, tables)
         model = self._models[request["model"]]
         if request["what"] == "ask":
             answers = _ask(model, request["method"], frame_from_feed(feed_of_table(tables["x"])))
@@ -68,7 +97,10 @@ class TrainingProgram:
             return {}, {"model": table_of_bytes(self._dump(model))}
         return _compile(model, request, tables)
 
-    def _make(self, request: Mapping[str, Any]) -> Reply:
+    def _make(self, request: Mapping[str, Any], _: dict[str, pa.Table]) -> Reply:
+        self.code = OwnCode.model_validate(request["code"])
+        if "candidate" in request:
+            return {"parameters": self._builder.defaults(request)}, {}
         made = self._estimator(request, {})
         parameters = made.get_params(deep=True)
         plain = {
@@ -97,6 +129,8 @@ class TrainingProgram:
         return made.set_params(**{**seeds, **settings})
 
     def _fit(self, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> Reply:
+        if "candidate" in request:
+            return self._fit_candidate(request, tables)
         model = self._estimator(request, request["settings"])
         frame, y = frame_from_feed(feed_of_table(tables["x"])), tables["y"]["y"].to_numpy()
         before = frame.copy()
@@ -112,10 +146,29 @@ class TrainingProgram:
                 "`fit` changes the table that it is given.", remedy="work on a copy of it."
             )
         model = model if fitted is None else fitted
-        classes = _classes(model, y) if request["facts"]["task"] != "regression" else None
+        classes = _classes(model, y) if classifies(request["facts"]["task"]) else None
         self._models[request["model"]] = model
         texts = [f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught]
         return {"classes": classes, "warnings": list(dict.fromkeys(texts))[:MOST_WARNINGS]}, {}
+
+    def _load(self, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> Reply:
+        """Hold a stored model as one that was fitted here."""
+        self.code = OwnCode.model_validate(request["code"])
+        data = bytes_of_table(tables["model"])
+        model = load_native(data, trusted_types(data, self.code, self._paths))
+        self._models[request["model"]] = model
+        classes = getattr(model, "classes_", None)
+        known = None if classes is None else [int(value) for value in np.asarray(classes).ravel()]
+        return {"classes": known}, {}
+
+    def _fit_candidate(self, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> Reply:
+        self.code = OwnCode.model_validate(request["code"])
+        frame, y = frame_from_feed(feed_of_table(tables["x"])), tables["y"]["y"].to_numpy()
+        weights = tables["w"]["w"].to_numpy() if "w" in tables else None
+        model, messages = self._builder.fit(request, frame, y, weights)
+        classes = _classes(model, y) if classifies(request["facts"]["task"]) else None
+        self._models[request["model"]] = model
+        return {"classes": classes, "warnings": messages[:MOST_WARNINGS]}, {}
 
     def _dump(self, model: Any) -> bytes:
         """Return the model as skops stores it. Raises SpecError with the way out."""
@@ -133,13 +186,13 @@ class TrainingProgram:
             words = " ".join(str(error).split())[:300]
             raise SpecError(
                 f"the fitted model cannot be stored: {type(error).__name__}: {words}.",
-                remedy=REMEDY,
+                remedy=REMEDY if code.files else REMEDY_OF_PACKAGE,
             ) from error
         if foreign:
             raise SpecError(
                 f"the fitted model cannot be stored: it holds {', '.join(foreign)}, which a"
                 " loader must not build.",
-                remedy=REMEDY,
+                remedy=REMEDY if code.files else REMEDY_OF_PACKAGE,
             )
         return data
 
@@ -169,7 +222,13 @@ def _refuse_no_estimator(made: Any, name: str, task: str) -> None:
             remedy=f"return `{made.__name__}(...)`.",
         )
     needed = ["get_params", "set_params", "fit"]
-    needed.append("predict" if task == "regression" else "predict_proba")
+    needed.append(
+        "score_samples"
+        if answers_scores(task)
+        else "predict"
+        if not classifies(task)
+        else "predict_proba"
+    )
     # A pipeline shows a method of its last step once that is there, fitted or not; one that cannot
     # say yet is asked again when it is fitted.
     absent = [method for method in needed if not hasattr(made, method)]
@@ -199,12 +258,15 @@ def _ask(model: Any, method: str, frame: pd.DataFrame) -> Array:
     """Return the answers, (n,) or (n, k). Raises SpecError where they have another form."""
     before = frame.copy()
     with np.errstate(all="ignore"):
-        answers = np.asarray(getattr(model, method)(frame))
+        if method == "score_samples":  # as it is served, by which one fit is like another
+            answers = -strangeness(model, frame)
+        else:
+            answers = np.asarray(getattr(model, method)(frame))
     if not frame.equals(before):
         raise SpecError(
             f"`{method}` changes the table that it is given.", remedy="work on a copy of it."
         )
-    width = 0 if method == "predict" else len(model.classes_)
+    width = len(model.classes_) if method == "predict_proba" else 0
     right = (len(frame), width) if width else (len(frame),)
     if method == "predict" and answers.shape == (len(frame), 1):
         answers = answers[:, 0]
@@ -233,9 +295,11 @@ def _compile(model: Any, request: Mapping[str, Any], tables: dict[str, pa.Table]
         feed_of_table(tables["held_out"]),
         json.loads(bytes_of_table(tables["edges"])),
     )
-    header = {"parity": found.parity, "why_not": found.why_not, "rows": found.rows}
+    header = {
+        "parity": found.parity,
+        "why_not": found.why_not,
+        "rows": found.rows,
+        "thresholds": found.thresholds,
+        "asked": found.asked,
+    }
     return header, {"onnx": table_of_bytes(found.model)} if found.model else {}
-
-
-if __name__ == "__main__":
-    run(TrainingProgram(Limits.model_validate_json(sys.argv[4]).paths), sys.argv[1:])

@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.errors import BadData
 from pipelines.science.metrics import better_by
 from pipelines.science.own_metrics import Measures
+from pipelines.tasks import learns_named_classes
 from pipelines.training.early_stopping import fit_and_stop
 from pipelines.training.estimators import answers
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -127,7 +128,7 @@ class Ground:
         """Return train.metric of the model's answers to a fold, and the answers."""
         y, classes = self.y[test], None
         with label_errors(self.candidate, "asked"):
-            if self.spec.task == "multiclass":
+            if learns_named_classes(self.spec.task):
                 classes = [""] * (int(max(y.max(), *model.classes_)) + 1)
             given = answers(model, self.inputs.iloc[test], self.spec.task, classes)
             metric = self.measures.on(self.spec.train.metric, test)

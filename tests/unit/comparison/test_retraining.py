@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipelines.comparison.fitted_models import read_model
 from pipelines.comparison.judged import judged_rows
 from pipelines.comparison.learning import learning_curve
 from pipelines.comparison.page import render
-from pipelines.comparison.retraining import compare_candidates, read_model
+from pipelines.comparison.retraining import compare_candidates
 from pipelines.steps import gate
 from pipelines.store.pages import find_page
 from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
@@ -126,7 +127,7 @@ def test_without_time_for_refits_the_curve_says_so(judged):
     world, trained, _ = judged
     context, [_, linear] = world.context, trained
     rows_of_run = judged_rows(context, world.built)
-    model = read_model(context, linear)
+    model = read_model(context, rows_of_run, linear)
     curve = learning_curve(
         rows_of_run, linear, model, np.full(len(rows_of_run.truth), 0.5),
         fit_seconds=100.0, seconds=1.0, log=context.log,

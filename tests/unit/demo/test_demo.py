@@ -73,6 +73,28 @@ class Airflow:
         return "success"
 
 
+class Failing(Airflow):
+    """A run whose first step cannot reach its source, and is tried again once."""
+
+    def __init__(self):
+        self.asked = []
+        self.tries = iter([("up_for_retry", 1), ("failed", 2)])
+
+    def tasks(self, *_):
+        state, tries = next(self.tries)
+        more = {"seconds": 2.0, "start": None, "end": None}
+        return [TaskRun(task="ingest", index=-1, label="", state=state, tries=tries, **more)]
+
+    def log(self, *task, attempt):
+        self.asked.append((*task, attempt))
+        return (
+            f"INFO reading\nERROR Unreachable: [try {attempt}] no way. Remedy: wait.\nTask failed"
+        )
+
+    def state(self, *_):
+        return "failed"
+
+
 @pytest.fixture
 def log():
     """A console whose output is no terminal, as in a pipe or a log of CI."""
@@ -111,9 +133,9 @@ def test_results_are_told_in_words():
         describe_result("train", trained("linear", 0.69, None), "roc_auc")
         == "roc_auc 0.690 in cross-validation, not finite on 1,200 held-out rows; 3 settings tried"
     )
-    assert describe_result("package", {"compiled": False, "parity": None}, "roc_auc").startswith(
-        "native"
-    )
+    native = {"compiled": False, "parity": None, "why_native": "there is no converter for Clip"}
+    said = describe_result("package", native, "roc_auc")
+    assert said == "served natively: there is no converter for Clip"
     assert describe_result("gate", None, "roc_auc") == ""
     assert (
         describe_result("drift", {"verdict": "not_enough_data", "rows": 12, "labelled": 0}, "m")
@@ -123,3 +145,11 @@ def test_results_are_told_in_words():
         describe_result("decide", {"start": False, "why": "cooldown", "run_id": ""}, "m")
         == "no retraining: cooldown"
     )
+
+
+def test_why_a_task_has_failed_is_said_in_its_row(log):
+    api = Failing()
+    assert watch(WatchedRun(api, "retrain_x", "run-1", "roc_auc"), log) == "failed"
+    said = " ".join(log.file.getvalue().split())
+    assert "Unreachable: [try 2] no way. Remedy: wait." in said
+    assert [asked[-1] for asked in api.asked] == [1, 2]

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from door import creation, policy
+from door.__main__ import read_options, read_rules
 from door.rules import Denied
 from tests.unit.door.container_requests import OWN, RULES, created_body
 
@@ -181,3 +182,11 @@ def test_only_the_listed_fields_reach_the_engine():
     body = created_body()
     assert set(body) <= set(creation.CONTAINER) | {"HostConfig"}
     assert set(body["HostConfig"]) <= set(creation.HOST) | {"Privileged"}
+
+
+def test_images_of_releases_and_with_packages_may_be_built_and_none_that_containers_run_of():
+    rules = read_rules(read_options([]))
+    for tag in ("perennial/release-bikes:1", "perennial/environment:0123456789ab-0123456789ab"):
+        assert rules.may_build(tag)
+    for tag in ("perennial/environment-x:1", "perennial/serving:latest", "perennial/steps:latest"):
+        assert not rules.may_build(tag)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.environments import overlay
-from pipelines.environments.overlay import SITE, find_damage, install, overlays, verify
+from pipelines.environments.overlay import install, overlays, verify
 from pipelines.environments.ready import paths
+from pipelines.environments.recorded_files import FORMAT, SITE, find_damage
 from pipelines.environments.resolution import resolve
 from pipelines.errors import Conflict, Corrupted, SpecError, Unreachable
 from pipelines.settings import Settings
@@ -119,7 +120,7 @@ def test_a_change_that_keeps_size_and_time_is_found_by_its_hash(made, store):
     change_unseen(folder / SITE / "pnclock" / "__init__.py")
     lock = store.get(record.lock).decode()
     assert "__init__.py was changed" in verify(settings, lock)
-    assert json.loads((folder / "record.json").read_text())["format"] == overlay.FORMAT
+    assert json.loads((folder / "record.json").read_text())["format"] == FORMAT
 
 
 def test_what_a_killed_builder_left_is_removed(made, store):

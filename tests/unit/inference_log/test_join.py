@@ -155,6 +155,13 @@ def test_events_far_ahead_are_counted_once_per_row():
     assert result.counts.rows == 3
 
 
+def test_a_forecast_may_lie_its_horizon_ahead():
+    day = 24 * 60
+    rows = [asked("a", 0, event=3 * day), asked("b", 0, event=3 * day + 1)]
+    assert join(rows).counts.ahead == 2
+    assert join(rows, horizon=timedelta(days=2)).counts.ahead == 1
+
+
 def test_a_label_given_twice_counts_once():
     result = join(
         [asked("a", 1)], [labelled("k:a", 1.0, 5), labelled("k:a", 1.0, 6), labelled("k:a", 0.0, 7)]

@@ -7,11 +7,17 @@ from pathlib import Path
 import pytest
 
 from pipelines.bundle.load import read_manifest, write_bundle
+from pipelines.bundle.manifest import Release
+from pipelines.deployment.docker.engine import Image
+from pipelines.deployment.docker.names import labels
 from pipelines.environments.ready import paths
 from pipelines.environments.resolution import resolve
+from pipelines.fence.own_code import OwnCode
 from pipelines.ledger import Champion
+from pipelines.ops.doctor import champions
 from pipelines.ops.doctor.packages import check_packages
 from pipelines.ops.prune import environments
+from pipelines.refs import canonical
 from tests.unit.ops.lived import restored
 from tests.wheels import Index, only_index
 
@@ -36,14 +42,17 @@ def crowned(old, tar, tmp_path, index):
     record = resolve(["pnclock==1.0"], ports.store)
     (site,) = paths(record, settings, ports.store)
     manifest = read_manifest(ports.store, champion.bundle)
-    changes = {"environment": record, "compiled": False, "why_native": "a test"}
+    code = ports.store.put(canonical(OwnCode(model="sales", files={})), ".json")
+    changes = {"environment": record, "compiled": False, "why_native": "a test", "code": code}
     bundle = write_bundle(ports.store, manifest.model_copy(update=changes))
     return world, champion.model_copy(update={"bundle": bundle}), Path(site).parent
 
 
-def look(crowned):
+def look(crowned, **settings):
     world, champion, _ = crowned
-    (found,) = check_packages(world.settings, world.context().ports, "sales", champion)
+    (found,) = check_packages(
+        world.settings.replace(**settings), world.context().ports, "sales", champion
+    )
     return found.state, found.said, found.remedy
 
 
@@ -63,6 +72,42 @@ def test_a_damaged_one_is_a_problem_with_its_remedy(crowned):
     state, said, remedy = look(crowned)
     assert (state, "pnclock/__init__.py was changed" in said) == ("problem", True)
     assert "perennial check sales" in remedy
+    # A container has its own packages, in its image.
+    assert look(crowned, target="docker")[0] == "warning"
+
+
+class OneImage:
+    """An engine with the image of one release, which has these labels."""
+
+    def __init__(self, labels):
+        self.labels = labels
+
+    def image(self, _name):
+        return Image(f"sha256:{'1' * 64}", self.labels)
+
+
+def test_an_image_without_the_packages_of_its_bundle_is_a_problem(crowned):
+    world, champion, _ = crowned
+    ports = world.context().ports
+    manifest = read_manifest(ports.store, champion.bundle)
+    release = Release(
+        model="sales",
+        number=champion.release,
+        version=champion.version,
+        bundle=champion.bundle,
+        reason="",
+    )
+    own = labels(release, manifest, "promote")
+
+    def found(own):
+        check = champions._check_image(OneImage(own), ports, ports.ledger, "sales", champion)
+        return next(iter(check))
+
+    assert own["perennial.environment"] == manifest.environment.sha256
+    assert (found(own).state, manifest.environment.sha256[:12] in found(own).said) == ("ok", True)
+    del own["perennial.environment"]
+    assert (found(own).state, "does not bring the packages" in found(own).said) == ("problem", True)
+    assert "perennial reconcile sales" in found(own).remedy
 
 
 def test_what_was_yanked_since_is_a_warning(crowned, index):

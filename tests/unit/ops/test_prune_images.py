@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipelines.deployment.docker.engine import Container, Image
-from pipelines.deployment.docker.names import container_name, image_name
+from pipelines.deployment.docker.names import OF_ENVIRONMENTS, container_name, image_name
 from pipelines.ledger import MemoryLedger, ReleaseIntent
-from pipelines.ops.prune.images import unused_images
+from pipelines.ops.prune.images import unused_environment_images, unused_images
 from pipelines.refs import Ref
 from tests.decisions import crown
 
@@ -66,3 +66,27 @@ def test_images_and_containers_of_the_last_three_champions_stay():
         "perennial-release-m-3",
         "perennial/release-m:3",
     ]
+
+
+class Shelf:
+    """Images with packages, and the images of releases that are built on them."""
+
+    def __init__(self, environments, bases):
+        self.environments, self.bases, self.removed = environments, bases, []
+
+    def images(self, labels):
+        if labels == OF_ENVIRONMENTS:
+            return self.environments
+        return [Image(f"sha256:release-{b}", {"perennial.base": b}) for b in self.bases]
+
+    def remove_image(self, name):
+        self.removed.append(name)
+
+
+def test_images_with_packages_go_when_no_release_is_built_on_them():
+    labels = {"perennial.environment": "e" * 64}
+    made = {"sha256:used": 10.0, "sha256:old": 10.0, "sha256:young": 90.0}
+    shelf = Shelf([Image(name, labels, at) for name, at in made.items()], ["sha256:used"])
+    (leftover,) = unused_environment_images(shelf, limit=50.0)
+    assert (leftover.name, leftover.remove()) == (f"packages of environment {'e' * 12}", True)
+    assert shelf.removed == ["sha256:old"]

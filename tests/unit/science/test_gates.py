@@ -101,7 +101,7 @@ BAD = {
     ),
     "held-out rows inside what the champion has seen": (
         _opponent(fitted_on=span_of_months(1, 12)),
-        "overlap",
+        "; held-out rows from 2026-12-01T00:00:00Z on can judge it: wait for newer batches",
     ),
     "held-out rows that the champion has seen in part": (
         replace(GOOD, holdout=span_of_months(3, 5)),

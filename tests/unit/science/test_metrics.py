@@ -9,6 +9,7 @@ from pipelines.errors import RequestError
 from pipelines.science.metrics import FAMILIES as FORMULA_FAMILIES
 from pipelines.science.metrics import (
     FORMULAS,
+    UNLABELLED,
     better_by,
     resample,
     score,
@@ -42,7 +43,15 @@ def test_a_probability_above_the_threshold_is_class_1_and_at_it_class_0():
     assert scores("binary", y, p, threshold=0.3)["accuracy"] == pytest.approx(2 / 3)
 
 
-ROWS = {"binary": (Y, P), "multiclass": (CLASS, PROBA), "regression": (VALUE, GUESS)}
+LABELS = np.where(RNG.random(N) < 0.4, Y, UNLABELLED)
+STRANGE = 5 * P - 2
+ROWS = {
+    "binary": (Y, P),
+    "multiclass": (CLASS, PROBA),
+    "regression": (VALUE, GUESS),
+    "forecast": (VALUE, GUESS),
+    "anomaly": (LABELS, STRANGE),
+}
 
 
 EXAMPLES = [family.example for family in FAMILIES]
@@ -108,6 +117,8 @@ def test_an_unknown_metric_is_an_error_that_names_the_known_ones(compute):
 )
 def test_what_cannot_be_scored_is_nan_and_in_a_result_none(metric, y, p):
     y, p = np.array(y, dtype=float), np.array(p, dtype=float)
+    if p.max(initial=0) > 1 and np.isfinite(p).all() and "anomaly" in find_metric(metric).tasks:
+        return  # scores may be of any size
     assert np.isnan(score(metric, y, p))
     assert scores("binary", y, p)[metric] is None
 
@@ -188,3 +199,23 @@ def test_answers_that_nobody_may_be_served_are_counted_by_row():
     answers = np.array([[0.2, 0.8], [np.nan, 0.1], [0.5, np.inf], [1.2, -0.2], [1 + 1e-8, -1e-8]])
     assert unfit(answers, "multiclass") == 3
     assert unfit(answers, "regression") == 2
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "precision", "recall_at_20"])
+def test_rows_without_a_label_do_not_count(metric):
+    known = LABELS != UNLABELLED
+    got = score(metric, LABELS, STRANGE, threshold=0.4)
+    assert got == pytest.approx(score(metric, LABELS[known], STRANGE[known], threshold=0.4))
+    drawn = resample(metric, LABELS, STRANGE, np.arange(N) // 25, 20, threshold=0.4)
+    assert drawn.of(np.ones((1, 20)))[0] == pytest.approx(got)
+
+
+def test_without_any_label_what_needs_the_truth_says_so_and_the_flagged_share_is_known():
+    y = np.full(N, UNLABELLED)
+    assert why_undefined("roc_auc", y, STRANGE) == "no row has a label"
+    promise = "flag_rate_error_at_10_percent"
+    flagged = float((STRANGE > 0.4).mean())
+    assert scores("anomaly", y, STRANGE, also=[promise], threshold=0.4) == {
+        promise: pytest.approx(abs(flagged - 0.1))
+    }
+    assert why_undefined(promise, y, np.full(N, np.nan)).endswith("missing or infinite")

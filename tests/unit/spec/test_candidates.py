@@ -94,6 +94,11 @@ def test_a_stack_knows_its_parts_and_ranks_above_them():
             "estimator",
             "`stack: [names of candidates]`",
         ),
+        (
+            {"name": "x", "estimator": "pnboost.LGBMClassifier", "early_stopping": {}},
+            "early_stopping",
+            "cannot stop on rows that are held back",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_at_load(candidate, field, why):
@@ -119,3 +124,16 @@ def test_a_spec_is_read_without_importing_what_it_names():
         "assert not {'xgboost', 'sklearn', 'numpy', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_required_packages_class_is_fenced_and_what_the_lock_has_is_not():
+    other = {"name": "other", "estimator": "pnboost.Tree"}
+    both = {"name": "both", "vote": ["linear", "other"]}
+    body = {**copy.deepcopy(BODY), "candidates": [LINEAR, other, both]}
+
+    def fenced(body):
+        spec = parse_spec(yaml.safe_dump(body, sort_keys=False).encode(), "model.yaml")
+        return [c.name for c in spec.candidates if c.fenced]
+
+    assert fenced(body) == []  # nothing is required: the steps must find it themselves
+    assert fenced({**body, "requires": ["pnboost==1.0"]}) == ["other", "both"]

@@ -5,7 +5,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import all_estimators
 
 from pipelines.spec.estimators import ESTIMATORS, UNFIT, Rank, estimator_problem
-from pipelines.spec.tasks import CLASSIFY
+from pipelines.tasks import CLASSIFY
 
 HERE = sorted(name for name in ESTIMATORS if not name.startswith("catboost."))
 
@@ -14,8 +14,20 @@ HERE = sorted(name for name in ESTIMATORS if not name.startswith("catboost."))
 def test_every_estimator_is_there_and_of_its_kind(path):
     module, name = path.rsplit(".", 1)
     estimator = getattr(importlib.import_module(module), name)()
-    assert is_classifier(estimator) == (ESTIMATORS[path].tasks == CLASSIFY)
-    assert is_regressor(estimator) == (ESTIMATORS[path].tasks != CLASSIFY)
+    tasks = ESTIMATORS[path].tasks
+    if "anomaly" in tasks:
+        assert hasattr(type(estimator), "score_samples")
+        return
+    assert is_classifier(estimator) == (tasks == CLASSIFY)
+    assert is_regressor(estimator) == (tasks != CLASSIFY)
+
+
+def test_each_outlier_detector_of_scikit_learns_is_known():
+    from sklearn.base import OutlierMixin
+
+    known = {name for name, e in ESTIMATORS.items() if "anomaly" in e.tasks}
+    theirs = {name for name, kind in all_estimators() if issubclass(kind, OutlierMixin)}
+    assert theirs <= {name.rsplit(".", 1)[-1] for name in known}
 
 
 @pytest.mark.parametrize("kind", ["classifier", "regressor"])

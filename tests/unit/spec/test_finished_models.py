@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from pipelines.spec import Candidate
 from pipelines.spec.estimators import FINISHED
+from pipelines.tasks import CLASSIFY, REGRESS
 
 
 def candidate(**fields):
@@ -14,7 +15,7 @@ def candidate(**fields):
 def test_a_finished_model_stands_in_the_place_of_an_estimator():
     net = candidate(onnx="nets/net.onnx")
     assert net.estimator == FINISHED
-    assert net.declaration.tasks == {"binary", "multiclass", "regression"}
+    assert net.declaration.tasks == CLASSIFY | REGRESS
     assert candidate(**net.model_dump()) == net
 
 

@@ -24,6 +24,7 @@ def parsed(more, text=SPEC):
         ("threshold: {for: roc_auc}", "roc_auc is the same at every threshold"),
         ("threshold: {for: mae}", "'mae' is no metric of a binary task"),
         ("threshold: {for: price}", "'price' is no metric of a binary task"),
+        ("threshold: {for: price}", "One of your own is declared too: `metrics: {cost: "),
         ("metrics: {f1: {better: greater}}", "is a metric of the catalogue; give yours another"),
         ("metrics: {cost: {better: less}}", "metrics.cost.better"),
         ("metrics: {cost: {better: smaller, unit: <b>}}", "without blanks, <, > and &"),
@@ -54,3 +55,15 @@ def test_a_cost_stands_wherever_a_metric_does():
     assert spec.train.metric == spec.gate.versus_champion.metric == spec.threshold.metric == "cost"
     assert not spec.metric_named("cost").greater_is_better
     assert spec.unit_of("cost") == "EUR per row"
+
+
+def test_a_cost_that_is_not_declared_is_told_how():
+    text = SPEC.replace("versus_champion: {metric: roc_auc", "versus_champion: {metric: cost")
+    with pytest.raises(SpecError) as caught:
+        parsed("", text)
+    said = str(caught.value)
+    assert "gate.versus_champion.metric: There is no metric 'cost'." in said
+    assert "One of your own is declared too: `metrics: {cost: {better: smaller" in said
+    assert "A binary task has roc_auc" in said
+    assert "rmsle" not in said
+    assert ".." not in said

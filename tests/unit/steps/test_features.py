@@ -3,12 +3,16 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from pipelines.context import Context
 from pipelines.data import feature_rows
+from pipelines.data.plan_types import PlanTypes
 from pipelines.errors import BadData, SpecError
 from pipelines.intervals import Interval
 from pipelines.messages import FeaturesRequest, IngestRequest, ValidateRequest
+from pipelines.settings import load_settings
 from pipelines.steps import features, ingest, validate
 from pipelines.tables import from_parquet, normalise
+from tests.series import sales_spec
 from tests.worlds import FIRST, ROWS, as_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -148,3 +152,15 @@ def test_the_parent_run_is_opened_once_with_the_validation_page(run, ports):
     first, again = run(), run()
     assert first.parent_run == again.parent_run
     assert ports.registry.state(first.parent_run) == "RUNNING"
+
+
+def test_what_is_made_of_a_series_is_part_of_a_files_key(ports, tmp_path):
+    settings = load_settings({"PERENNIAL_HOME": str(tmp_path)})
+
+    def key(**forecast):
+        return features._key(Context(sales_spec(forecast=forecast), settings, ports), [], types)
+
+    types = PlanTypes({}, [])
+    assert key() == key()
+    others = [{"lags": ["6h"]}, {"horizon": "4h"}, {"timezone": "Europe/Berlin"}, {"step": "30m"}]
+    assert len({key(), *(key(**other) for other in others)}) == 1 + len(others)

@@ -31,7 +31,7 @@ def contract(candidate):
         lambda: estimators.build_pipeline(candidate, SCHEMA, 0, candidate.params),
         estimators.frame(SCHEMA, TABLE),
         Y,
-        classify=True,
+        task="binary",
         log=LOG,
     )
 

@@ -63,7 +63,10 @@ def test_a_metric_may_see_probabilities_and_have_another_function(world):
         ("", r"has no function 'cost'"),
         ("import not_there\n", r"metrics.py: ModuleNotFoundError.*line 1"),
         ("def cost(y, prediction, rows):\n    return 1 / 0\n", r"ZeroDivisionError.*line 2"),
-        ("def cost(y, prediction, rows):\n    return rows['nothing']\n", r"KeyError.*line 2"),
+        (
+            "def cost(y, prediction, rows):\n    return rows['nothing']\n",
+            r"KeyError.*line 2.*`rows` has income",
+        ),
         ("def cost(y):\n    return y\n", r"TypeError.*positional"),
         (
             "import sys\n\ndef cost(y, prediction, rows):\n    sys.exit(3)\n",

@@ -69,11 +69,18 @@ def test_where_nobody_was_judged_the_verdict_says_so():
     assert entry == "no challenger: no candidate has a score"
 
 
+NAIVE = {"name": "versus seasonal naive", "passed": True, "detail": "better"}
+
+
 @pytest.mark.parametrize(
     ("more", "who"),
     [
         ({}, "the champion, version 2"),
         ({"champion": None}, "the best constant, because no version serves yet"),
+        (
+            {"champion": None, "checks": [NAIVE]},
+            "the seasonal naive forecast, because no version serves yet",
+        ),
         (
             {"incident": "the champion, version 2, cannot answer (gone)"},
             "the best constant, because the champion, version 2, cannot answer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -85,7 +86,7 @@ def test_a_disk_that_fills_up_while_building_can_be_tried_again():
         engine_that_says(200, lines) as engine,
         pytest.raises(StorageFull, match="perennial/release-m:1"),
     ):
-        engine.build(b"", "perennial/release-m:1", {})
+        engine.build(io.BytesIO(b"a tar"), "perennial/release-m:1", {})
 
 
 def test_what_is_not_there_is_none():

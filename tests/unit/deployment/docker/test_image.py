@@ -13,7 +13,8 @@ import pytest
 
 from pipelines.bundle.load import golden_differences
 from pipelines.bundle.manifest import Release
-from pipelines.deployment.docker.image import archive, files, manifest_of
+from pipelines.deployment.docker.context import archive
+from pipelines.deployment.docker.image import files, manifest_of
 from pipelines.deployment.docker.names import container_name, image_name, is_of, labels
 from pipelines.errors import Corrupted
 from pipelines.store.local import LocalStore

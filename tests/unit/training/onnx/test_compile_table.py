@@ -17,6 +17,9 @@ SAMPLE = [
     ("transformer", "Birch"),
     ("transformer", "TfidfTransformer"),
     ("booster", "LGBMClassifier"),
+    ("detector", "IsolationForest"),
+    ("detector", "OneClassSVM"),
+    ("detector", "PCA"),
     ("booster", "XGBRegressor"),
 ]
 
