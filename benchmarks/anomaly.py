@@ -85,7 +85,6 @@ def _estimators() -> dict[str, Callable[[], Any]]:
     from sklearn.covariance import EllipticEnvelope
     from sklearn.decomposition import PCA
     from sklearn.ensemble import IsolationForest
-    from sklearn.linear_model import SGDOneClassSVM
     from sklearn.mixture import GaussianMixture
     from sklearn.neighbors import LocalOutlierFactor
     from sklearn.svm import OneClassSVM
@@ -94,7 +93,6 @@ def _estimators() -> dict[str, Callable[[], Any]]:
         "IsolationForest": lambda: IsolationForest(n_estimators=50, random_state=0),
         "LocalOutlierFactor": lambda: LocalOutlierFactor(novelty=True),
         "OneClassSVM, nu 0.05": lambda: OneClassSVM(nu=0.05),
-        "SGDOneClassSVM": lambda: SGDOneClassSVM(random_state=0),
         "EllipticEnvelope": lambda: EllipticEnvelope(random_state=0, support_fraction=0.9),
         "PCA": lambda: PCA(2),
         "GaussianMixture": lambda: GaussianMixture(2, random_state=0),

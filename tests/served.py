@@ -169,7 +169,7 @@ class Watched:
         assert champion is not None
         bundle = open_bundle(self.ports.store, champion.bundle)
         schema = bundle.manifest.inputs
-        answers = bundle.predictor.predict_feed(feed_from_table(schema.columns, rows))[:, 0]
+        answers = bundle.predictor.predict_feed(feed_from_table(schema.columns, rows))
         rows_sent = [change(row) for row in rows_from_table(schema.columns, rows)]
         kinds = kinds or {}
         logged = [c for c in schema.columns if c.personal != "drop" and kinds.get(c.name, c.kind)]
@@ -186,6 +186,7 @@ class Watched:
             release=1,
             task=spec.task,
             columns=columns,
+            classes=tuple(schema.classes or ()),
         )
         records = [
             AnswerRecord(
@@ -193,7 +194,7 @@ class Watched:
                 at=micros(event + after),
                 seconds=0.001,
                 rows=[[self._logged(c, row[c.name], kinds, secret) for c in logged]],
-                predictions=[answer(given)],
+                predictions=[given.tolist() if schema.classes else answer(given[0])],
                 keys=[name] if keys else None,
                 event_times=[micros(event)],
             )

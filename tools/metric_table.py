@@ -31,6 +31,7 @@ What it *sees* tells which of a model's faults it can find:
 - squares: errors by their squares, so great misses above all
 - distances: errors by their size, all alike
 - spans: how wide intervals are, or how many rows lie within, but never both
+- rows: the rows themselves, of which nobody knows a true value
 
 Where a metric is defined it is scikit-learn's function, weights of rows included.
 Where it is not, it has no value, the reason is said in words, and the gate refuses:
@@ -50,6 +51,7 @@ TITLES = {
     "multiclass": "Several classes",
     "regression": "Values",
     "quantiles": "Quantiles",
+    "cluster": "Clusters",
     "anomaly": "Anomalies",
 }
 

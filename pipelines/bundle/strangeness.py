@@ -33,6 +33,6 @@ def size_of_scores(model: Any) -> float:
     another. Divided by its offset it is -1 at the machine's own boundary.
     """
     last = model.steps[-1][1] if hasattr(model, "steps") else model
-    if type(last).__name__ in {"OneClassSVM", "SGDOneClassSVM"} and hasattr(last, "offset_"):
+    if type(last).__name__ == "OneClassSVM" and hasattr(last, "offset_"):
         return float(np.abs(np.ravel(last.offset_)[0])) or 1.0
     return 1.0

@@ -6,7 +6,6 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.predictor import load_native
-from pipelines.errors import BadData
 from pipelines.fence.own_code import OwnCode
 from pipelines.training.estimators import ESTIMATOR, build_pipeline
 from pipelines.training.own.process import own_code_of
@@ -26,15 +25,14 @@ _OWN_CODE_SECONDS = 60.0
 def read_model(
     context: Context, judged: Judged, result: TrainResult, own: CodeProcess | None = None
 ) -> Any:
-    """Return a candidate's fitted pipeline; one of own code lives in the process `own`.
+    """Return a candidate's fitted pipeline; one of own code, or of a required package, lives in the
+    process `own`.
 
     Raises BadData, Refused or SpecError as serving would.
     """
     candidate = context.spec.candidate(result.candidate)
-    if candidate.fenced and candidate.pipeline is None:
-        raise BadData("its model is of a required package, which this page does not run")
     stored = context.ports.store.get(result.model)
-    if candidate.pipeline is None:
+    if not candidate.fenced:
         return load_native(stored)
     seed = context.spec.train.seed
     pipeline = build_pipeline(candidate, judged.schema, seed, result.params, own)

@@ -83,7 +83,7 @@ def _metrics_in_order(retraining: Retraining) -> list[str]:
 
 def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
     judged, metric = retraining.judged, retraining.judged.spec.train.metric
-    result, drawn = look.result, look.slices is not None
+    result, drawn = look.result, look.slices is not None or _is_clustered(judged, look)
     found = [t for t in look.trials if t.chosen]
     names = list(dict.fromkeys(n for t in look.trials for n in t.params))
     return {
@@ -124,6 +124,14 @@ def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
         "looked_at_slices": look.slices,
         "worst": look.worst,
     }
+
+
+def _is_clustered(judged: Judged, look: CandidateLook) -> bool:
+    """Tell whether clusters can be drawn, of which there are no errors by slice."""
+    said = look.answers
+    if look.dummy or said is None or not finds_classes(judged.spec.task):
+        return False
+    return bool(np.isfinite(said).all())
 
 
 def _attribution(look: CandidateLook) -> dict[str, Any]:

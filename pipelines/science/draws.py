@@ -1,9 +1,10 @@
 """Resamples of blocks, and the ends of an interval that follow from them.
 
 Plain percentiles lie to one side where a metric is skewed (a mean of squares), or better on rows
-that are drawn twice (a ranking). So they are corrected for bias and acceleration (BCa): the bias is
-read off the resamples, the acceleration off the metric without each block. With few blocks they are
-too bold besides, so the level is taken from Student's t (the expanded percentile).
+that are drawn twice (a ranking). So those of one model's metric are corrected for bias and
+acceleration (BCa): the bias is read off the resamples, the acceleration off the metric without each
+block. With few blocks they are too bold besides, so the level is taken from Student's t (the
+expanded percentile).
 
 Sources: Efron & Tibshirani (1993), "An Introduction to the Bootstrap", chapters 13 (percentiles)
 and 14.3 (BCa; the acceleration by the jackknife, equation 14.15); Hesterberg (2015), "What Teachers
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -44,7 +45,9 @@ class Draws:
 
     whole: float
     resamples: Array
-    without: Array
+    without: Array | None
+    """None where percentiles are not corrected."""
+    blocks: int
 
     @property
     def worst(self) -> Array:
@@ -58,24 +61,24 @@ class Draws:
 
     def bad_end(self, confidence: float) -> float:
         """Return the end below which the truth lies with at most 1 - confidence."""
-        level = self.correct(expand(confidence, len(self.without)))
+        level = self.correct(expand(confidence, self.blocks))
         return float(np.quantile(self.worst, level, method="lower"))
 
     def good_end(self, confidence: float) -> float:
         """Return the end above which the truth lies with at most 1 - confidence."""
-        level = self.correct(1 - expand(confidence, len(self.without)))
+        level = self.correct(1 - expand(confidence, self.blocks))
         return float(np.quantile(self.best, level, method="higher"))
 
     def correct(self, level: float) -> float:
         """Return which percentile of the resamples a level is (BCa)."""
         from scipy.special import ndtr, ndtri
 
-        if not 0 < level < 1:
+        if self.without is None or not 0 < level < 1:
             return level
         bias = self._bias
         reach = bias + float(ndtri(level))
         # The acceleration is at most 1/6, so only a level beyond all use comes to the other branch.
-        slope = 1 - self._acceleration * reach
+        slope = 1 - acceleration(self.without) * reach
         return float(ndtr(bias + reach / slope)) if slope > 0 else level
 
     @property
@@ -89,36 +92,37 @@ class Draws:
         worse = np.mean(known < self.whole) + np.mean(known == self.whole) / 2
         return float(np.clip(ndtri(worse), -_MOST_BIAS, _MOST_BIAS))
 
-    @property
-    def _acceleration(self) -> float:
-        """How fast the metric's standard error grows with the metric itself."""
-        if not np.isfinite(self.without).all():
-            return 0.0
-        away = self.without.mean() - self.without
-        spread = float(np.sum(away**2))
-        return float(np.sum(away**3)) / (6 * spread**1.5) if spread > 0 else 0.0
-
 
 def draw(
     scorers: list[Resampling],
     better: Callable[[list[Array]], Array],
     count: int,
     seed: int,
+    *,
+    correct: bool = True,
 ) -> Draws:
     """Return the draws of what `better` makes of the scorers' metrics (b,).
 
-    The seed fixes which of `count` blocks are drawn.
+    The seed fixes which of `count` blocks are drawn. `correct`: whether percentiles are corrected.
     """
-    parts = [
-        [better([scorer.of(weights) for scorer in scorers]) for weights in some]
-        for some in (
-            [np.ones((1, count))],
-            _weights(scorers, count, seed),
-            _leaving_out(scorers, count),
-        )
-    ]
-    whole, resamples, without = (np.concatenate(part) for part in parts)
-    return Draws(float(whole[0]), resamples, without)
+
+    def of(some: Iterable[Array]) -> Array:
+        return np.concatenate([better([s.of(weights) for s in scorers]) for weights in some])
+
+    whole, resamples = of([np.ones((1, count))]), of(_weights(scorers, count, seed))
+    without = of(_leaving_out(scorers, count)) if correct else None
+    return Draws(float(whole[0]), resamples, without, count)
+
+
+def acceleration(without: Array) -> float:
+    """Return how fast a number's standard error grows with itself, of its values (blocks,) without
+    each block; 0 where one is not finite.
+    """
+    if not np.isfinite(without).all():
+        return 0.0
+    away = without.mean() - without
+    spread = float(np.sum(away**2))
+    return float(np.sum(away**3)) / (6 * spread**1.5) if spread > 0 else 0.0
 
 
 def expand(confidence: float, blocks: int) -> float:

@@ -192,8 +192,7 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     **_declare(
         Rank.LINEAR,
-        """sklearn.linear_model.SGDOneClassSVM sklearn.covariance.EllipticEnvelope
-        sklearn.decomposition.PCA""",
+        "sklearn.covariance.EllipticEnvelope sklearn.decomposition.PCA",
         tasks=ANOMALY,
     ),
     **_declare(
@@ -270,6 +269,8 @@ UNFIT: dict[str, str] = {
     " sklearn.cluster.MeanShift, which finds the number of clusters too",
     "sklearn.cluster.Birch": "cannot be stored without pickle; name"
     " sklearn.cluster.MiniBatchKMeans, which takes many rows too",
+    "sklearn.linear_model.SGDOneClassSVM": "has scores whose scale changes from fit to fit, so that"
+    " no threshold keeps a rate; name sklearn.svm.OneClassSVM",
     "sklearn.isotonic.IsotonicRegression": "takes one input only; name another one",
     "sklearn.naive_bayes.CategoricalNB": "ends at a category that it has not learnt;"
     " name GaussianNB or BernoulliNB",

@@ -29,13 +29,14 @@ from pipelines.spec.features import Features
 from pipelines.spec.forecast import Forecast, WordsOfSeries, forecast_problems
 from pipelines.spec.gate import Gate, metric_problems, named_metrics
 from pipelines.spec.metrics import find_metric
+from pipelines.spec.named_columns import WordsOfColumns, column_problems
 from pipelines.spec.own_metrics import OwnMetric, OwnMetrics, own_metric_problems
 from pipelines.spec.quantile_problems import quantile_problems
 from pipelines.spec.quantiles import QuantileBlock
 from pipelines.spec.requirements import Requirements, requirement_problems
 from pipelines.spec.resources import Resources
 from pipelines.spec.sources import Identifier, Source
-from pipelines.spec.target import NO_TARGET, Target, target_problems
+from pipelines.spec.target import NO_TARGET, Target
 from pipelines.spec.threshold import Threshold, threshold_problems
 from pipelines.spec.timing import Timing, WordsOfTime, time_problems
 from pipelines.spec.train import HOLDOUT_SHARE, Train
@@ -196,8 +197,8 @@ class Spec(Value):
             *metric_problems(self.gate, self.task, self.train.metric, self.own_metrics),
             *own_metric_problems(self.own_metrics, self.train.metric, self.drift, self.task),
             *threshold_problems(self.threshold, self.task, self.own_metrics),
+            *column_problems(_words_of_columns(self, inputs)),
             *anomaly_problems(_words_of_anomaly(self)),
-            *_column_problems(self, inputs),
             *candidate_problems(self.candidates, self.task, inputs),
             *quantile_problems(
                 self.quantiles,
@@ -416,49 +417,16 @@ def _words_of_series(spec: Spec) -> WordsOfSeries:
     )
 
 
-def _column_problems(spec: Spec, all_inputs: list[str]) -> list[Problem]:
-    """Return what is wrong with the columns that a spec names; `all_inputs` are the model's, made
-    ones among them.
-    """
-    inputs, place = spec.features.inputs, ("features", "inputs")
-    faults = [] if all_inputs else [Problem(place, "names no input; a model needs at least one")]
-    faults += [
-        Problem((*place, inputs.index(c)), f"{c!r} stands twice; remove one")
-        for c in sorted({c for c in inputs if inputs.count(c) > 1})
-    ]
-    if spec.target.column in inputs:
-        faults.append(
-            Problem(
-                (*place, inputs.index(spec.target.column)),
-                f"{spec.target.column!r} is the target; a model must not see it",
-            )
-        )
-    identity = "is part of the key; a key is an identity, no input"
-    faults += [
-        Problem((*place, inputs.index(c)), f"{c!r} {identity}") for c in spec.key if c in inputs
-    ]
-    faults += [
-        Problem(("key", spec.key.index(c)), f"{c!r} stands twice; remove one")
-        for c in sorted({c for c in spec.key if spec.key.count(c) > 1})
-    ]
-    weight = spec.train.sample_weight
-    if weight in {*inputs, spec.target.column, *spec.key}:
-        why = f"{weight!r} is an input, the target or part of the key; build a column of its own"
-        faults.append(Problem(("train", "sample_weight"), why))
-    faults += target_problems(spec.target, inputs, spec.task)
-    names = [*inputs, *spec.key]
-    stranger = "is neither an input nor part of the key; remove it"
-    faults += [
-        Problem(("features", "personal", c), stranger)
-        for c in spec.features.personal
-        if c not in names
-    ]
-    drift_columns = spec.drift.columns if spec.drift else {}
-    return faults + [
-        Problem(("drift", "columns", c), "is no input; remove it, or add it to features.inputs")
-        for c in drift_columns
-        if c not in all_inputs
-    ]
+def _words_of_columns(spec: Spec, inputs: list[str]) -> WordsOfColumns:
+    return WordsOfColumns(
+        task=spec.task,
+        key=spec.key,
+        target=spec.target,
+        features=spec.features,
+        inputs=inputs,
+        sample_weight=spec.train.sample_weight,
+        drift=spec.drift,
+    )
 
 
 def json_schema() -> dict[str, Any]:

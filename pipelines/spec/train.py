@@ -44,7 +44,9 @@ class Train(Value):
     the best.
     """
     sample_weight: Identifier | None = None
-    """A built column that says how much each row counts in a fit; no input."""
+    """A built column that says how much each row counts in a fit; no input. In scores all rows
+    count alike.
+    """
     schedule: Cron | None = None
     """When it is retrained by the clock; drift and people start it too."""
     timeout: Timeout | None = None

@@ -53,6 +53,7 @@ TOGETHER = {
     "folds": "30 rows: equal, better",
     "forecast": "as good as the seasonal naive, proven better",
     "anomaly": "kept promises called broken",
+    "clusters": "no groups, 4 looked for: the challenger is refused",
     "drift": "600 x 15 rows",
     "quantiles": "split conformal",
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-IMAGE = "perennial/steps:latest"
+IMAGE = os.environ.get("PERENNIAL_TEST_STEPS_IMAGE", "perennial/steps:latest")
 SPEAKS = "import os, time; os.write(1, b'out\\n'); os.write(2, b'err\\n'); time.sleep(600)"
 ROOT = Path(__file__).parents[2]
 
@@ -57,7 +57,7 @@ def open_door(engine, stack, memory):
         "--network",
         "none",
         "--image",
-        "perennial/steps",
+        IMAGE,
         "--context-bytes",
         "4000000",
     ]

@@ -11,7 +11,13 @@ import uuid
 
 import pytest
 
+from pipelines.deployment.docker.engine import ReleaseEngine
+from pipelines.deployment.docker.environment_image import with_packages
+from pipelines.environments.resolution import resolve
+from pipelines.settings import Settings
+from pipelines.store.memory import MemoryStore
 from tests.docker.doors import IMAGE, ROOT, SPEAKS, context, engine_socket, made, refused
+from tests.wheels import Index, only_index
 
 pytestmark = [pytest.mark.engine]
 
@@ -124,4 +130,20 @@ def test_a_release_is_built_and_removed_through_the_door(through, stack):
     assert through.inspect_image(tag)["Config"]["Labels"]["perennial.stack"] == stack
     assert [image["RepoTags"] for image in through.images()] == [[tag]]
     through.remove_image(tag)
+    assert through.images() == []
+
+
+def test_an_image_with_packages_is_built_through_the_door(port, through, stack, tmp_path):
+    index, store = Index(tmp_path / "simple"), MemoryStore()
+    index.add("pndoor", "1.0")
+    settings = Settings(home=tmp_path, state=tmp_path / "state")
+    engine = ReleaseEngine(f"tcp://127.0.0.1:{port}", installation=stack)
+    base = engine.image(IMAGE).id
+    for _ in only_index(index.url):
+        record = resolve(["pndoor==1.0"], store)
+        image = with_packages(engine, settings, store, base, record)
+    labels = through.inspect_image(image)["Config"]["Labels"]
+    assert (labels["perennial.stack"], labels["perennial.environment"]) == (stack, record.sha256)
+    assert through.containers(all=True) == []  # whoever told what the base has is gone
+    engine.remove_image(image)
     assert through.images() == []

@@ -54,6 +54,18 @@ def test_bookings_are_judged_in_euros(tmp_path, real_data, monkeypatch):
     assert np.isfinite(run.judged.metrics["cost"])
 
 
+def test_days_are_told_apart_by_their_hours(tmp_path, real_data, monkeypatch):
+    monkeypatch.setenv("BIKE_SHARING", str(real_data / "bike_sharing" / "hour.csv"))
+    run = live(copy("bike_days", tmp_path / "home"), as_of="2011-10-01T00:00:00Z")
+    assert run.judged.metrics["silhouette"] > 0.5
+    assert run.packaged.compiled, run.packaged.why_native
+    assert golden_differences(run.bundle) == []
+    work = {"night": 0.04, "morning": 0.21, "midday": 0.2, "evening": 0.27, "casual": 0.1}
+    leisure = {"night": 0.11, "morning": 0.07, "midday": 0.4, "evening": 0.19, "casual": 0.33}
+    answers = run.bundle.predictor.predict([work, leisure, work])
+    assert answers[0].argmax() == answers[2].argmax() != answers[1].argmax()
+
+
 def test_reviews_are_read_by_their_words(tmp_path, reviews_archive, monkeypatch):
     monkeypatch.setenv("REVIEWS", str(reviews_archive))
     run = live(copy("reviews", tmp_path / "home"))

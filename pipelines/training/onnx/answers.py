@@ -85,15 +85,15 @@ def decide_apart(
 ) -> tuple[int, float]:
     """Return on how many rows the two models decide otherwise, and how near that was.
 
-    The latter is how far the fitted model's probability lies from the threshold, or of several
-    classes below the greatest one, at most; 0 where all decisions are the same. Without a threshold
-    two classes are not decided between.
+    The latter is how far the fitted model's answer lies from the threshold, or of several classes
+    below the greatest probability, at most; 0 where all decisions are the same. Without a threshold
+    nothing but classes is decided between.
     """
     if has_named_classes(task):
         theirs = compiled.argmax(axis=1)
         gaps = native.max(axis=1) - native[np.arange(len(native)), theirs]
         apart = theirs != native.argmax(axis=1)
-    elif answers_probabilities(task) and threshold is not None:
+    elif threshold is not None:
         gaps = np.abs(native[:, 0] - threshold)
         apart = (native[:, 0] > threshold) != (compiled[:, 0] > threshold)
     else:

@@ -149,7 +149,7 @@ def _prove(
         if threshold is not None and where == HELD_OUT and here > UNDECIDED * count:
             why = (
                 f"the compiled model decides {here:,} of {count:,} held-out rows otherwise, whose"
-                f" probabilities lie within {near:.1g} of the threshold {threshold:g}; one a little"
+                f" answers lie within {near:.1g} of the threshold {threshold:g}; one a little"
                 " beside it would part them"
             )
             return Compilation(None, worst, why, rows, apart=apart, decision_gap=gap)

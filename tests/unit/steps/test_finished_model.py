@@ -9,8 +9,13 @@ from onnx import helper as made
 
 from pipelines.bundle.load import golden_differences, open_bundle
 from pipelines.bundle.manifest import BundleManifest
+from pipelines.bundle.rows import feed_from_table
+from pipelines.data import labelled_rows
 from pipelines.refs import sha256
+from pipelines.science.metrics import score
 from pipelines.steps import package
+from pipelines.training.refits import Refits
+from tests.snapshots import check, loans, make_snapshot
 from tests.unit.steps.learning import learning, spec_of_candidate
 from tests.unit.steps.packaging import package_request
 from tests.unit.training.onnx.finished_models import tensor
@@ -69,6 +74,45 @@ def test_it_is_scored_judged_packaged_and_served_and_its_hash_stands_in_the_run(
     assert BundleManifest.model_validate_json(store.get(result.bundle)).settings.estimator == "onnx"
     (answer,) = bundle.predictor.predict([{"a": 1.0, "b": None, "channel": "mail"}])
     np.testing.assert_allclose(answer, 1 / (1 + np.exp(-1.7)), rtol=1e-6)
+
+
+def late_payers():
+    """Return a model over two inputs of the loans that knows who will not pay."""
+    nodes = [
+        made.make_node("LabelEncoder", ["region"], ["north"], domain="ai.onnx.ml",
+                       keys_strings=["north"], values_floats=[1.0], default_float=0.0),
+        made.make_node("Sum", ["late", "north", "less"], ["score"]),
+        made.make_node("Sigmoid", ["score"], ["answers"]),
+    ]  # fmt: skip
+    constants = [made.make_tensor("less", TensorProto.FLOAT, [], [-2.5])]
+    inputs = [tensor("late", "n", 1), tensor("region", "n", 1, kind=TensorProto.STRING)]
+    graph = made.make_graph(nodes, "net", inputs, [tensor("answers", "n", 1)], constants)
+    opsets = [made.make_opsetid("", 18), made.make_opsetid("ai.onnx.ml", 3)]
+    return made.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+def test_as_champion_it_is_judged_over_folds_as_it_is_and_never_fitted(tmp_path, ports):
+    world = make_snapshot(tmp_path, ports)
+    (tmp_path / "models" / "loans" / "net.onnx").write_bytes(late_payers())
+    world.respec("[income, late, region]", "[late, region]")
+    linear = "{name: linear, estimator: sklearn.linear_model.LogisticRegression}"
+    world.respec(linear, "{name: finished, onnx: net.onnx}")
+    packaged = world.crown(loans(1_400))
+    champion = open_bundle(world.ports.store, packaged.bundle)
+    assert champion.manifest.settings.estimator == "onnx"
+
+    world.later("r2")
+    world.respec("{name: finished, onnx: net.onnx}", linear)
+    built, trained, judged = world.judge(loans(80, first=1_400))
+    assert "fitted again over all 80 rows" in check(judged, "rows")
+    table = labelled_rows.whole_snapshot(world.context, built)
+    refits = Refits(world.context, table, trained)
+    feed = feed_from_table(champion.manifest.inputs.columns, table)
+    p = champion.predictor.predict_feed(feed)[:, 0]
+    found = refits.champion(champion.manifest)
+    by_hand = [score("roc_auc", refits._y[test], p[test]) for _, test in refits._cuts]
+    np.testing.assert_allclose(found.by_metric["roc_auc"], by_hand)
+    assert f"the champion's {np.mean(by_hand):.3f}" in check(judged, "versus champion")
 
 
 def test_another_file_is_another_code(tmp_path):

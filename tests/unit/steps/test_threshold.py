@@ -48,6 +48,8 @@ def test_a_cost_chooses_the_threshold_and_judges_and_the_bundle_keeps_both(world
     run = world.ports.registry.metrics(best.run_id)
     assert run["threshold"] == best.threshold.value
     assert run["holdout_cost"] == pytest.approx(best.metrics["cost"])
+    curve = world.ports.registry.runs[best.run_id].artifacts["plots/threshold.png"]
+    assert curve.startswith(b"\x89PNG")
     packaged = world.package(built, trained, judged)
     manifest = open_bundle(world.ports.store, packaged.bundle).manifest
     assert manifest.threshold == best.threshold

@@ -67,4 +67,6 @@ def test_decisions_of_two_and_of_several_classes_are_compared():
     native, compiled = np.array([[0.4, 0.4 - 1e-8, 0.2]]), np.array([[0.4, 0.4 + 1e-7, 0.2]])
     apart, gap = decide_apart(native, compiled, "multiclass", None)
     assert (apart, gap) == (1, pytest.approx(1e-8))
-    assert decide_apart(native * 10, compiled * 10, "regression", 0.5) == (0, 0.0)
+    assert decide_apart(native, compiled, "regression", None) == (0, 0.0)
+    scores = np.array([[4.5], [5.0]])
+    assert decide_apart(scores, scores + 1e-7, "anomaly", 5.0) == (1, 0.0)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipelines.errors import BadData, SpecError
 from pipelines.science.metrics import score
+from pipelines.training.search import search
 from pipelines.training.search.halving import rungs_of
-from tests.unit.training.search.worlds import LINEAR, C, rows, searched, spec_with
+from tests.unit.training.search.worlds import (
+    LINEAR,
+    C,
+    folds,
+    ground_of,
+    rows,
+    searched,
+    spec_with,
+)
 
 
 def test_a_grid_is_tried_whole_and_the_best_mean_wins():
@@ -28,6 +39,18 @@ def test_the_answers_of_the_winner_out_of_fold_are_those_that_were_scored():
     for fold, value in enumerate(found.fold_scores):
         here = out.folds == fold
         assert score("roc_auc", y[out.positions[here]], out.answers[here]) == value
+
+
+def test_weights_reach_the_fits_and_scores_count_all_rows_alike():
+    spec = spec_with(f"{LINEAR}, search: {{C: [0.01, 1.0]}}")
+    inputs, y = rows()
+    plain = ground_of(spec, inputs, y, folds(len(y)))
+    heavy = search(replace(plain, weights=np.where(y == 1, 50.0, 1.0)))
+    out = heavy.out_of_fold
+    for fold, value in enumerate(heavy.fold_scores):
+        here = out.folds == fold
+        assert score("roc_auc", y[out.positions[here]], out.answers[here]) == value
+    assert out.answers.mean() > search(plain).out_of_fold.answers.mean() + 0.2
 
 
 def test_random_draws_as_many_as_the_budget_says():
@@ -106,6 +129,15 @@ def test_time_ends_a_search_and_is_named(caplog):
     assert "minutes of the budget ended the search" in caplog.text
 
 
+def test_time_ends_optuna_too_with_the_best_of_what_was_tried(caplog):
+    line = f"{LINEAR}, method: optuna, budget: {{trials: 1000, minutes: 0.02}}, search: {{{C}}}"
+    found = searched(line)
+    assert found.ended_by == "minutes"
+    assert 1 <= len(found.trials) < 1_000
+    assert found.score == max(t.mean for t in found.trials if t.state == "complete")
+    assert "minutes of the budget ended the search" in caplog.text
+
+
 def test_a_fit_that_does_not_end_is_cut_off():
     endless = (
         "estimator: sklearn.ensemble.GradientBoostingClassifier, params: {n_estimators: 100000}"
@@ -129,3 +161,23 @@ def test_a_fit_that_does_not_end_is_cut_off():
 def test_a_search_that_makes_no_sense_is_refused_at_load(line, why):
     with pytest.raises(SpecError, match=why):
         spec_with(f"{LINEAR}, {line}")
+
+
+def test_a_setting_whose_metric_is_undefined_on_a_fold_is_named_and_cannot_win(caplog):
+    """So regular that nobody is called positive, it has no precision."""
+    inputs, _ = rows()
+    y = (inputs["x0"] > 1).to_numpy().astype(np.int64)
+    spec = spec_with(f"{LINEAR}, search: {{C: [0.000001, 1.0]}}", metric="precision")
+    found = search(ground_of(spec, inputs, y, folds(len(y))))
+    silent, other = found.trials
+    assert (silent.state, other.state) == ("failed", "complete")
+    assert silent.reason == "precision is not finite in fold 1 of 3"
+    assert found.params["C"] == 1.0
+    assert "1 of 2 trials failed" in caplog.text
+
+
+def test_where_the_metric_is_undefined_on_every_fold_the_search_says_so():
+    spec = spec_with(f"{LINEAR}, search: {{C: [0.1, 1.0]}}", metric="precision_at_100")
+    inputs, y = rows()
+    with pytest.raises(BadData, match=r"fold 1 leaves precision_at_100 undefined.*fewer rows"):
+        search(ground_of(spec, inputs, y, folds(len(y))))
