@@ -63,6 +63,10 @@ class Settings(Value):
     corrected_on: float | None = None
     """Of quantiles whose coverage is promised: the share of the rows on which they are corrected.
     """
+    made_of: dict[str, Any] = Field(default_factory=dict)
+    """The candidate as the spec had it: its steps, its calibration, and the candidates of which it
+    is made. Empty in bundles that were made before it was kept.
+    """
 
 
 class ClusterNames(Value):

@@ -110,6 +110,7 @@ def _build_bundle(
     from pipelines.data.sides import sides_of
     from pipelines.training import estimators
     from pipelines.training.onnx.edges import edge_rows
+    from pipelines.training.own.candidates import keep_candidate
     from pipelines.training.storing import code_of, compile_model, dump, open_predictor
     from pipelines.watch import reference
 
@@ -158,6 +159,7 @@ def _build_bundle(
             params=best.params,
             encode=context.spec.candidate(best.candidate).encode,
             corrected_on=_corrected_on(context.spec),
+            made_of=keep_candidate(context.spec.candidate(best.candidate)),
         ),
         threshold=best.threshold,
         reference=reference.write(

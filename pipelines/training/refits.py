@@ -33,6 +33,7 @@ from pipelines.tasks import classifies, is_wide
 from pipelines.training import estimators
 from pipelines.training.decision_threshold import FoldedRows, choose
 from pipelines.training.fitting import fit_pipeline, label_errors
+from pipelines.training.own.candidates import read_candidate
 from pipelines.training.own.process import own_code_of
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.scoring import constants_threshold
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from pipelines.bundle.manifest import BundleManifest
+    from pipelines.bundle.manifest import BundleManifest, Settings
     from pipelines.context import Context
     from pipelines.messages import TrainResult
     from pipelines.science.promise import Promise
@@ -169,17 +170,9 @@ class Refits:
             raise BadData(f"it needs {', '.join(absent)}, which is not built any more")
         if settings.estimator == FINISHED:
             return self._scores_of(self._finished_answer(manifest), manifest)
-        function = settings.estimator.removeprefix(f"{OWN_FILE}:")
-        candidate = Candidate.model_validate(
-            {
-                "name": manifest.candidate,
-                "estimator": settings.estimator,
-                **({"encode": settings.encode} if settings.encode else {}),
-                **({"pipeline": function} if function != settings.estimator else {}),
-            }
-        )
+        candidate = _candidate_of(manifest.candidate, settings)
         candidate.place(
-            (),
+            candidate.parts,
             in_time=not self._spec.is_snapshot,
             requires=manifest.code is not None,
             quantiles=_quantiles_of(manifest.inputs.levels, settings.corrected_on),
@@ -410,6 +403,24 @@ class Refits:
             raise BadData("No candidate has a finite score on the training rows of a fold.")
         candidate, tried, _ = options[decision.name]
         return self._deciding_answer(candidate, tried.params, self._own)(train, test)
+
+
+def _candidate_of(name: str, settings: Settings) -> Candidate:
+    """Return the candidate that a version was fitted by.
+
+    Of a bundle that kept no more, the estimator and its encoding.
+    """
+    if settings.made_of:
+        return read_candidate(settings.made_of)
+    function = settings.estimator.removeprefix(f"{OWN_FILE}:")
+    return Candidate.model_validate(
+        {
+            "name": name,
+            "estimator": settings.estimator,
+            **({"encode": settings.encode} if settings.encode else {}),
+            **({"pipeline": function} if function != settings.estimator else {}),
+        }
+    )
 
 
 def _quantiles_of(levels: list[float] | None, corrected_on: float | None) -> Quantiles | None:

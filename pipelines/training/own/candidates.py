@@ -1,4 +1,4 @@
-"""A candidate of a required package, as it is told to the process that makes it."""
+"""A candidate as JSON: what a process is told that makes it, and what a bundle keeps of it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,20 @@ def dump_candidate(candidate: Candidate) -> dict[str, Any]:
 
 
 def read_candidate(told: Mapping[str, Any]) -> Candidate:
-    """Return the candidate as it is made where its package can be imported."""
+    """Return the candidate of what `dump_candidate` returned, in its place among its parts."""
     candidate = Candidate.model_validate(told["candidate"])
     parts = [Candidate.model_validate(part) for part in told["parts"]]
     for one in (*parts, candidate):
         one.place(parts, in_time=bool(told["in_time"]))
     return candidate
+
+
+def keep_candidate(candidate: Candidate) -> dict[str, Any]:
+    """Return what is needed to fit a version's candidate again: all but how it was searched."""
+    unsearched: dict[str, Any] = {"search": {}, "method": None, "early_stopping": None}
+    parts = tuple(part.model_copy(update=unsearched) for part in candidate.parts)
+    twin = candidate.model_copy(update=unsearched)
+    return {**dump_candidate(twin), "parts": [_fields(part) for part in parts]}
 
 
 def _fields(candidate: Candidate) -> dict[str, Any]:

@@ -112,6 +112,18 @@ def test_with_another_seed_too_few_rows_are_fair_and_both_are_fitted_again(tmp_p
     assert judged.verdict == "refuse"
 
 
+def test_a_champion_is_fitted_again_with_its_steps_and_its_calibration(tmp_path, ports):
+    world = make_snapshot(tmp_path, ports)
+    steps = "steps: [{step: bins, columns: [income], count: 4}], calibrate: sigmoid"
+    world.respec("LogisticRegression}", f"LogisticRegression, {steps}}}")
+    world.crown(loans(80))
+    world.later("r2")
+    world.respec("seed: 1", "seed: 2")
+    _, _, judged = world.judge(loans(80))
+    # Without its steps it would be another model, and some folds would tell them apart.
+    assert "by +0, at least +0" in check(judged, "versus champion")
+
+
 def test_a_champion_from_a_time_with_event_times_is_not_compared_unseen(tmp_path, ports):
     world = make_snapshot(tmp_path, ports)
     packaged = world.crown(loans(700))
