@@ -21,7 +21,7 @@ from pipelines.training.onnx.conversion import to_onnx
 from pipelines.training.onnx.edges import edge_rows
 from pipelines.training.onnx.export import TOLERANCE, compile_pipeline
 from tests.unit.steps.packaging import fitted_pipeline
-from tests.unit.training.usual import USUAL
+from tests.unit.training.usual import LEARNERS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,12 +31,7 @@ HOME = Path(__file__).resolve().parents[3]
 @pytest.mark.parametrize("encode", ["onehot", "ordinal"])
 @pytest.mark.parametrize(
     ("task", "estimator"),
-    [
-        (task, name)
-        for name, known in sorted(USUAL.items())
-        for task in sorted(known.tasks)
-        if not known.dummy
-    ],
+    LEARNERS,
 )
 def test_every_estimator_of_the_catalogue_compiles_with_proof(estimator, task, encode):
     """Nulls, unseen text and extremes among the rows.

@@ -33,7 +33,7 @@ from tests.unit.steps.learning import (
     spec_of_candidate,
     spec_text,
 )
-from tests.unit.training.usual import USUAL
+from tests.unit.training.usual import CASES
 
 
 def test_a_candidate_is_trained_scored_and_recorded(tmp_path):
@@ -184,7 +184,7 @@ def test_a_model_that_overflows_has_no_metrics_and_so_no_chance(tmp_path):
 
 @pytest.mark.parametrize(
     ("task", "estimator"),
-    [(task, name) for name, known in sorted(USUAL.items()) for task in sorted(known.tasks)],
+    CASES,
 )
 def test_every_estimator_of_the_catalogue_learns(tmp_path, estimator, task):
     """With nulls, unseen categories and text.

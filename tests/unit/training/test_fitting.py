@@ -16,14 +16,9 @@ from pipelines.training.onnx.answers import native_answers
 from pipelines.training.onnx.edges import edge_rows
 from pipelines.training.onnx.export import compile_pipeline
 from tests.unit.training.fits import BOOSTED, LOG, fit, small_candidate
-from tests.unit.training.usual import USUAL
+from tests.unit.training.usual import LEARNERS
 
-KNOWN = [
-    (task, name)
-    for name, known in sorted(USUAL.items())
-    for task in sorted(known.tasks)
-    if not known.dummy
-]
+KNOWN = LEARNERS
 
 
 def early_table(count=200, *, empty=True):

@@ -27,3 +27,11 @@ USUAL = {
     name: ESTIMATORS[name]
     for name in (*(f"{p}{kind}" for p in PAIRS for kind in ("Classifier", "Regressor")), *ONES)
 }
+CASES = [
+    (task, name)
+    for name, known in sorted(USUAL.items())
+    for task in sorted(known.tasks & {"binary", "multiclass", "regression"})
+]
+"""Task and estimator. A forecast is fitted and compiled as a regression is."""
+LEARNERS = [(task, name) for task, name in CASES if not USUAL[name].dummy]
+"""Those that learn."""

@@ -13,14 +13,9 @@ from pipelines.spec import Candidate
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline
 from pipelines.training.onnx.answers import difference, native_answers
-from tests.unit.training.usual import USUAL
+from tests.unit.training.usual import LEARNERS
 
-KNOWN = [
-    (task, name)
-    for name, known in sorted(USUAL.items())
-    for task in sorted(known.tasks)
-    if not known.dummy
-]
+KNOWN = LEARNERS
 TREES = [(task, name) for task, name in KNOWN if "ensemble" in name or "tree" in name]
 FEW = {
     "HistGradientBoosting": {"max_iter": 10},
