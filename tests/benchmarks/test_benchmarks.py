@@ -55,6 +55,7 @@ TOGETHER = {
     "anomaly": "kept promises called broken",
     "clusters": "no groups, 4 looked for: the challenger is refused",
     "drift": "600 x 15 rows",
+    "quantiles": "split conformal",
 }
 """What each of those that compute in their own process prints."""
 

@@ -17,10 +17,11 @@ import xgboost as xgb
 from imblearn.pipeline import Pipeline as WithSampler
 from sklearn import feature_selection as fs
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import KMeans
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 from sklearn.impute import IterativeImputer
-from sklearn.linear_model import LogisticRegression, Ridge, TweedieRegressor
+from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge, TweedieRegressor
 from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -29,6 +30,8 @@ from sklearn.utils import all_estimators
 from skops import io
 from threadpoolctl import threadpool_limits
 
+from pipelines.bundle.clusters import Clusters
+from pipelines.bundle.quantile_fits import QuantileFits
 from pipelines.bundle.trusted import TRUSTED
 from pipelines.transformers.dates import DateParts
 from pipelines.transformers.numbers import Cycles, SignedLog
@@ -143,6 +146,9 @@ def of_settings():
         yield type(own).__name__, own, X, CLASSES
     dates = np.array([["2024-01-02"], ["2024-03-04T05:06:07Z"]] * 30, dtype=object)
     yield "dates", DateParts(), dates, CLASSES
+    yield "clusters", Clusters(KMeans(3, random_state=0)), X, CLASSES
+    quantiles = QuantileFits(QuantileRegressor(alpha=0.0), (0.1, 0.9), "quantile")
+    yield "quantiles", quantiles, X, VALUES
     yield "sgd", MLPClassifier(solver="sgd", hidden_layer_sizes=(4,), max_iter=5), X, CLASSES
     for power in (0, 1.5):
         yield "tweedie", TweedieRegressor(power=power, link="auto"), X, VALUES
