@@ -7,8 +7,9 @@ seed, and both are judged on later rows, as the gate does: the challenger takes 
 proven better by silhouette, or if it is the same clustering (stability of 0.8 at the lower end) and
 no worse. Stable worlds have as many groups as are looked for. Unstable ones have none (a cloud in
 which k-means cuts as the draw has it); there the challenger is another clustering that is not
-better, and should be refused. Where too many groups are looked for, the figure only informs. In one world the champion looks for
-too few groups, and the challenger for the right number: it is another one, and should take over.
+better, and should be refused. Where too many groups are looked for, the figure only informs. In
+one world the champion looks for too few groups, and the challenger for the right number: it is
+another one, and should take over.
 """
 
 from __future__ import annotations
