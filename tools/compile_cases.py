@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.bundle.clusters import Clusters
 from pipelines.spec.estimators import ESTIMATORS
 
 KINDS = {
@@ -17,6 +18,7 @@ KINDS = {
     "transformer": "Transformers of scikit-learn",
     "booster": "XGBoost and LightGBM",
     "detector": "What tells anomalies",
+    "clusterer": "What finds clusters",
 }
 NUMBERS = ["price", "weight", "count"]
 _ROWS, _NULLS = 150, 0.1
@@ -117,8 +119,8 @@ def _all_of_kind(kind: str) -> dict[str, Any]:
         known = [getattr(xgboost, f"XGB{e}{k}") for e in ("", "RF") for k in _KINDS_OF_TASK]
         known += [getattr(lightgbm, f"LGBM{k}") for k in _KINDS_OF_TASK]
         return {found.__name__: found for found in known}
-    if kind == "detector":
-        known = [n for n, e in ESTIMATORS.items() if "anomaly" in e.tasks]
+    if kind in _TASK_OF_KIND:
+        known = [n for n, e in ESTIMATORS.items() if _TASK_OF_KIND[kind] in e.tasks]
         parts = [name.rsplit(".", 1) for name in known]
         return {leaf: getattr(importlib.import_module(module), leaf) for module, leaf in parts}
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401 -- lists it
@@ -134,6 +136,7 @@ def _all_of_kind(kind: str) -> dict[str, Any]:
     return found
 
 
+_TASK_OF_KIND = {"detector": "anomaly", "clusterer": "cluster"}
 _KINDS_OF_TASK = ("Classifier", "Regressor")
 
 
@@ -144,8 +147,8 @@ def classes_of_kind(kind: str) -> list[str]:
 
 def task_of(kind: str, name: str) -> str:
     """Return the task that an estimator is tried at."""
-    if kind == "detector":
-        return "anomaly"
+    if kind in _TASK_OF_KIND:
+        return _TASK_OF_KIND[kind]
     regress = kind == "regressor" or (kind == "booster" and name.endswith("Regressor"))
     return "regression" if regress else "binary"
 
@@ -158,6 +161,8 @@ def build(kind: str, name: str, *, calibrate: bool = False) -> Any:
     made = _configure(_make(kind, name))
     if calibrate:
         made = CalibratedClassifierCV(made, method="sigmoid")
+    if kind == "clusterer":
+        made = Clusters(made)
     if kind != "transformer":
         encoder = _encoder(tree=any(t in name for t in _TREES), positive=name in _POSITIVE)
         return _chain(encoder, made)
@@ -204,6 +209,9 @@ def _make(kind: str, name: str) -> Any:
         "LocalOutlierFactor": {"novelty": True},
         "VotingClassifier": {"estimators": [("one", one), ("tree", tree)], "voting": "soft"},
     }
+    if kind == "clusterer" and name.endswith("Mixture"):
+        extra[name] = {"n_components": 2}
+    extra["MeanShift"] = {"bandwidth": 2.5}
     if kind == "detector":  # all components of one-hot columns leave no variance open
         extra["PCA"] = {"n_components": 2}
     if name in extra:

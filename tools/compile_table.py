@@ -119,6 +119,9 @@ def _look_at(kind: str, name: str, *, calibrate: bool = False) -> Outcome:
         pipeline.fit(frame, target_of(rows, task))
     except Exception as error:  # noqa: BLE001 -- whatever it raises is why it is refused
         return Outcome("refused", f"cannot be fitted: {_short(error)}")
+    if task == "cluster":
+        found_classes = [str(place) for place in pipeline[-1].classes_]
+        schema = schema.model_copy(update={"classes": found_classes})
     if task == "binary" and not hasattr(pipeline, "predict_proba"):
         return Outcome("refused", _NO_PROBABILITIES)
     if why := _why_not_stored(pipeline, schema, feed):

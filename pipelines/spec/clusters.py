@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STABLE: Final = 0.8
 """The stability against the champion from which on a version counts as the same clustering."""
 _COUNTS = ("n_clusters", "n_components")
+_UNPROPOSED = "proposes no candidates for a cluster task; write them, and remove it"
 _WEIGHTLESS = ("GaussianMixture", "BayesianGaussianMixture", "MeanShift")
 
 
@@ -27,6 +28,8 @@ def cluster_problems(
     train: Train,
     own: Mapping[str, OwnMetric],
     task: str,
+    *,
+    automl: bool,
 ) -> list[Problem]:
     """Return what a spec of a clustering says that has no meaning, or of another task for it."""
     if task != "cluster":
@@ -35,6 +38,7 @@ def cluster_problems(
         why = f"belongs to a cluster task, this one is {task}; remove it"
         return [Problem(("gate", "versus_champion", "stability"), why)]
     faults = [
+        *([Problem(("automl",), _UNPROPOSED)] if automl else []),
         *_gate_problems(gate, train),
         *(
             Problem(("metrics", name), "a cluster task has no true values to compare; remove it")

@@ -208,7 +208,14 @@ class Spec(Value):
                 requires=bool(self.requires),
             ),
             *requirement_problems(self.requires),
-            *cluster_problems(self.candidates, self.gate, self.train, self.own_metrics, self.task),
+            *cluster_problems(
+                self.candidates,
+                self.gate,
+                self.train,
+                self.own_metrics,
+                self.task,
+                automl=bool(self.automl),
+            ),
         ]
         if faults:
             raise Impossible(faults)

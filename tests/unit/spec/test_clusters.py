@@ -57,6 +57,7 @@ def test_a_clustering_has_no_target_and_needs_none():
             "write versus_champion: {stability: 0.8}",
         ),
         ("confidence: 0.9", "stability: 1.5", "stability"),
+        ("gate:", "automl: true\ngate:", "proposes no candidates for a cluster task"),
         ("gate:", "threshold: 0.3\ngate:", "a cluster task has no threshold"),
         ("gate:", "metrics: {cost: {better: smaller}}\ngate:", "no true values to compare"),
         (

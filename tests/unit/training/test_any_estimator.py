@@ -28,7 +28,9 @@ SLOW = (
 OTHERS = [
     name
     for name in sorted(set(ESTIMATORS) - set(USUAL))
-    if not name.startswith("catboost.") and not any(word in name for word in SLOW)
+    if ESTIMATORS[name].tasks & {"binary", "regression"}
+    and not name.startswith("catboost.")
+    and not any(word in name for word in SLOW)
 ]
 SCORES_ONLY = ("LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron", "SVC", "NuSVC")
 SCORES_ONLY += ("SGDClassifier",)

@@ -20,6 +20,8 @@ SAMPLE = [
     ("detector", "IsolationForest"),
     ("detector", "OneClassSVM"),
     ("detector", "PCA"),
+    ("clusterer", "BisectingKMeans"),
+    ("clusterer", "KMeans"),
     ("booster", "XGBRegressor"),
 ]
 
