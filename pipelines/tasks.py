@@ -125,3 +125,8 @@ def has_named_classes(task: str) -> bool:
 def is_wide(task: str) -> bool:
     """Tell whether an answer is several numbers, each with a name."""
     return TASKS[task].is_wide
+
+
+def with_article(task: str) -> str:
+    """Return the task as it stands in a sentence: `a binary task`, `an anomaly task`."""
+    return f"{'an' if task[:1] in 'aeiou' else 'a'} {task} task"

@@ -36,7 +36,7 @@ from pipelines.spec.search import (
 )
 from pipelines.spec.sources import Identifier
 from pipelines.spec.steps import Steps, step_problems
-from pipelines.tasks import classifies
+from pipelines.tasks import classifies, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -333,7 +333,7 @@ def candidate_problems(
     faults += [
         Problem(
             ("candidates", place, "estimator"),
-            f"{c.estimator} of {c.name} cannot do a {task} task; choose another one",
+            f"{c.estimator} of {c.name} cannot do {with_article(task)}; choose another one",
         )
         for place, c in enumerate(candidates)
         if c.estimator != VOTE and not can_do(c, task)

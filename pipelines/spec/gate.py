@@ -12,6 +12,7 @@ from pipelines.refs import Value
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
+from pipelines.tasks import with_article
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,4 +131,4 @@ def _say_wrong(metric: str, task: Task, own: Mapping[str, OwnMetric]) -> str:
         if not is_unknown(metric):
             return f"{error.message} {error.remedy}".rstrip(".")
         return f"{error.message} {ask_for(metric)}A {task} task has {choices}. {DECLARE_OWN}"
-    return f"{metric!r} does not fit a {task} task; use one of {choices}"
+    return f"{metric!r} does not fit {with_article(task)}; use one of {choices}"

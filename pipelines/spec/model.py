@@ -40,7 +40,7 @@ from pipelines.spec.target import NO_TARGET, Target
 from pipelines.spec.threshold import Threshold, threshold_problems
 from pipelines.spec.timing import Timing, WordsOfTime, time_problems
 from pipelines.spec.train import HOLDOUT_SHARE, Train
-from pipelines.tasks import Task, traits_of
+from pipelines.tasks import Task, traits_of, with_article
 
 if TYPE_CHECKING:
     from pipelines.series.columns import SeriesColumns
@@ -382,7 +382,7 @@ def _missing_target(spec: Spec) -> list[Problem]:
     if wanted == "needed" and not spec.has_target:
         return [Problem(("target",), "missing; add it")]
     if wanted == "none" and spec.has_target:
-        return [Problem(("target",), f"a {spec.task} task has none; remove it")]
+        return [Problem(("target",), f"{with_article(spec.task)} has none; remove it")]
     return []
 
 

@@ -13,6 +13,7 @@ from pipelines.refs import Value
 from pipelines.spec.metric_catalogue import METRICS
 from pipelines.spec.metrics import find_metric, fits, is_unknown
 from pipelines.spec.own_metrics import DECLARE_OWN
+from pipelines.tasks import with_article
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +92,10 @@ def threshold_problems(
         return [Problem(("threshold", "rate"), why)]
     if threshold is not None and task != "binary":
         return [
-            Problem(("threshold",), f"a {task} task has no threshold, only a binary one; remove it")
+            Problem(
+                ("threshold",),
+                f"{with_article(task)} has no threshold, only a binary one; remove it",
+            )
         ]
     return _choice_problems(threshold, task, own) if isinstance(threshold, ThresholdFor) else []
 
@@ -108,7 +112,9 @@ def _choice_problems(
     elif fits(name, task):
         sees = "labels" if find_metric(name).sees == LABELS else "probabilities"
     else:
-        wrong = f"{name[:80]!r} is no metric of a {task} task; use one of {', '.join(choices)}"
+        wrong = (
+            f"{name[:80]!r} is no metric of {with_article(task)}; use one of {', '.join(choices)}"
+        )
         if is_unknown(name):
             wrong += f". {DECLARE_OWN}"
         return [Problem(place, wrong)]

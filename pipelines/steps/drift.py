@@ -25,7 +25,7 @@ from pipelines.refs import Ref, canonical, digest
 from pipelines.science.drift import Decision, DriftFacts, decide
 from pipelines.store.drift_figures import DriftFigures, publish_figures
 from pipelines.store.pages import publish_page
-from pipelines.tasks import finds_classes
+from pipelines.tasks import finds_classes, with_article
 from pipelines.watch.registry_run import log_run, open_run
 from pipelines.watch.window import never_judged, rules_of
 
@@ -180,8 +180,8 @@ def _compare(
     manifest = bundle.manifest
     if manifest.inputs.task != spec.task:
         raise BadData(
-            f"version {champion.version} does a {manifest.inputs.task} task, the spec asks for"
-            f" {spec.task}"
+            f"version {champion.version} does {with_article(manifest.inputs.task)}, the spec"
+            f" asks for {spec.task}"
         )
     if manifest.reference is None:
         raise BadData(

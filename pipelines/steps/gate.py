@@ -25,6 +25,7 @@ from pipelines.tasks import (
     is_wide,
     learns_named_classes,
     stand_in_of,
+    with_article,
 )
 from pipelines.verdicts import page
 from pipelines.verdicts.words import join, with_unit
@@ -426,7 +427,7 @@ def _compare_with_opponent(
         if theirs.task != context.spec.task:
             # An incident like others.
             raise BadData(  # noqa: TRY301
-                f"it does a {theirs.task} task, the spec asks for {context.spec.task}"
+                f"it does {with_article(theirs.task)}, the spec asks for {context.spec.task}"
             )
         answers = _at_levels(
             bundle.predictor.predict_feed(feed_from_table(theirs.columns, holdout)),

@@ -29,7 +29,7 @@ from pipelines.spec import Candidate
 from pipelines.spec.candidates import OWN_FILE
 from pipelines.spec.estimators import FINISHED
 from pipelines.spec.quantiles import Conformal, Quantiles
-from pipelines.tasks import classifies, is_wide
+from pipelines.tasks import classifies, is_wide, with_article
 from pipelines.training import estimators
 from pipelines.training.decision_threshold import FoldedRows, choose
 from pipelines.training.fitting import fit_pipeline, label_errors
@@ -161,7 +161,7 @@ class Refits:
         settings, inputs = manifest.settings, [c.name for c in manifest.inputs.columns]
         if manifest.inputs.task != self._spec.task:
             raise BadData(
-                f"it does a {manifest.inputs.task} task, the spec asks for {self._spec.task}"
+                f"it does {with_article(manifest.inputs.task)}, the spec asks for {self._spec.task}"
             )
         if settings is None:
             raise BadData("its bundle does not say with which settings it was fitted")
