@@ -14,6 +14,7 @@ from pipelines.messages import GateCheck
 from pipelines.science.anomaly_gates import AnomalyFacts, anomaly_checks
 from pipelines.science.cluster_gate import check_succession
 from pipelines.science.promise import check_promise
+from pipelines.spec.anomaly import needs_truth
 from pipelines.spec.metrics import find_metric, is_known
 from pipelines.tasks import STAND_INS, classifies, learns_nothing
 
@@ -148,8 +149,10 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
         *check_promise(facts.promise),
         *_note_incident(facts),
     ]
-    better = [_check_better(facts, gate, units.get(gate.versus_champion.metric, ""))]
-    if facts.succession is not None and facts.opponent.name == "champion":
+    decides = gate.versus_champion.metric
+    # Without a truth to look at nothing is better: a promise is kept or it is not.
+    better = [_check_better(facts, gate, units.get(decides, ""))] if needs_truth(decides) else []
+    if better and facts.succession is not None and facts.opponent.name == "champion":
         comparison = facts.opponent.comparison
         better = check_succession(better[0], facts.succession, comparison, gate)
     return Verdict(
