@@ -149,4 +149,3 @@ def test_odd_cells_are_found_at_the_promised_rate(tmp_path):
     assert threshold.rows == run.trained[0].rows_train
     assert run.judged.metrics["roc_auc"] > 0.75, "malignant cells look strange"
     assert any("nothing is proven" in check.detail for check in run.judged.checks)
-    assert run.judged.verdict == "promote", run.judged.reasons
