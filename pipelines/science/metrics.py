@@ -30,9 +30,9 @@ import numpy as np
 from pipelines.science.formulas import flags, labels, order, probabilities, values
 from pipelines.science.formulas.kinds import Resampling
 from pipelines.science.formulas.levels import formula_of_levels
-from pipelines.science.own_metrics import RowMetric
+from pipelines.science.own_metrics import Measures, RowMetric
 from pipelines.spec.metrics import find_metric, metrics_for
-from pipelines.tasks import CLASSIFY, Task, answers_probabilities
+from pipelines.tasks import CLASSIFY, Task, answers_probabilities, answers_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -142,9 +142,9 @@ def scores(  # noqa: PLR0913 -- which rows, which metrics, and where is decided
     """
     mine = {metric.name: metric for metric in own}
     # Without any truth only those are looked at that are asked for, and say why they have no value.
-    told = task != "anomaly" or bool((np.asarray(y) != UNLABELLED).any())
+    told = not answers_scores(task) or bool((np.asarray(y) != UNLABELLED).any())
     named: dict[str, AnyMetric] = {
-        name: find_metric(name).of_levels(levels) if levels else name
+        name: Measures(levels=tuple(levels), of_scores=answers_scores(task)).find(name)
         for name in (*(metrics_for(task, levels) if told else ()), *also)
         if name not in mine
     }
@@ -156,7 +156,9 @@ def scores(  # noqa: PLR0913 -- which rows, which metrics, and where is decided
             p,
             weights=weights,
             threshold=(
-                constant_threshold(metric) if of_constant and isinstance(metric, str) else threshold
+                constant_threshold(metric)
+                if of_constant and not isinstance(metric, RowMetric)
+                else threshold
             ),
         )
         for name, metric in named.items()
@@ -164,13 +166,13 @@ def scores(  # noqa: PLR0913 -- which rows, which metrics, and where is decided
     return {metric: value if np.isfinite(value) else None for metric, value in values.items()}
 
 
-def constant_threshold(metric: str) -> float:
+def constant_threshold(metric: str | Metric) -> float:
     """Return above which probability the best constant answer means class 1.
 
     Where a metric is best when every row is called positive, as F1, it is below every probability.
     Raises RequestError for an unknown metric.
     """
-    return -1.0 if find_metric(metric).constant == "positive" else THRESHOLD
+    return -1.0 if _declaration(metric).constant == "positive" else THRESHOLD
 
 
 def better_by(metric: str | Directed, one: Array | float, other: Array | float) -> Any:
@@ -316,7 +318,7 @@ def _drop_rows(
 
 def _scores_rows(metric: Metric, p: Array) -> bool:
     """Tell whether a metric takes scores of any size, as those of an anomaly model are."""
-    return "anomaly" in metric.tasks and p.ndim == 1
+    return metric.takes_scores and p.ndim == 1
 
 
 def _is_binary(y: Array) -> Array:

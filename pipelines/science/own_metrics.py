@@ -100,14 +100,20 @@ class Measures:
     own: Mapping[str, RowMetric] = field(default_factory=dict)
     levels: tuple[float, ...] = ()
     """The levels of the answers, where these are quantiles."""
+    of_scores: bool = False
+    """Whether the answers are an anomaly model's scores."""
 
     def find(self, name: str) -> AnyMetric:
-        """Return the own metric of that name, else the catalogue's: its name, or of quantiles its
-        declaration with their levels.
+        """Return the own metric of that name, else the catalogue's.
+
+        By its name; of quantiles its declaration with their levels, and of scores that which takes
+        them.
         """
-        if name in self.own or not self.levels:
-            return self.own.get(name, name)
-        return find_metric(name).of_levels(self.levels)
+        if name in self.own:
+            return self.own[name]
+        if self.of_scores:
+            return find_metric(name).of_scores()
+        return find_metric(name).of_levels(self.levels) if self.levels else name
 
     def on(self, name: str, positions: Array) -> AnyMetric:
         """Return the metric of that name for some of the rows, by their positions."""

@@ -92,10 +92,16 @@ class Metric:
     """Whether it may compare models: not where it is best for a model that says nothing."""
     levels: tuple[float, ...] = ()
     """The levels of the answers that it is computed of; none where these are no quantiles."""
+    takes_scores: bool = False
+    """Whether the answers are scores of any size, and rows without a truth do not count."""
 
     def of_levels(self, levels: tuple[float, ...]) -> Metric:
         """Return the metric of answers at these levels."""
         return replace(self, levels=levels)
+
+    def of_scores(self) -> Metric:
+        """Return the metric of an anomaly model's answers, which are no probabilities."""
+        return replace(self, takes_scores=True)
 
     @property
     def formula(self) -> str:

@@ -25,7 +25,7 @@ from pipelines.refs import Ref, canonical, digest
 from pipelines.science.drift import Decision, DriftFacts, decide
 from pipelines.store.drift_figures import DriftFigures, publish_figures
 from pipelines.store.pages import publish_page
-from pipelines.tasks import finds_classes, with_article
+from pipelines.tasks import answers_scores, finds_classes, with_article
 from pipelines.watch.registry_run import log_run, open_run
 from pipelines.watch.window import never_judged, rules_of
 
@@ -227,17 +227,18 @@ def _sees_rows(context: Context) -> bool:
     return spec.train.metric in spec.own_metrics or finds_classes(spec.task)
 
 
-def _measure(context: Context, champion: InputSchema) -> Callable[[Labelled], AnyMetric] | None:
+def _measure(context: Context, champion: InputSchema) -> Callable[[Labelled], AnyMetric]:
     """Return what scores a window's labelled rows by train.metric.
 
-    None for a metric that its name alone says. Of quantiles the champion's own levels count.
+    Of quantiles the champion's own levels count.
     """
     from pipelines.science.own_metrics import Measures
     from pipelines.training.own_metrics import measure_rows
 
     levels, metric = tuple(champion.levels or ()), context.spec.train.metric
     if not _sees_rows(context):
-        return (lambda _: Measures(levels=levels).find(metric)) if levels else None
+        measures = Measures(levels=levels, of_scores=answers_scores(champion.task))
+        return lambda _: measures.find(metric)
 
     def measure(labelled: Labelled) -> AnyMetric:
         rows = labelled.inputs

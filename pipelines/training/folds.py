@@ -14,7 +14,7 @@ from pipelines.science.metrics import why_undefined
 from pipelines.science.own_metrics import Measures
 from pipelines.science.refits import row_folds
 from pipelines.science.splits import time_folds
-from pipelines.tasks import classifies, learns_named_classes, learns_nothing
+from pipelines.tasks import answers_scores, classifies, learns_named_classes, learns_nothing
 from pipelines.training.estimators import constant
 from pipelines.training.scoring import constants_threshold
 
@@ -80,7 +80,7 @@ def usable_folds(
     The metric must be defined on the rows that judge: a constant's score is finite there;
     `measures` are the model's own metrics of these rows. Raises BadData where no fold is left.
     """
-    measures = measures or Measures(levels=spec.levels)
+    measures = measures or Measures(levels=spec.levels, of_scores=answers_scores(spec.task))
     why = {
         number: _why_unusable(fold, y, spec, measures) for number, fold in enumerate(folds, start=1)
     }

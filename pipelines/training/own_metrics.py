@@ -19,7 +19,7 @@ from pipelines.levels import level_names
 from pipelines.refs import sha256
 from pipelines.science.own_metrics import Measures, RowMetric, by_decision
 from pipelines.sources.memory_limit import most_memory
-from pipelines.tasks import finds_classes, has_named_classes, learns_named_classes
+from pipelines.tasks import answers_scores, finds_classes, has_named_classes, learns_named_classes
 from pipelines.training.clusters.space import measure_clusters
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def measure_rows(
         return measure_clusters(rows, spec)
     levels = spec.levels if levels is None else tuple(levels)
     if not spec.own_metrics:
-        return Measures(levels=levels)
+        return Measures(levels=levels, of_scores=answers_scores(spec.task))
     timeout = context.settings.user_code_timeout_seconds
     seen = rows.select([c for c in visible_columns(spec) if c in rows.column_names])
     return Measures(

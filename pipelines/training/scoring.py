@@ -45,7 +45,7 @@ def _score_at_rate(metric: AnyMetric, y: Array, p: Array, rate: float) -> float:
     Where it asks how well the rate is kept that would be no question: the first half of the rows
     sets the threshold, and the second, which in time comes later, is judged.
     """
-    if isinstance(metric, str) and not needs_truth(metric):
+    if not isinstance(metric, RowMetric) and not needs_truth(_name(metric)):
         half = len(p) // 2
         threshold = threshold_at_rate(p[:half], rate)
         y, p = y[half:], p[half:]
@@ -64,11 +64,15 @@ def constants_threshold(metric: AnyMetric, y: Array, constant: Array, spec: Spec
     if spec.task == "binary" and asked and decides(metric, spec):
         curve = choose_threshold(metric, y, constant)
         return curve.threshold if curve else THRESHOLD
-    return constant_threshold(metric) if isinstance(metric, str) else THRESHOLD
+    return THRESHOLD if isinstance(metric, RowMetric) else constant_threshold(metric)
 
 
 def decides(metric: AnyMetric, spec: Spec) -> bool:
     """Tell whether a metric of a binary model depends on the threshold."""
     if isinstance(metric, RowMetric):
         return metric.by_decision is not None
-    return spec.metric_named(metric if isinstance(metric, str) else metric.name).sees == LABELS
+    return spec.metric_named(_name(metric)).sees == LABELS
+
+
+def _name(metric: AnyMetric) -> str:
+    return metric if isinstance(metric, str) else metric.name

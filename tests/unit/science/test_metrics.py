@@ -60,7 +60,9 @@ ROWS = {
 
 def on_task(name, task):
     """The metric as it is asked of a task's answers."""
-    return find_metric(name).of_levels(LEVELS) if task == "quantiles" else name
+    if task == "quantiles":
+        return find_metric(name).of_levels(LEVELS)
+    return find_metric(name).of_scores() if task == "anomaly" else name
 
 
 EXAMPLES = [family.example for family in FAMILIES]
@@ -115,6 +117,14 @@ def test_there_is_no_formula_without_a_declaration():
 def test_an_unknown_metric_is_an_error_that_names_the_known_ones(compute):
     with pytest.raises(RequestError, match=r"no metric 'r3'.*did you mean r2\?.*roc_auc.*wape"):
         compute()
+
+
+@pytest.mark.parametrize("metric", metrics_for("binary"))
+def test_only_of_anomaly_models_are_answers_taken_that_are_no_probabilities(metric):
+    y, p = ROWS["binary"]
+    assert np.isnan(score(metric, y, p + 0.5))
+    if "anomaly" in find_metric(metric).tasks:
+        assert np.isfinite(score(find_metric(metric).of_scores(), y, p + 0.5))
 
 
 @pytest.mark.parametrize("metric", metrics_for("binary"))
@@ -219,15 +229,17 @@ def test_answers_that_nobody_may_be_served_are_counted_by_row():
 @pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "precision", "recall_at_20"])
 def test_rows_without_a_label_do_not_count(metric):
     known = LABELS != UNLABELLED
-    got = score(metric, LABELS, STRANGE, threshold=0.4)
-    assert got == pytest.approx(score(metric, LABELS[known], STRANGE[known], threshold=0.4))
-    drawn = resample(metric, LABELS, STRANGE, np.arange(N) // 25, 20, threshold=0.4)
+    asked = find_metric(metric).of_scores()
+    got = score(asked, LABELS, STRANGE, threshold=0.4)
+    assert got == pytest.approx(score(asked, LABELS[known], STRANGE[known], threshold=0.4))
+    drawn = resample(asked, LABELS, STRANGE, np.arange(N) // 25, 20, threshold=0.4)
     assert drawn.of(np.ones((1, 20)))[0] == pytest.approx(got)
 
 
 def test_without_any_label_what_needs_the_truth_says_so_and_the_flagged_share_is_known():
     y = np.full(N, UNLABELLED)
-    assert why_undefined("roc_auc", y, STRANGE) == "no row has a label"
+    asked = find_metric("roc_auc").of_scores()
+    assert why_undefined(asked, y, STRANGE) == "no row has a label"
     promise = "flag_rate_error_at_10_percent"
     flagged = float((STRANGE > 0.4).mean())
     assert scores("anomaly", y, STRANGE, also=[promise], threshold=0.4) == {
