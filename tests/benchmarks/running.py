@@ -66,7 +66,7 @@ def run_together(names: Sequence[str]) -> dict[str, tuple[int | str, str]]:
     done = subprocess.run(
         [sys.executable, "-c", ALL_OF_THEM, *names],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"},
         capture_output=True,
         text=True,
         check=False,

@@ -164,7 +164,7 @@ def test_an_example_is_copied_under_a_new_name(command, world):
     again = command("init", "bikes", "--example", "bike_demand")
     assert (again.returncode, "there already" in again.stderr) == (65, True)
     unknown = command("init", "other", "--example", "cars")
-    assert "pass one of bike_demand, flight_delays, hotel_bookings, iris" in unknown.stderr
+    assert "pass one of bike_days, bike_demand, bike_range, flight_delays" in unknown.stderr
 
 
 def test_the_help_teaches_by_examples(command):
