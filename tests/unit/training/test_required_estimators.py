@@ -159,4 +159,4 @@ def test_what_cannot_be_stored_is_refused_with_the_way_out(process):
 def test_one_that_is_not_deterministic_is_refused(process):
     one = candidate(params={"fault": "chance"})
     with pytest.raises(SpecError, match="answers in two ways"):
-        check_contract(one, lambda: build(process, one), FRAME, Y, classify=True, log=LOG)
+        check_contract(one, lambda: build(process, one), FRAME, Y, task="binary", log=LOG)

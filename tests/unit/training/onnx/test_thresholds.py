@@ -43,7 +43,7 @@ def test_thresholds_that_are_rounded_to_the_nearest_float32_are_refused(task, na
     feed = feed_from_table(schema.columns, table.slice(0, 100))
     assert largest_difference(pipeline, schema, wrong, feed) < TOLERANCE[task]
     proof = export._prove(
-        pipeline, OnnxPredictor(schema, wrong), questions.ask(pipeline, schema, feed, [])
+        pipeline, OnnxPredictor(schema, wrong), questions.ask(pipeline, schema, feed, []), None
     )
     assert "on a row at a threshold" in proof.why_not
 
@@ -86,7 +86,7 @@ def test_a_threshold_that_is_one_float32_off_is_refused(task, name):
     right = to_onnx(pipeline, schema)
     feed = feed_from_table(schema.columns, table.slice(0, 50))
     asked = [q for q in questions.ask(pipeline, schema, feed, []) if q[0] == "a row at a threshold"]
-    assert not export._prove(pipeline, OnnxPredictor(schema, right), iter(asked)).why_not
+    assert not export._prove(pipeline, OnnxPredictor(schema, right), iter(asked), None).why_not
     of_numbers = np.flatnonzero(
         read_nodes(pipeline.steps[-1][1]).feature < 4
     )  # between two codes of a text there is no other value
@@ -98,7 +98,7 @@ def test_a_threshold_that_is_one_float32_off_is_refused(task, name):
                 values[inner[at]] = np.nextafter(np.float32(values[inner[at]]), side)
 
             wrong = OnnxPredictor(schema, _changed(right, "nodes_values", move))
-            refused.append(bool(export._prove(pipeline, wrong, iter(asked)).why_not))
+            refused.append(bool(export._prove(pipeline, wrong, iter(asked), None).why_not))
     assert np.mean(refused) >= 0.8
 
 
@@ -122,7 +122,7 @@ def test_a_null_that_is_sent_the_other_way_is_refused(task, name):
             lambda v, inner, at=at: v.__setitem__(inner[at], 1 - v[inner[at]]),
         )
         proof = export._prove(
-            pipeline, OnnxPredictor(schema, wrong), iter([("a row at a threshold", rows)])
+            pipeline, OnnxPredictor(schema, wrong), iter([("a row at a threshold", rows)]), None
         )
         assert proof.why_not
 
