@@ -142,7 +142,7 @@ def _alarms(windows: int, *, alike: bool) -> Measure:
             seed=window,
             event_times=times,
         )
-        alarms += not found.kept
+        alarms += not found.is_kept
     rows = "days that are alike" if alike else "independent rows"
     return {
         "measure": f"{rows}: kept promises called broken",

@@ -101,7 +101,7 @@ class FlagRate:
         return self.flagged / self.rows if self.rows else float("nan")
 
     @property
-    def kept(self) -> bool:
+    def is_kept(self) -> bool:
         """Whether the promise is kept, as far as these rows can tell.
 
         It is broken where chance is too unlikely to have moved the share so far and the interval,

@@ -53,11 +53,11 @@ def _check_promise(flags: FlagRate) -> GateCheck:
         return GateCheck(name="flag rate", passed=False, detail="there are no rows to judge on")
     how = (
         "the promise is kept, as far as these rows can tell"
-        if flags.kept
+        if flags.is_kept
         else f"a kept promise would be so far off in {flags.chance:.2g} of such samples: it is"
         " broken, since these rows are not like those that set the threshold"
     )
-    return GateCheck(name="flag rate", passed=flags.kept, detail=f"{flags.in_words}: {how}")
+    return GateCheck(name="flag rate", passed=flags.is_kept, detail=f"{flags.in_words}: {how}")
 
 
 def _note_labels(flags: FlagRate, labelled: int | None) -> list[GateCheck]:

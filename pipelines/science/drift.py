@@ -305,7 +305,7 @@ def _explain_performance(facts: DriftFacts, rules: Drift) -> list[str]:
 def _explain_flags(facts: DriftFacts) -> list[str]:
     """Return a reason where the share of flagged rows breaks the champion's promise."""
     flags = facts.flags
-    if flags is None or flags.kept:
+    if flags is None or flags.is_kept:
         return []
     what = (
         "there are more anomalies than were promised, or rows have changed, and no score tells"

@@ -142,10 +142,10 @@ def scores(  # noqa: PLR0913 -- which rows, which metrics, and where is decided
     """
     mine = {metric.name: metric for metric in own}
     # Without any truth only those are looked at that are asked for, and say why they have no value.
-    told = not answers_scores(task) or bool((np.asarray(y) != UNLABELLED).any())
+    has_labels = not answers_scores(task) or bool((np.asarray(y) != UNLABELLED).any())
     named: dict[str, AnyMetric] = {
         name: Measures(levels=tuple(levels), of_scores=answers_scores(task)).find(name)
-        for name in (*(metrics_for(task, levels) if told else ()), *also)
+        for name in (*(metrics_for(task, levels) if has_labels else ()), *also)
         if name not in mine
     }
     named |= mine

@@ -19,12 +19,12 @@ def dump_candidate(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def read_candidate(told: Mapping[str, Any]) -> Candidate:
+def read_candidate(record: Mapping[str, Any]) -> Candidate:
     """Return the candidate of what `dump_candidate` returned, in its place among its parts."""
-    candidate = Candidate.model_validate(told["candidate"])
-    parts = [Candidate.model_validate(part) for part in told["parts"]]
+    candidate = Candidate.model_validate(record["candidate"])
+    parts = [Candidate.model_validate(part) for part in record["parts"]]
     for one in (*parts, candidate):
-        one.place(parts, in_time=bool(told["in_time"]))
+        one.place(parts, in_time=bool(record["in_time"]))
     return candidate
 
 

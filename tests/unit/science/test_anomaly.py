@@ -61,11 +61,11 @@ def test_a_broken_promise_is_found_and_told_in_words():
     flags = np.zeros(1_000, dtype=bool)
     flags[::10] = True
     found = flag_rate(flags, 0.01, calibrated_on=5_000, confidence=0.95, seed=0)
-    assert not found.kept
+    assert not found.is_kept
     assert found.low > 0.05
     assert "100 of 1,000 rows (10.00%) are flagged" in found.in_words
     kept = flag_rate(flags, 0.1, calibrated_on=5_000, confidence=0.95, seed=0)
-    assert kept.kept
+    assert kept.is_kept
 
 
 def test_rows_of_one_day_that_are_flagged_together_prove_less():
@@ -74,14 +74,14 @@ def test_rows_of_one_day_that_are_flagged_together_prove_less():
     flags[300:380] = True  # one bad day
     alone = flag_rate(flags, 0.01, calibrated_on=5_000, confidence=0.95, seed=0)
     by_day = flag_rate(flags, 0.01, calibrated_on=5_000, confidence=0.95, seed=0, event_times=times)
-    assert not alone.kept
-    assert by_day.kept
+    assert not alone.is_kept
+    assert by_day.is_kept
     assert by_day.low < alone.low
 
 
 def test_without_rows_nothing_is_broken():
     found = flag_rate(np.zeros(0, dtype=bool), 0.1, calibrated_on=99, confidence=0.9, seed=0)
-    assert found.kept
+    assert found.is_kept
     assert np.isnan(found.share)
 
 

@@ -52,7 +52,7 @@ def test_the_look_counts_the_flagged_rows_of_a_window(watching, shift, kept):
     rows = Rows(table(800, 1), scores, event_times=times(800))
     found = look(RULES, rows, None, watching, seed=0)
     assert found.facts.error == ""
-    assert found.facts.flags.kept is kept
+    assert found.facts.flags.is_kept is kept
     assert found.facts.flags.flagged == int((scores > 1.645).sum())
     assert not any("no verdict on performance" in note for note in found.facts.notes)
 
