@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $
 LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
 .PHONY: help venv venv-dev lock check format test test-fast test-all up status down demo example \
-	bench images clean secrets
+	bench images clean secrets signing-key
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -51,7 +51,7 @@ test: venv-dev ## all tests but the long ones (this is what CI runs)
 test-fast: venv-dev ## the tests without servers, trainings and processes: a minute and a half
 	$(BIN)/python -m pytest -m "not slow and not engine and not long and not heavy" -n 2
 
-test-all: venv-dev ## the long tests too: tens of thousands of hostile bodies, many kills
+test-all: venv-dev ## the long tests too: many thousand hostile bodies, many kills, slow benchmarks
 	$(BIN)/python -m pytest
 
 up: venv ## start Airflow, MLflow and the server on 127.0.0.1
@@ -75,6 +75,9 @@ bench: venv-dev ## measure what the documentation claims about speed; writes ben
 
 secrets: ## make .env with the secrets that docker compose reads (what is there stays; mode 600)
 	@python3 -m stack.compose_secrets
+
+signing-key: ## put a new key that signs bundles into .env (then: docker compose up -d --wait)
+	@python3 -m stack.compose_secrets --new-signing-key
 
 images: ## build the Docker images perennial/* (BASE=…, TAG=…, IMAGES="steps serving")
 	@BASE="$(BASE)" TAG="$(TAG)" NETWORK="$(NETWORK)" IMAGES="$(IMAGES)" \

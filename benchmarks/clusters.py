@@ -23,8 +23,9 @@ import numpy as np
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.messages import GateCheck
 from pipelines.science.bootstrap import compare, spread
-from pipelines.science.cluster_gate import Succession, check_succession
 from pipelines.science.cluster_metrics import of_space, stability
+from pipelines.science.gate.clusters import check_succession
+from pipelines.science.gate.facts import Succession
 from pipelines.science.metrics import score
 from pipelines.science.own_metrics import Measures
 from pipelines.spec.gate import Gate

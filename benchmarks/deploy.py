@@ -106,69 +106,39 @@ def _deploy(model: Model, version: str, load: Asked) -> Deployment:
 def _report(
     deployments: list[Deployment], load: Asked, seconds: float, missing: int, *, tiny: bool
 ) -> int:
-    total, serving, switch = (list(column) for column in zip(*deployments, strict=True))
-    answers, failures = sum(load.answers.values()), len(load.failures)
+    failures = len(load.failures)
     for words in sorted(set(load.failures))[:5]:
         print(words)
-    rows: list[Measure] = [
-        {
-            "measure": "deployments in a row",
-            "value": len(deployments),
-            "unit": "deployments",
-            "asked": f"== {DEPLOYMENTS}",
-        },
-        {"measure": "failed requests", "value": failures, "unit": "requests", "asked": "== 0"},
-        {"measure": "answered requests", "value": answers, "unit": "requests", "asked": ""},
-        {
-            "measure": "answers missing in the inference log",
-            "value": missing,
-            "unit": "requests",
-            "asked": "== 0",
-        },
-        {"measure": "load", "value": round(answers / seconds), "unit": "requests/s", "asked": ""},
-        {
-            "measure": "switch, proven to all traffic, middle",
-            "value": round(statistics.median(switch), 3),
-            "unit": "s",
-            "asked": "",
-        },
-        {
-            "measure": "switch, slowest",
-            "value": round(max(switch), 3),
-            "unit": "s",
-            "asked": f"< {SWITCH_ASKED:g}",
-        },
-        {
-            "measure": "packaged to serving, middle",
-            "value": round(statistics.median(serving), 2),
-            "unit": "s",
-            "asked": "",
-        },
-        {
-            "measure": "packaged to serving, slowest",
-            "value": round(max(serving), 2),
-            "unit": "s",
-            "asked": f"< {SERVING_ASKED:g}",
-        },
-        {
-            "measure": "whole deployment with draining, middle",
-            "value": round(statistics.median(total), 2),
-            "unit": "s",
-            "asked": "",
-        },
-    ]
-    show("Deploying a container", rows)
+    show("Deploying a container", rows := _rows(deployments, load, seconds, missing))
     if tiny:
         return int(bool(failures or missing))
     write("deploy", rows)
-    return (
-        0
-        if not failures
-        and not missing
-        and max(switch) < SWITCH_ASKED
-        and max(serving) < SERVING_ASKED
-        else 1
-    )
+    is_fast = all(d.switch < SWITCH_ASKED and d.serving < SERVING_ASKED for d in deployments)
+    return 0 if not failures and not missing and is_fast else 1
+
+
+def _rows(
+    deployments: list[Deployment], load: Asked, seconds: float, missing: int
+) -> list[Measure]:
+    total, serving, switch = (list(column) for column in zip(*deployments, strict=True))
+    answers, failures = sum(load.answers.values()), len(load.failures)
+    middle = statistics.median
+    return [
+        _row("deployments in a row", len(deployments), "deployments", f"== {DEPLOYMENTS}"),
+        _row("failed requests", failures, "requests", "== 0"),
+        _row("answered requests", answers, "requests"),
+        _row("answers missing in the inference log", missing, "requests", "== 0"),
+        _row("load", round(answers / seconds), "requests/s"),
+        _row("switch, proven to all traffic, middle", round(middle(switch), 3), "s"),
+        _row("switch, slowest", round(max(switch), 3), "s", f"< {SWITCH_ASKED:g}"),
+        _row("packaged to serving, middle", round(middle(serving), 2), "s"),
+        _row("packaged to serving, slowest", round(max(serving), 2), "s", f"< {SERVING_ASKED:g}"),
+        _row("whole deployment with draining, middle", round(middle(total), 2), "s"),
+    ]
+
+
+def _row(measure: str, value: float, unit: str, asked: str = "") -> Measure:
+    return {"measure": measure, "value": value, "unit": unit, "asked": asked}
 
 
 if __name__ == "__main__":

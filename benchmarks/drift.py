@@ -148,7 +148,7 @@ def compare_window(folder: Path) -> None:
     )
     (folder / "drift.html").write_text(page, encoding="utf-8")
     (folder / "evidently.html").write_bytes(findings.evidently or b"")
-    verdict = {"verdict": decision.verdict, "compared": len(findings.facts.compared)}
+    verdict = {"verdict": decision.verdict, "compared": len(findings.facts.columns_with_score)}
     (folder / "verdict.json").write_text(json.dumps(verdict), encoding="utf-8")
     print(round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024))
 

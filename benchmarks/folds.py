@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.science.bootstrap import compare
-from pipelines.science.gates import LEAST_ROWS
+from pipelines.science.gate.rows import LEAST_ROWS
 from pipelines.science.metrics import better_by, score
 from pipelines.science.refits import FOLDS, REPEATS, compare_over_folds, row_folds
 

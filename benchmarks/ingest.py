@@ -73,24 +73,26 @@ def _measure(home: Path, span: Interval, seconds: dict[str, list[float]]) -> Non
     source = FilesSource(kind="files", uri="rows.csv", first=FIRST)
     schema = {name: Column.model_validate({"type": kind}) for name, kind in KINDS.items()}
 
-    def timed(name: str, read: Callable[[], pa.Table]) -> pa.Table:
+    def time_reading(name: str, read: Callable[[], pa.Table]) -> pa.Table:
         begin = time.perf_counter()
         table = read()
         seconds.setdefault(name, []).append(time.perf_counter() - begin)
         return table
 
     query = f"select * from read_csv('{home / 'rows.csv'}')"
-    expected = timed("DuckDB's read_csv", lambda: duckdb.connect().sql(query).to_arrow_table())
+    expected = time_reading(
+        "DuckDB's read_csv", lambda: duckdb.connect().sql(query).to_arrow_table()
+    )
     reader = Files(source, "at", home, most=MOST, schema=schema)
-    table = timed("files with a schema", lambda: reader.read(span).tables["events"])
+    table = time_reading("files with a schema", lambda: reader.read(span).tables["events"])
     guessed = Files(source, "at", home, most=MOST)
-    timed("files without a schema", lambda: guessed.read(span).tables["events"])
+    time_reading("files without a schema", lambda: guessed.read(span).tables["events"])
     child = ReaderProcess(source, "at", home, home, seconds=600, most=MOST, schema=schema)
-    timed(
+    time_reading(
         "the same in a process of its own, handed over",
         lambda: child.read(span).tables["events"],
     )
-    timed("kept as Parquet", lambda: _keep(table))
+    time_reading("kept as Parquet", lambda: _keep(table))
     if table.num_rows != expected.num_rows or table.num_columns != len(KINDS):
         msg = f"{table.num_rows} rows of {table.num_columns} columns were read"
         raise AssertionError(msg)

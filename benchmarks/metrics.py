@@ -24,8 +24,8 @@ from sklearn import metrics as theirs
 
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.refs import digest
-from pipelines.science.bootstrap import blocks_of, draw_scores, two_sided
-from pipelines.science.metrics import better_by, score
+from pipelines.science.bootstrap import two_sided
+from pipelines.science.metrics import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     if tiny:
         return 0
     write("metrics", rows)
-    return int(any(_missed(row) for row in rows))
+    return int(any(_misses(row) for row in rows))
 
 
 def _cells() -> list[tuple[str, int, Kind]]:
@@ -126,25 +126,23 @@ def _coverage(
     metric: str, size: int, simulations: int, truth_rows: int, kind: Kind
 ) -> dict[str, int]:
     """Return by confidence in how many of the simulations the interval held the truth."""
-    kept = _kept(metric, size, simulations, truth_rows, kind)
+    kept = _counts_file(metric, size, simulations, truth_rows, kind)
     if kept.is_file():
         return dict(json.loads(kept.read_text(encoding="utf-8")))
     truth, held = _true_value(metric, truth_rows, kind), dict.fromkeys(CONFIDENCES, 0)
     for seed in range(1, simulations + 1):
         y, p, times = _world(metric, size, seed, kind)
-        block, _ = blocks_of(times)
-        draws = draw_scores(metric, y, p, block, int(block.max()) + 1, seed)
-        signed = float(better_by(metric, truth, 0.0))
+        rows = {"event_times": times} if kind == "alike" else {"groups": np.arange(size)}
         for confidence in CONFIDENCES:
-            one_sided = (1 + confidence) / 2
-            held[confidence] += draws.bad_end(one_sided) <= signed <= draws.good_end(one_sided)
+            low, high = two_sided(metric, y, p, confidence=confidence, seed=seed, **rows)
+            held[confidence] += low <= truth <= high
     found = {f"{confidence:.0%}": int(count) for confidence, count in held.items()}
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(found), encoding="utf-8")
     return found
 
 
-def _kept(*cell: object) -> Path:
+def _counts_file(*cell: object) -> Path:
     """Return where the counts of a cell are kept for as long as the code stays as it is."""
     files = sorted((ROOT / "pipelines" / "science").rglob("*.py"))
     code = [path.read_text(encoding="utf-8") for path in files]
@@ -161,18 +159,18 @@ def _in_words(
             "measure": f"{title}: {confidence:.0%} interval is right",
             "value": round(found[f"{confidence:.0%}"] / simulations, 4),
             "unit": "share",
-            "asked": _asked(confidence, simulations) if asked else "",
+            "asked": _bounds(confidence, simulations) if asked else "",
         }
         for confidence in CONFIDENCES
     ]
 
 
-def _asked(confidence: float, simulations: int) -> str:
+def _bounds(confidence: float, simulations: int) -> str:
     slack = 3 * (confidence * (1 - confidence) / simulations) ** 0.5
     return f"{confidence - slack:.3f} to {min(confidence + slack, 1):.3f}"
 
 
-def _missed(row: Measure) -> bool:
+def _misses(row: Measure) -> bool:
     low, _, high = row["asked"].partition(" to ")
     return bool(high) and not float(low) <= row["value"] <= float(high)
 

@@ -47,7 +47,7 @@ def pipelines(trees: int) -> dict[str, tuple[str, Callable[[], Any]]]:
     def texts() -> Any:
         return encoder(scale=True, words=TfidfVectorizer(ngram_range=(1, 2)))
 
-    def calibrated(method: str) -> Any:
+    def calibrate(method: str) -> Any:
         of = HistGradientBoostingClassifier(**boosted)
         return CalibratedClassifierCV(of, method=method, cv=3)
 
@@ -71,8 +71,8 @@ def pipelines(trees: int) -> dict[str, tuple[str, Callable[[], Any]]]:
             lambda: chain(encoder(nulls), lightgbm.LGBMRegressor(**quiet)),
         ),
         "stack of forest and TF-IDF": ("binary", lambda: chain(stack())),
-        "calibrated, sigmoid": ("binary", lambda: chain(encoder(nulls), calibrated("sigmoid"))),
-        "calibrated, isotonic": ("binary", lambda: chain(encoder(nulls), calibrated("isotonic"))),
+        "calibrated, sigmoid": ("binary", lambda: chain(encoder(nulls), calibrate("sigmoid"))),
+        "calibrated, isotonic": ("binary", lambda: chain(encoder(nulls), calibrate("isotonic"))),
         "neighbours": ("binary", lambda: chain(encoder(scale=True), KNeighborsClassifier())),
     }
 

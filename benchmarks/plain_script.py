@@ -233,9 +233,6 @@ def plots(folder: Path, y, p) -> list[Path]:
 
 def train(folder: Path, spec: dict, revision: str, learn, judge) -> dict:
     import mlflow
-    from sklearn.inspection import permutation_importance
-    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
-    from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
     inputs, seed = spec["features"]["inputs"], spec["train"]["seed"]
     x, y = learn[inputs], learn["late"].astype(int).to_numpy()
@@ -248,49 +245,11 @@ def train(folder: Path, spec: dict, revision: str, learn, judge) -> dict:
         mlflow.set_tags({"features": revision, "seed": str(seed)})
         for candidate in spec["candidates"]:
             with mlflow.start_run(run_name=candidate["name"], nested=True) as run:
-                model = pipeline(candidate, inputs, seed)
-                grid = {f"estimator__{k}": v for k, v in candidate.get("search", {}).items()}
-                size = 1
-                for values in grid.values():
-                    size *= len(values)
-                if size <= candidate.get("budget", 20):
-                    search = GridSearchCV(model, grid, scoring="roc_auc", cv=cv)
-                else:
-                    search = RandomizedSearchCV(
-                        model,
-                        grid,
-                        n_iter=candidate["budget"],
-                        scoring="roc_auc",
-                        cv=cv,
-                        random_state=seed,
-                    )
+                search = make_search(candidate, inputs, seed, cv)
                 search.fit(x, y)
                 p = search.best_estimator_.predict_proba(hx)[:, 1]
-                mlflow.log_params(search.best_params_)
-                scores = {
-                    "roc_auc": roc_auc_score(hy, p),
-                    "average_precision": average_precision_score(hy, p),
-                }
-                mlflow.log_metrics(
-                    {
-                        **scores,
-                        "brier": brier_score_loss(hy, p),
-                        "log_loss": log_loss(hy, p),
-                        "cv": search.best_score_,
-                    }
-                )
-                mlflow.log_table(
-                    {k: [str(v) for v in vs] for k, vs in search.cv_results_.items()}, "search.json"
-                )
-                sample = hx.sample(min(len(hx), 1_000), random_state=seed)
-                permutation_importance(
-                    search.best_estimator_,
-                    sample,
-                    hy[sample.index],
-                    scoring="roc_auc",
-                    n_repeats=2,
-                    random_state=seed,
-                )
+                log_search(search, hy, p)
+                measure_importance(search.best_estimator_, hx, hy, seed)
                 for plot in plots(folder, hy, p):
                     mlflow.log_artifact(str(plot))
                 if "dummy" not in candidate["estimator"] and (
@@ -303,6 +262,49 @@ def train(folder: Path, spec: dict, revision: str, learn, judge) -> dict:
                         "run": run.info.run_id,
                     }
     return {**best, "y": hy}
+
+
+def make_search(candidate: dict, inputs: list[str], seed: int, cv):
+    from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+
+    model = pipeline(candidate, inputs, seed)
+    grid = {f"estimator__{k}": v for k, v in candidate.get("search", {}).items()}
+    size = 1
+    for values in grid.values():
+        size *= len(values)
+    if size <= candidate.get("budget", 20):
+        return GridSearchCV(model, grid, scoring="roc_auc", cv=cv)
+    return RandomizedSearchCV(
+        model, grid, n_iter=candidate["budget"], scoring="roc_auc", cv=cv, random_state=seed
+    )
+
+
+def log_search(search, y, p) -> None:
+    import mlflow
+    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
+    mlflow.log_params(search.best_params_)
+    mlflow.log_metrics(
+        {
+            "roc_auc": roc_auc_score(y, p),
+            "average_precision": average_precision_score(y, p),
+            "brier": brier_score_loss(y, p),
+            "log_loss": log_loss(y, p),
+            "cv": search.best_score_,
+        }
+    )
+    mlflow.log_table(
+        {k: [str(v) for v in vs] for k, vs in search.cv_results_.items()}, "search.json"
+    )
+
+
+def measure_importance(model, x, y, seed: int) -> None:
+    from sklearn.inspection import permutation_importance
+
+    sample = x.sample(min(len(x), 1_000), random_state=seed)
+    permutation_importance(
+        model, sample, y[sample.index], scoring="roc_auc", n_repeats=2, random_state=seed
+    )
 
 
 def judge_and_register(best: dict) -> None:

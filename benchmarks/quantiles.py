@@ -50,8 +50,8 @@ def main(argv: list[str] | None = None) -> int:
         for name, per_level in (("one value, split conformal", False), ("each level", True)):
             if per_level and size > SIZES[-2]:
                 continue  # the linear programs of so many rows tell nothing new
-            found = [_covered(size, per_level, "alike", s) for s in range(worlds)]
-            rows.append(_judged(f"{name}, {size} rows correct", found, size))
+            found = [_coverage(size, per_level, "alike", s) for s in range(worlds)]
+            rows.append(_coverage_row(f"{name}, {size} rows correct", found, size))
     for kind, words in (
         ("uncorrected", "each level, not corrected"),
         ("days", "one value, days hang together"),
@@ -59,9 +59,9 @@ def main(argv: list[str] | None = None) -> int:
         ("groups", "one value, groups counted once"),
         ("torn", "one value, groups taken for single rows"),
     ):
-        found = [_covered(sizes[-1] if tiny else 500, kind == "uncorrected", kind, s)
+        found = [_coverage(sizes[-1] if tiny else 500, kind == "uncorrected", kind, s)
                  for s in range(worlds)]  # fmt: skip
-        asked = _asked(found, 50) if kind == "groups" else ""
+        asked = _bounds(found, 50) if kind == "groups" else ""
         rows.append(_measure(f"{words}, 500 rows correct", float(np.mean(found)), asked))
         if kind == "days":
             rows.append(_measure("the same, in one world of ten at most", _tenth(found), ""))
@@ -77,11 +77,11 @@ def _measure(measure: str, value: float, asked: str) -> Measure:
     return {"measure": measure, "value": round(value, 4), "unit": "share", "asked": asked}
 
 
-def _judged(measure: str, found: list[float], size: int) -> Measure:
-    return _measure(measure, float(np.mean(found)), _asked(found, size))
+def _coverage_row(measure: str, found: list[float], size: int) -> Measure:
+    return _measure(measure, float(np.mean(found)), _bounds(found, size))
 
 
-def _asked(found: list[float], size: int) -> str:
+def _bounds(found: list[float], size: int) -> str:
     """Return between which ends the mean coverage must lie: three standard errors around."""
     error = 3 * float(np.std(found, ddof=1)) / len(found) ** 0.5
     return f"{PROMISED - error:.4f} to {PROMISED + 2 / (size + 1) + error:.4f}"
@@ -98,7 +98,7 @@ def _tenth(found: list[float]) -> float:
     return float(np.quantile(found, 0.1))
 
 
-def _covered(size: int, per_level: bool, kind: str, seed: int) -> float:  # noqa: FBT001
+def _coverage(size: int, per_level: bool, kind: str, seed: int) -> float:  # noqa: FBT001
     """Return the share of fresh rows between the outermost levels in one world."""
     rng = np.random.default_rng([seed, size, len(kind)])
     learnt = LEARNT

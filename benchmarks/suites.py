@@ -159,7 +159,7 @@ class Judge:
         return bool(self.why)
 
 
-def _measured(batch: pd.DataFrame, time: str, key: list[str]) -> list[str]:
+def _measurements(batch: pd.DataFrame, time: str, key: list[str]) -> list[str]:
     """Return the numbers with a unit: more than ten values, no key."""
     return [
         c
@@ -170,7 +170,7 @@ def _measured(batch: pd.DataFrame, time: str, key: list[str]) -> list[str]:
 
 def _scale(factor: float, offset: float = 0.0) -> Callable[..., Any]:
     def make(batch, time, key, random):
-        names = _measured(batch, time, key)
+        names = _measurements(batch, time, key)
         if not names:
             return None
         name = str(random.choice(names))

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.errors import TryAgain
+from pipelines.plurals import how_many
 from pipelines.steps.catalogue import STEPS
 from pipelines.verdicts import words
 
@@ -157,16 +158,20 @@ def describe_result(task: str, result: Any, metric: str) -> str:
         return ""
     score = _score((result.get("metrics") or {}).get(metric))
     texts = {
-        "ingest": lambda: f"{result['rows']:,} rows in {result['batches']} batches",
+        "ingest": lambda: (
+            f"{how_many(result['rows'], 'row')} in {how_many(result['batches'], 'batch')}"
+        ),
         "validate": lambda: (
-            f"{result['expectations']} expectations, {len(result['warnings'])} warnings"
+            f"{how_many(result['expectations'], 'expectation')},"
+            f" {how_many(len(result['warnings']), 'warning')}"
         ),
         "features": lambda: (
-            f"{result['rows']:,} rows, revision {result['version']['revision'][:10]}"
+            f"{how_many(result['rows'], 'row')}, revision {result['version']['revision'][:10]}"
         ),
         "train": lambda: (
             f"{metric} {_score(result['cv_score'])} in cross-validation, {score} on"
-            f" {result['rows_holdout']:,} held-out rows; {result['settings_tried']} settings tried"
+            f" {how_many(result['rows_holdout'], 'held-out row')};"
+            f" {how_many(result['settings_tried'], 'setting')} tried"
         ),
         "gate": lambda: (
             f"{result['verdict']}: {words.challenger(result['candidate'], result['version'])},"

@@ -73,7 +73,7 @@ class Client:
         spec = self.context.spec
         predictions: list[Any] = []
         versions: set[str] = set()
-        with self._client() as client:
+        with self._open_client() as client:
             for part in _chunks(rows):
                 body = {
                     "rows": part.select(list(spec.inputs)).to_pylist(),
@@ -95,7 +95,7 @@ class Client:
         spec = self.context.spec
         accepted = 0
         rest: list[pa.Table] = []
-        with self._client() as client:
+        with self._open_client() as client:
             for table in self.waiting:
                 rows = table.filter(_has_label(table, spec.target.column))
                 is_known = np.array(
@@ -120,7 +120,7 @@ class Client:
         columns = [rows[name].to_pylist() for name in self.context.spec.key]
         return [key_text(values) for values in zip(*columns, strict=True)]
 
-    def _client(self) -> httpx.Client:
+    def _open_client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     def _post(self, client: httpx.Client, action: str, body: dict[str, Any]) -> Any:

@@ -44,6 +44,11 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--build", action="append", help="tags that may be built, run and removed")
     parser.add_argument("--volume", action="append", help="volumes that may be mounted")
+    parser.add_argument(
+        "--read-only-volume",
+        action="append",
+        help="volumes that may be mounted only to be read",
+    )
     parser.add_argument("--network", action="append", help="networks that containers may join")
     parser.add_argument(
         "--keep",
@@ -84,6 +89,7 @@ def read_rules(options: argparse.Namespace) -> Rules:
         ),
         builds=tuple(options.build or ["perennial/release-*", "perennial/environment:*"]),
         volumes=tuple(options.volume or ["perennial_state", "perennial_gateway"]),
+        read_only=tuple(options.read_only_volume or []),
         networks=tuple(options.network or ["perennial", "perennial-edge"]),
         most_memory=options.most_memory,
         most_pids=options.most_pids,

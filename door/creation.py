@@ -177,12 +177,16 @@ def _binds(rules: Rules, value: Any) -> list[str]:
     for bind in _texts(rules, value):
         source, target, *mode = bind.split(":")
         if (
-            source not in rules.volumes
+            not _may_mount(rules, source, read_only=mode == ["ro"])
             or not FOLDER.fullmatch(target)
             or mode not in ([], ["ro"], ["rw"])
         ):
             raise Denied("mounts nothing but the stack's volumes.")
     return list(value)
+
+
+def _may_mount(rules: Rules, source: Any, *, read_only: bool) -> bool:
+    return source in rules.volumes or (read_only and source in rules.read_only)
 
 
 def _mounts(rules: Rules, value: Any) -> list[dict[str, Any]]:
@@ -192,7 +196,7 @@ def _mounts(rules: Rules, value: Any) -> list[dict[str, Any]]:
 def _volume(rules: Rules, mount: dict[str, Any]) -> dict[str, Any]:
     if (
         mount.get("Type") != "volume"
-        or mount.get("Source") not in rules.volumes
+        or not _may_mount(rules, mount.get("Source"), read_only=mount.get("ReadOnly") is True)
         or not mount.get("Target")
     ):
         raise Denied("mounts nothing but the stack's volumes.")

@@ -67,6 +67,8 @@ class Rules:
     """Names of the volumes that may be mounted."""
     networks: tuple[str, ...]
     """Names of the networks that containers may join."""
+    read_only: tuple[str, ...] = ()
+    """Names of further volumes, which may be mounted only to be read."""
     most_memory: int = 16 * 2**30
     """The most bytes of memory, swap included, of one container."""
     most_pids: int = 2_048

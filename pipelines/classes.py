@@ -12,12 +12,15 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import pyarrow as pa
+
+    Array = np.ndarray[Any, Any]
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 """A text that is read as a number; "01" and "1e3" are texts."""
@@ -99,6 +102,18 @@ def translate_classes(
         own = class_of(name, classes) or class_name(_value(name)) or name
         translations.append(own if own not in translations else name)
     return translations
+
+
+def widen(values: Array, own: Sequence[str], classes: Sequence[str]) -> Array:
+    """Return probabilities (n, k) with a column for each of the `classes`, which hold all own ones.
+
+    What a model does not know has 0.
+    """
+    import numpy as np
+
+    wide = np.zeros((len(values), len(classes)))
+    wide[:, [list(classes).index(name) for name in own]] = values
+    return wide
 
 
 def binary_name(value: object, positive: object) -> str | None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 STATE = "/state"
 """Where a container finds the state."""
+TRUST = "/trust"
+"""Where a container finds the trusted keys, if they are a volume of their own."""
 
 
 def path_in_container(name: str, folder: Path, state: Path) -> str:
@@ -42,3 +44,16 @@ def store_in_container(settings: Settings) -> dict[str, str]:
     if scheme_of(settings.store) not in {"", "file"}:
         return {name: settings.store}
     return {name: path_in_container(name, local_path(settings.store), settings.state)}
+
+
+def trust_in_container(settings: Settings) -> dict[str, str]:
+    """Return the variable that names the folder of trusted keys to a container, where it needs one.
+
+    Raises GiveUp where the folder is neither a volume nor below the state.
+    """
+    name = f"{PREFIX}TRUST"
+    if settings.docker_trust is not None:
+        return {name: TRUST}
+    if not settings.is_set("trust"):
+        return {}
+    return {name: path_in_container(name, settings.trust, settings.state)}

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.spec import Spec
 
+METRICS_TAG = "metrics_sha256"
+"""The tag of a run and of a version that names what its own metrics were counted by."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -56,6 +59,14 @@ class Context:
         return self.environment.tags if self.environment else {}
 
     @cached_property
+    def metrics_tags(self) -> dict[str, str]:
+        """The tag that names the model's `metrics.py` by its hash; none where it has no metrics."""
+        path = self.folder / "metrics.py"
+        if not self.spec.own_metrics or not path.is_file():
+            return {}
+        return {METRICS_TAG: sha256(path.read_bytes())}
+
+    @cached_property
     def environment(self) -> EnvironmentRecord | None:
         """What the model's `requires` was resolved to; None where it requires nothing.
 
@@ -80,6 +91,12 @@ class Context:
         return paths(self.environment, self.settings, self.ports.store)
 
     @cached_property
+    def lock(self) -> str:
+        """The SHA-256 of requirements.txt, which pins all packages; empty where there is none."""
+        path = self.settings.home / "requirements.txt"
+        return sha256(path.read_bytes()) if path.is_file() else ""
+
+    @cached_property
     def code(self) -> str:
         """The hash of everything that the user wrote for this model and of the packages that run
         it: Perennial's lock and the model's environment.
@@ -90,7 +107,8 @@ class Context:
             *self.suites.values(),
             self.settings.home / "requirements.txt",
         ]
-        # How much memory a container has, and how long code may take, changes no result.
+        # How much memory a container has, and how long code may take, changes no result,
+        # nor does how often the champion is built again.
         spec = self.spec.model_dump(
             mode="json",
             exclude={
@@ -98,6 +116,7 @@ class Context:
                 "features": {"timeout"},
                 "train": {"timeout"},
                 "requires": True,
+                "prove": True,
             },
         )
         environment = [self.environment.sha256] if self.environment else []

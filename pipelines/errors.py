@@ -8,6 +8,9 @@ PerennialError                  exit 70   something named went wrong
 │   ├── Corrupted                         stored bytes are not what their hash says
 │   ├── Conflict                          somebody else decided first (compare-and-set lost)
 │   ├── Refused                           the server would not take a release; the old one stays
+│   ├── NotReproduced                     a version that was built again came out otherwise
+│   ├── KeyUnusable                       the key that signs bundles is missing, expired or no key
+│   ├── Untrusted                         a bundle has no signature of a trusted key
 │   └── ModelFailed                       the process of a model's own code hung, died or lied
 └── TryAgain                    exit 75   a service or resource is away; a retry may help
     ├── Unreachable                       a source, a remote or a service does not answer
@@ -72,6 +75,18 @@ class Conflict(GiveUp):
 
 class Refused(GiveUp):
     """The server would not take a release; the old one stays."""
+
+
+class NotReproduced(GiveUp):
+    """A version that was built again came out otherwise."""
+
+
+class KeyUnusable(GiveUp):
+    """The key that signs bundles is missing, expired, retired or no key."""
+
+
+class Untrusted(GiveUp):
+    """A bundle has no signature that counts, so nothing of it is read."""
 
 
 class ModelFailed(GiveUp):

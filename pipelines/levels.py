@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.errors import BadData
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,6 +24,19 @@ def level_name(level: float) -> str:
 def level_names(levels: Sequence[float]) -> list[str]:
     """Return what the answers at the levels are called, in their order."""
     return [level_name(level) for level in levels]
+
+
+def take_levels(answers: Array, own: Sequence[float], wanted: Sequence[float]) -> Array:
+    """Return the answers (n, m) at the wanted levels, as they are where none is wanted.
+
+    Raises BadData where a model, an earlier version perhaps, does not answer at one of them.
+    """
+    if not wanted:
+        return answers
+    found = pick_levels(answers, own, wanted)
+    if found is None:
+        raise BadData(f"it answers at the levels {', '.join(level_names(own))} only")
+    return found
 
 
 def pick_levels(answers: Array, own: Sequence[float], wanted: Sequence[float]) -> Array | None:

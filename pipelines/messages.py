@@ -185,6 +185,8 @@ class TrainResult(Value):
     seconds: float
     threshold: Threshold | None = None
     """None where the spec names none, and in results of earlier versions: then it is 0.5."""
+    backtest: Ref | None = None
+    """The back-test of a forecast by origin; None for other tasks and in earlier results."""
 
 
 class GateRequest(Value):
@@ -225,6 +227,39 @@ class GateResult(Value):
     """The challenger's; None where the spec names none, and in verdicts of earlier versions."""
     units: dict[str, str] = Field(default_factory=dict)
     """The metrics of the model's own, with what each is counted in; empty where in nothing."""
+
+
+class Answer(Value):
+    """What Airflow says of the question whether a version may serve.
+
+    `by` names who answered; empty where nobody did in time. Airflow knows people by name and by id.
+    After `until` an answer counts for nothing.
+    """
+
+    version: str
+    choice: Literal["Approve", "Reject"]
+    by: Annotated[str, Field(max_length=200)]
+    by_id: Annotated[str, Field(max_length=200)] = ""
+    at: Moment
+    until: Moment
+
+
+class ApproveRequest(Value):
+    """Write a person's answer down.
+
+    `answer` is missing where nobody was asked: after a refusal, or where the ledger has an answer.
+    """
+
+    run: RunId
+    gate: GateResult
+    answer: Answer | None = None
+
+
+class JudgedInputs(Value):
+    """What a verdict stood on: what `package` needs beside it, of the challenger alone."""
+
+    features: FeaturesResult
+    train: list[TrainResult]
 
 
 class PackageRequest(Value):
@@ -277,6 +312,7 @@ class CloseRequest(Value):
     run: RunId
     features: FeaturesResult | None = None
     gate: GateResult | None = None
+    approve: GateResult | None = None
     deploy: DeployResult | None = None
 
 
@@ -307,7 +343,8 @@ class DriftResult(Value):
     The verdict with its reasons in words, and the figures behind it in short.
 
     `live` and `expected` are the champion's metric (`train.metric`) on the window's labelled rows
-    and on its holdout. `figures` is a Ref to the JSON with everything, `page` to the HTML page;
+    and on its holdout; of a model without a target nothing is `labelled`, and that is None.
+    `figures` is a Ref to the JSON with everything, `page` to the HTML page;
     `champion` and `run_id` are empty where no version serves yet.
     """
 
@@ -316,7 +353,7 @@ class DriftResult(Value):
     window: Interval
     source: Literal["traffic", "batches"]
     rows: int
-    labelled: int
+    labelled: int | None
     champion: str | None
     metric: str
     live: float | None
@@ -361,3 +398,25 @@ class ReportResult(Value):
 
     outcome: Literal["nothing_to_do", "held_back", "deployed", "refused"]
     said: str
+
+
+class ProveRequest(Value):
+    """Build a version again. `conf` is hostile input as it came (`ProveConf`)."""
+
+    run: RunId
+    now: Moment
+    conf: dict[str, Any] = Field(default_factory=dict)
+
+
+class ProveResult(Value):
+    """What `prove` answers where nothing differs: a difference is an error, once it is recorded.
+
+    `skipped`: there is nothing to build, or it is not known of what; `why` says so. `rows` were
+    asked of both versions, `checks` things compared.
+    """
+
+    verdict: Literal["equal", "skipped"]
+    version: str
+    why: str
+    checks: int
+    rows: int

@@ -181,6 +181,7 @@ PATTERNS = {
         "begin with a lower-case letter; then lower-case letters, digits and _, at most 40"
         " characters"
     ),
+    r"^[A-Za-z0-9_.@+-]+$": "write a log-in of Airflow: letters, digits, _, ., @, + and -",
     r"^[^\s\x00-\x1f<>&]{1,20}$": "write at most 20 characters, without blanks, <, > and &",
     r"^[^\x00-\x1f\x7f]+$": "leave out control characters, such as line ends and tabs",
 }

@@ -12,6 +12,9 @@ ROLLBACK = "rollback:"
 PROMOTION = "promote:"
 """How the keys of versions that were promoted by hand begin there."""
 
+OVERRIDE = "override:"
+"""How the keys of refused versions begin there that a person promoted all the same."""
+
 BY_HAND = "hand__"
 """How the names of runs begin that a command has made; Airflow knows nothing of them."""
 
@@ -33,7 +36,8 @@ def safe_id(text: str) -> str:
 
 def is_by_hand(run: str) -> bool:
     """Tell whether a command has made the run, so that Airflow has no page of it."""
-    return run.removeprefix(ROLLBACK).removeprefix(PROMOTION).startswith(BY_HAND)
+    name = run.removeprefix(ROLLBACK).removeprefix(PROMOTION).removeprefix(OVERRIDE)
+    return name.startswith(BY_HAND)
 
 
 def watch_run(run: str) -> str:
@@ -55,3 +59,8 @@ def rollback_run(run: str) -> str:
 def pair_name(before: str, after: str) -> str:
     """Return the name under which the page of two versions beside each other stands."""
     return f"{before}..{after}"
+
+
+def versions_of(pair: str) -> tuple[str, ...]:
+    """Return the versions of which `pair_name` made this name."""
+    return tuple(pair.split(".."))

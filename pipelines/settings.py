@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PREFIX = "PERENNIAL_"
 SQL_PREFIX = "PERENNIAL_SQL_"
+SIGNING_KEY = f"{PREFIX}SIGNING_KEY"
 Port = Annotated[int, Field(ge=1, le=65_535)]
 DockerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 DockerState = Annotated[
@@ -60,6 +61,7 @@ SECRET = frozenset(
         "mlflow_uri",
         "mlflow_database",
         "proof_token",
+        "signing_key",
         "docker_host",
         "serving_url",
         "mlflow_public_url",
@@ -164,6 +166,15 @@ class Settings(Value):
     source_timeout_seconds: Annotated[float, Field(gt=0, le=604_800)] = 900
     """How long the read of one interval from a source may take, unless the spec's `source.timeout`
     says otherwise."""
+    require_signature: bool = False
+    """A bundle is packaged with a signature, and served only with one of a trusted key.
+
+    Where the environment does not say it: true once the folder `trust` is there.
+    """
+    trust: Path = Field(default_factory=lambda known: known["state"] / "trust")
+    """The folder of the public keys whose signatures count; default <state>/trust."""
+    signing_key: Annotated[str, Field(max_length=128, repr=False)] = ""
+    """The key that signs bundles, where it is not in its file: 32 bytes in base64."""
     place: Literal["process", "docker"] = "process"
     """Where steps run: as a child process of the Airflow worker, or in a container of the steps
     image."""
@@ -185,6 +196,11 @@ class Settings(Value):
     docker_gateway: DockerState = "perennial_gateway"
     """What containers that deploy see as the folder shared with the gateway, where the state is a
     volume: a volume's name."""
+    docker_trust: DockerName | None = None
+    """A volume with the trusted keys, which containers see and cannot change.
+
+    Default: they see the folder in their state.
+    """
     docker_network: DockerName = "perennial"
     """The network of the steps' containers, unless a model's spec names another one."""
     release_network: DockerName = "perennial-edge"
@@ -235,7 +251,7 @@ class Settings(Value):
     """How long the refits and shufflings of a comparison's page may take; 0: no such page."""
     log_level: str = "INFO"
 
-    @field_validator("state", "versions", "gateway", "mlflow_artifacts")
+    @field_validator("state", "versions", "gateway", "mlflow_artifacts", "trust")
     @classmethod
     def _count_from_home(cls, folder: Path, info: ValidationInfo) -> Path:
         """Return a folder's absolute path."""
@@ -265,6 +281,11 @@ class Settings(Value):
         Made (mode 600) when first needed.
         """
         return self.state / "secrets" / "personal_key"
+
+    @property
+    def signing_key_file(self) -> Path:
+        """The file of the key that signs bundles (mode 600); no backup has it."""
+        return self.state / "secrets" / "signing_key"
 
     def is_set(self, field: str) -> bool:
         """Tell whether somebody has set this setting: it is not the default."""
@@ -298,11 +319,13 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         )
         raise RequestError(text, remedy="see docs/settings.md.") from error
     _refuse_odd_paths(settings, variables)
-    running = {
+    running: dict[str, Any] = {
         name: port
         for name, port in ports_of(settings.state, PORTS).items()
         if name not in variables
     }
+    if "require_signature" not in variables and os.path.lexists(settings.trust):
+        running["require_signature"] = True
     return settings.replace(**running)
 
 
@@ -317,6 +340,7 @@ def _refuse_odd_paths(settings: Settings, variables: Mapping[str, str]) -> None:
         "versions": settings.versions,
         "mlflow_artifacts": settings.mlflow_artifacts,
         "gateway": settings.gateway,
+        "trust": settings.trust,
     }
     for field, path in {"": Path(__file__).resolve().parents[1], **paths}.items():
         odd = next((c for c in str(path) if c in ODD or not c.isprintable()), None)

@@ -75,6 +75,8 @@ QUANTILES: frozenset[Task] = frozenset({"quantiles"})
 
 STAND_INS = {"dummy": "the best constant", "seasonal naive": "the seasonal naive forecast"}
 """The opponents that are no model, by the names that verdicts have for them."""
+UNPROVEN = "unproven"
+"""The check of a verdict that says that nothing can be proven better without labels."""
 
 
 def stand_in_of(task: str) -> str:

@@ -28,6 +28,14 @@ class DriftConf(Value):
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
 
 
+class ProveConf(Value):
+    """What a trigger may send to the prove DAG."""
+
+    version: Annotated[str, StringConstraints(max_length=50)] | None = None
+    """The version to build again; without one, the champion."""
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+
+
 class RollbackConf(Value):
     """What a trigger may send to the rollback DAG."""
 

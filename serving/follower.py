@@ -2,7 +2,7 @@
 
 Looking, loading and proving happen in a thread of their own; then one reference is swapped. A
 request keeps the release that it started with. What is refused is remembered by number and not
-tried again.
+tried again, unless it may become good: its entry may be written anew, its bundle signed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipelines.bundle.manifest import SERVED
-from pipelines.errors import TryAgain
+from pipelines.errors import TryAgain, Untrusted
 from pipelines.intervals import iso
 from serving.event_log import log
 from serving.loaded_release import DamagedEntry, LoadedRelease, open_release
@@ -58,6 +58,7 @@ class Follower:
         self._settings = settings
         self._metrics = metrics
         self._refusals: dict[str, dict[int, str]] = {}
+        self._passing: dict[tuple[str, int], str] = {}
         self._unread: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="releases", daemon=True)
@@ -147,9 +148,11 @@ class Follower:
                 f"Release {number} of {name} cannot be read now: {type(error).__name__}."
             )
             return None
-        except DamagedEntry as error:  # not remembered: it may be written anew
-            refusal, state = Refusal(number, str(error)), self.states.get(name)
-            if state is None or state.refused != refusal:
+        # Not remembered: it may be written anew, or signed by a key that counts.
+        except (DamagedEntry, Untrusted) as error:
+            refusal = Refusal(number, str(error))
+            if self._passing.get((name, number)) != refusal.reason:
+                self._passing[name, number] = refusal.reason
                 self._metrics.count_refusal(name)
             return refusal
         # Whatever fails in there refuses this one release, in words, and nothing else.

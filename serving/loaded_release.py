@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from pipelines.bundle.load import OpenBundle, golden_differences, open_bundle
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.errors import BadData, Corrupted, ModelFailed, PerennialError, Refused
 from pipelines.settings import load_settings
+from pipelines.signing.signatures import verify_where_required
+from pipelines.store.opening import open_store
 from pipelines.tasks import answers_probabilities, answers_scores, has_named_classes
 from serving.batching import Batcher
 from serving.decode import RequestDecoder
@@ -150,11 +153,22 @@ def open_release(
 ) -> LoadedRelease:
     """Return the release, verified, loaded and proven on its golden requests.
 
-    Raises Corrupted naming the object, DamagedEntry where the release's own entry is damaged,
-    BadData for what makes no sense, Refused with the golden differences in words.
+    Where the settings require a signature it is verified before anything of the bundle is read.
+
+    Raises Untrusted where no signature counts, Corrupted naming the object, DamagedEntry where the
+    release's own entry is damaged, BadData for what makes no sense, Refused with the golden
+    differences in words.
     """
     release = _read(store, model, number)
     settings = settings or load_settings()
+    verify_where_required(
+        settings,
+        _stores_of_signatures(store, settings),
+        model,
+        release.version,
+        release.bundle,
+        datetime.now(UTC),
+    )
     seconds = settings.own_code_answer_seconds
     bundle = open_bundle(store, release.bundle, settings, seconds=seconds)
     manifest = bundle.manifest
@@ -174,6 +188,16 @@ def open_release(
             f"The model does not answer as it was packaged: {'; '.join(differences[:SHOWN])}{more}."
         )
     return loaded_release
+
+
+def _stores_of_signatures(store: Store, settings: Settings) -> list[Store]:
+    """Return where signatures are looked for.
+
+    Beside the release, and in the store: a release's image lacks those that were made after it.
+    """
+    if settings.releases == settings.store:
+        return [store]
+    return [store, open_store(settings.store)]
 
 
 def _decoder(schema: InputSchema, max_rows: int) -> RequestDecoder:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 VERDICTS = ("no_drift", "drift", "alarm", "not_enough_data")
 
-_PLAIN: dict[str, tuple[str, Callable[[DriftFigures], float]]] = {
+_PLAIN: dict[str, tuple[str, Callable[[DriftFigures], float | None]]] = {
     "perennial_drift_columns": ("Inputs of the newest window that drifted.", lambda f: f.drifted),
     "perennial_drift_columns_watched": (
         "Inputs of the newest window that were looked at, comparable or not.",
@@ -50,7 +50,7 @@ class WatchCollector:
     def collect(self) -> Iterator[Any]:
         """Yield the gauges.
 
-        A model that was never watched is in none of them, a metric that is not known neither.
+        A model that was never watched is in none of them, what is not known of one neither.
         """
         figures_by_model = {
             model: figures for model in self._models if (figures := self._read(model)) is not None
@@ -67,7 +67,8 @@ class WatchCollector:
         for name, (words, value) in _PLAIN.items():
             gauge = GaugeMetricFamily(name, words, labels=["model"])
             for model, figures in figures_by_model.items():
-                gauge.add_metric([model], float(value(figures)))
+                if (number := value(figures)) is not None:
+                    gauge.add_metric([model], float(number))
             yield gauge
         yield _metric(
             "perennial_live_metric",

@@ -2,10 +2,11 @@
 
 `make secrets` writes them into .env, which `docker compose` reads by itself.
 
-Made once, at random, readable by their owner alone. What stands in the file is never changed; what
-is missing is added. A file elsewhere than in .env (`docker compose --env-file`) names itself: by
-that name compose looks whether others may read it. This needs nothing but Python, so that a server
-which only runs containers needs no environment of ours.
+Made once, at random, readable by their owner alone. What stands in the file is never changed, but
+for the key that signs bundles when a new one is asked for; what is missing is added. A file
+elsewhere than in .env (`docker compose --env-file`) names itself: by that name compose looks
+whether others may read it. This needs nothing but Python, so that a server which only runs
+containers needs no environment of ours.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ HEADER = (
     " administrator; keep a copy where it is safe.\n"
 )
 ITSELF = "PERENNIAL_SECRETS_FILE"
+SIGNING = "PERENNIAL_SECRET_SIGNING"
 NOTHING = re.compile(r"""(''|"")?\s*(#.*)?""")
 """What a name is set to where it is not set: compose takes a comment for none, too."""
 
@@ -55,6 +57,7 @@ SECRETS: dict[str, Callable[[], str]] = {
     "PERENNIAL_SECRET_AIRFLOW_API": lambda: secrets.token_urlsafe(32),
     "PERENNIAL_SECRET_MLFLOW": _password,  # MLflow's user `admin`
     "PERENNIAL_SECRET_MLFLOW_FLASK": lambda: secrets.token_urlsafe(32),
+    "PERENNIAL_SECRET_SIGNING": _fernet,  # any 32 bytes are an Ed25519 key
 }
 """Each secret's name in the file, and how it is made. All of them are safe in a URL."""
 
@@ -78,6 +81,24 @@ def make(path: Path) -> list[str]:
             text += "\n"
         _write(path, (text or HEADER) + additions)
     return names
+
+
+def renew_signing_key(path: Path) -> None:
+    """Put a new key that signs bundles in the place of the present one.
+
+    Raises SecretsError as `check`.
+    """
+    check(path)
+    lines = _read(path).splitlines(keepends=True)
+    others = [line for line in lines if not _sets(line.rstrip("\r\n"), SIGNING)]
+    text = "".join(others)
+    text += "" if text.endswith("\n") else "\n"
+    _write(path, f"{text}{SIGNING}={SECRETS[SIGNING]()}\n")
+
+
+def _sets(line: str, name: str) -> bool:
+    match = NAME.fullmatch(line)
+    return match is not None and match[1] == name
 
 
 def check(path: Path) -> None:
@@ -172,11 +193,19 @@ def main(arguments: list[str]) -> int:
         action="store_true",
         help="change nothing; exit 1 where `docker compose` would refuse the file",
     )
+    parser.add_argument(
+        "--new-signing-key",
+        action="store_true",
+        help="make a new key that signs bundles; the stack trusts both until the old one retires",
+    )
     parser.add_argument("file", nargs="?", type=Path, default=FILE)
     options = parser.parse_args(arguments)
     try:
         if options.check:
             check(options.file)
+        elif options.new_signing_key:
+            renew_signing_key(options.file)
+            print(f"{options.file}: a new signing key. Run: docker compose up -d --wait")
         else:
             names = make(options.file)
             print(f"{options.file}: {len(names)} secrets made, {len(SECRETS) - len(names)} kept.")

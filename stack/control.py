@@ -22,6 +22,7 @@ from stack.ports import refuse_ports
 from stack.processes import cpu_seconds, end, stack_processes
 from stack.programs import programs
 from stack.record import Record, forget, make_socket_path, read_record, write_record
+from stack.signing import make_signing_key
 from stack.supervisor import ENDED_EARLY, STOP_SECONDS, Supervisor, render
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def _start(
     for folder in (layout.state, layout.logs, layout.mlflow, layout.run):
         make_folder(folder)
     make_keys(layout.secrets)
+    make_signing_key(layout, environ, say)
     prepare_home(layout)
     if layout.runs_mlflow:
         prepare_mlflow(layout)

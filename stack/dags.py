@@ -24,7 +24,8 @@ def await_dags(api: AirflowApi, specs: Iterable[Spec], timeout_seconds: float) -
     The wait goes on beyond `timeout_seconds` as long as more and more of them are there.
     """
     specs = list(specs)
-    dag_names = {f"{kind}_{spec.name}" for kind in ("retrain", "rollback") for spec in specs}
+    kinds = ("retrain", "rollback", "prove")
+    dag_names = {f"{kind}_{spec.name}" for kind in kinds for spec in specs}
     dag_names |= {f"drift_{spec.name}" for spec in specs if spec.drift}
     patience = Patience(timeout_seconds, lambda: len(dag_names & set(api.dag_ids())))
     while (absent_names := dag_names - set(api.dag_ids())) and not patience.is_over:

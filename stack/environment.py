@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipelines.settings import PREFIX, QUIET
 from stack.keys import API_SECRET, FERNET_KEY, JWT_SECRET, PASSWORDS, USER
 from stack.layout import CHECKOUT, HOST, LOCK_SECONDS
+from stack.signing import requires_signatures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +64,7 @@ def _perennial(layout: Layout) -> dict[str, str]:
         "serving_port": settings.serving_port,
         "mlflow_uri": layout.mlflow_url if layout.runs_mlflow else settings.mlflow_uri,
         "serving_url": settings.serving_url,
+        "require_signature": requires_signatures(settings),
     }
     return {PREFIX + name.upper(): str(value) for name, value in values.items()}
 

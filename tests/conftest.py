@@ -80,6 +80,7 @@ HEAVY = (
     "tests/unit/data/",
     "tests/unit/door/test_keeper",
     "tests/unit/environments/",
+    "tests/unit/judging/",
     "tests/unit/models/",
     "tests/unit/ops/",
     "tests/unit/sources/test_reader_process",

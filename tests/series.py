@@ -20,6 +20,7 @@ def sales_body(**changes):
         "source": {"kind": "files", "uri": "file:///data/{start:%Y-%m}.csv", "first": "2024-01-01"},
         "batch": "month",
         "event_time": "at",
+        "alike": {"span": "hour"},
         "key": ["at"],
         "target": {"column": "sold", "known_after": "1h"},
         "features": {"inputs": ["open"]},

@@ -41,6 +41,7 @@ from pipelines.refs import canonical, sha256
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.steps import drift, features, gate, ingest, package, train, validate
 from pipelines.store.memory import MemoryStore
+from pipelines.tasks import is_wide
 from pipelines.versions.memory import MemoryVersions
 from tests.decisions import crown
 from tests.worlds import FIRST, World, as_of
@@ -90,7 +91,8 @@ class Trained:
     """A world whose first version is packaged; each test watches a copy of it."""
 
     home: Path
-    objects: dict[str, bytes]
+    ports: Ports
+    """Those that it was made with; nobody writes to them any more."""
     bundle: PackageResult
 
     def copied(
@@ -99,7 +101,7 @@ class Trained:
         """Return a world of its own, in which the version is champion."""
         shutil.copytree(self.home, folder)
         store = MemoryStore()
-        store.objects.update(self.objects)
+        store.objects.update(self.ports.store.objects)
         ports = Ports(
             store, MemoryVersions(), registry or MemoryRegistry(), ledger or MemoryLedger()
         )
@@ -186,7 +188,7 @@ class Watched:
             release=1,
             task=spec.task,
             columns=columns,
-            classes=tuple(schema.classes or ()),
+            classes=tuple(schema.answer_names) if is_wide(spec.task) else (),
         )
         records = [
             AnswerRecord(
@@ -194,7 +196,7 @@ class Watched:
                 at=micros(event + after),
                 seconds=0.001,
                 rows=[[self._logged(c, row[c.name], kinds, secret) for c in logged]],
-                predictions=[given.tolist() if schema.classes else answer(given[0])],
+                predictions=[given.tolist() if is_wide(spec.task) else answer(given[0])],
                 keys=[name] if keys else None,
                 event_times=[micros(event)],
             )
@@ -253,4 +255,4 @@ def trained(world: World, day: int = 6) -> Trained:
     """Return the world with a version that was learnt from the days before `day`."""
     ports = Ports(MemoryStore(), MemoryVersions(), MemoryRegistry(), MemoryLedger())
     results = packaged(world.context(ports), day)
-    return Trained(world.home, dict(ports.store.objects), results)
+    return Trained(world.home, ports, results)

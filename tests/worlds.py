@@ -53,6 +53,7 @@ drift:
   numbers: {method: wasserstein, threshold: 1}
   texts: {method: jensenshannon, threshold: 0.3}
   predictions: {method: wasserstein, threshold: 0.5}
+alike: {span: hour}
 """
 
 BUILD = '''

@@ -169,7 +169,7 @@ def build(name: str, image: Image, settings: dict[str, str], revision: str) -> s
     return f"{tag:<34} {total / MEGABYTE:6.0f} {beyond} {seconds:7.1f}"
 
 
-def chosen(words: str) -> dict[str, Image]:
+def images_named(words: str) -> dict[str, Image]:
     """Return the images that are named. Raises Failed for a name that is none."""
     names = words.split() or list(IMAGES)
     unknown = [name for name in names if name not in IMAGES]
@@ -189,7 +189,7 @@ def main() -> int:
     settings = {"BASE": "", "TAG": "latest", "NETWORK": "host", "IMAGES": ""}
     settings |= {name: os.environ[name] for name in settings if os.environ.get(name)}
     try:
-        images = chosen(settings["IMAGES"])
+        images = images_named(settings["IMAGES"])
         say(f"Building with Docker {engine()} …")
         say(f"{'image':<34} {'MB':>6} {'beyond base':>11} {'seconds':>7}")
         revision, began = git_commit(), time.monotonic()

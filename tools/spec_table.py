@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.spec import (
+    alike,
     automl,
     candidates,
     drift,
     features,
+    fields,
     forecast,
     gate,
     model,
     own_metrics,
+    prove,
     quantiles,
     resources,
     schema,
@@ -66,12 +69,14 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("candidates, `early_stopping`", search.EarlyStopping),
     *((f"candidates, {_step_of(kind)}", kind) for kind in steps.KINDS),
     ("automl, with a budget", automl.AutoML),
+    ("alike", alike.Alike),
     ("gate", gate.Gate),
     ("gate.versus_champion", gate.VersusChampion),
     ("drift", drift.Drift),
     ("drift: a rule in `numbers`, `texts`, `predictions`, `columns`", drift.Rule),
     ("drift.performance", drift.Performance),
-    ("deploy", model.Deploy),
+    ("prove", prove.Prove),
+    ("deploy", fields.Deploy),
     ("resources", resources.Resources),
     ("resources.serving", resources.Limits),
     ("schema.yaml: each column", schema.Column),
@@ -106,12 +111,12 @@ def _fields(kind: type[BaseModel]) -> str:
         takes = _type(field, body.get("$defs", {}))
         default = "needed" if name in needed else _default(field)
         head = ", ".join(filter(None, (takes, default)))
-        lines += _wrapped(f"- `{name}`: {head}", "  ")
-        lines += _wrapped(f"  {texts.get(name, '')}", "  ")
+        lines += _wrap(f"- `{name}`: {head}", "  ")
+        lines += _wrap(f"  {texts.get(name, '')}", "  ")
     return "\n".join(lines)
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def _wrap(text: str, indent: str) -> list[str]:
     return textwrap.wrap(
         text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

@@ -1,6 +1,7 @@
 """Prepare the databases before Airflow starts.
 
-Its database and the ledger's are migrated; the administrator gets the password of the secrets.
+Its database and the ledger's are migrated; the administrator gets the password of the secrets; the
+key that signs bundles becomes a trusted one, where signatures are required.
 
 Each of it may run again, and does at every `docker compose up`.
 """  # noqa: INP001 -- a script, mounted into a container
@@ -8,8 +9,13 @@ Each of it may run again, and does at every `docker compose up`.
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
+from pipelines.errors import PerennialError
 from pipelines.ledger.sql import SqlLedger
+from pipelines.ops.signing_keys import begin
+from pipelines.settings import load_settings
+from pipelines.store.opening import open_store
 
 ADMIN = "admin"
 
@@ -43,6 +49,17 @@ def _ledger() -> None:
     SqlLedger(os.environ["PERENNIAL_LEDGER_URL"])
 
 
+def _signing_key() -> None:
+    settings = load_settings()
+    if not settings.require_signature:
+        return
+    try:
+        begin(settings, open_store(settings.store), datetime.now(UTC).replace(microsecond=0))
+    except PerennialError as error:
+        sys.exit(f"The key that signs bundles cannot be made known: {error}")
+
+
 if __name__ == "__main__":
     _ledger()
+    _signing_key()
     _airflow()

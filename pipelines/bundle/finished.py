@@ -39,12 +39,12 @@ class FinishedModel(BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, inputs: pd.DataFrame) -> Array:
-        """Return the values (n,), or the classes with the greatest probability (n,)."""
+        """Return the values (n,), those at the levels (n, k), or the likeliest classes (n,)."""
         if hasattr(self, "classes_"):
             best: Array = self.classes_[self.predict_proba(inputs).argmax(axis=1)]
             return best
-        values: Array = self._ask(inputs)[:, 0]
-        return values
+        answers: Array = self._ask(inputs)
+        return answers if self.open().schema.levels else answers[:, 0]
 
     def predict_proba(self, inputs: pd.DataFrame) -> Array:
         """Return one probability per class (n, k)."""

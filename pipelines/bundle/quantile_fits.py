@@ -1,6 +1,7 @@
-"""The estimator of quantiles: one fit for each level, or one fit whose errors make the levels.
+"""The estimators of quantiles: one fit for each level, one fit whose errors make the levels, or one
+that answers at all of them; and the mean of several such.
 
-A bundle that is served natively names this class, so it stays where it is.
+A bundle that is served natively names these classes, so they stay where they are.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.ensemble import VotingRegressor
 
 Array = np.ndarray[Any, Any]
 
@@ -31,11 +33,20 @@ class QuantileFits(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         """Keep the estimator, the levels (increasing), and the parameter by which it takes one.
 
-        Without a parameter it is fitted once, and only the shifts tell the levels apart.
+        Without a parameter it is fitted once: it answers with one value, and only the shifts tell
+        the levels apart, or with one for each level.
         """
         self.estimator = estimator
         self.levels = levels
         self.parameter = parameter
+
+    @classmethod
+    def of_fitted(cls, fitted: list[Any], levels: tuple[float, ...]) -> QuantileFits:
+        """Return the estimator of levels that are fitted already, each by an estimator."""
+        made = cls(None, levels)
+        made.estimators_ = list(fitted)
+        made.shifts_ = np.zeros(len(levels))
+        return made
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> QuantileFits:  # noqa: N803
         """Fit each level, or once."""
@@ -50,17 +61,64 @@ class QuantileFits(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Any) -> Array:  # noqa: N803 -- scikit-learn's name
-        """Return the values at the levels, a column for each."""
-        columns = [np.asarray(e.predict(X), dtype=np.float64).ravel() for e in self.estimators_]
+        """Return the values at the levels, a column for each.
+
+        Raises ValueError where the fits answer with more or fewer numbers.
+        """
+        columns = [np.asarray(e.predict(X), dtype=np.float64) for e in self.estimators_]
         learnt = np.sort(np.column_stack(columns), axis=1)
-        # One fit has one column, which the shifts spread out.
+        if learnt.shape[1] not in {1, len(self.levels)}:
+            msg = (
+                f"the estimators answer with {learnt.shape[1]} numbers to a row at"
+                f" {len(self.levels)} levels, wanted one for each"
+            )
+            raise ValueError(msg)
+        # One fit of one value has one column, which the shifts spread out.
         return widen(learnt + self.shifts_, self.levels)
+
+    def correct(self, shifts: Array) -> None:
+        """Move the answers at the levels by `shifts` (k,)."""
+        self.shifts_ = shifts
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
         return tags
+
+
+class QuantileVote(VotingRegressor):  # type: ignore[misc]
+    """Answers at each level with the mean of what its members answer there, weighted if asked for.
+
+    A mean of answers that do not fall along a row does not fall. `shifts_` are as above.
+    """
+
+    def __init__(
+        self,
+        estimators: Any = None,
+        levels: tuple[float, ...] = (MEDIAN,),
+        *,
+        weights: list[float] | None = None,
+    ) -> None:
+        """Keep the members by name, each of which answers (n, k) at the levels, and the weights."""
+        super().__init__(estimators, weights=weights)
+        self.levels = levels
+
+    def fit(self, X: Any, y: Any, **named: Any) -> QuantileVote:  # noqa: N803
+        """Fit each member."""
+        super().fit(X, y, **named)
+        self.shifts_ = np.zeros(len(self.levels))
+        return self
+
+    def predict(self, X: Any) -> Array:  # noqa: N803 -- scikit-learn's name
+        """Return the values at the levels, a column for each."""
+        answers = [np.asarray(e.predict(X), dtype=np.float64) for e in self.estimators_]
+        mean = np.average(answers, axis=0, weights=self._weights_not_none)
+        return widen(mean + self.shifts_, self.levels)
+
+    def correct(self, shifts: Array) -> None:
+        """Move the answers at the levels by `shifts` (k,)."""
+        self.shifts_ = shifts
 
 
 def widen(values: Array, levels: tuple[float, ...]) -> Array:

@@ -117,6 +117,7 @@ _OWN = {
     "pipelines.bundle.clusters.Clusters",
     "pipelines.bundle.finished.FinishedModel",
     "pipelines.bundle.quantile_fits.QuantileFits",
+    "pipelines.bundle.quantile_fits.QuantileVote",
     "pipelines.transformers.dates.DateParts",
     "pipelines.transformers.numbers.Cycles",
     "pipelines.transformers.numbers.SignedLog",

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.cli import check, compare, init, log, operations, overview, profile, releases, steps
+from pipelines.cli import (
+    answers,
+    check,
+    compare,
+    init,
+    keys,
+    log,
+    operations,
+    overview,
+    profile,
+    rebuild,
+    releases,
+    steps,
+)
 
 app = typer.Typer(
     name="perennial",
@@ -25,6 +38,9 @@ check.add_to(app)
 log.add_to(app)
 profile.add_to(app)
 compare.add_to(app)
+rebuild.add_to(app)
 releases.add_to(app)
+answers.add_to(app)
 operations.add_to(app)
+keys.add_to(app)
 steps.add_to(app)

@@ -16,6 +16,7 @@ from pipelines.cli.snapshots import describe_sides
 from pipelines.context import Context
 from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.intervals import SNAPSHOT, Interval, containing, floor, iso, preceding
+from pipelines.plurals import how_many
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec, model_names
@@ -143,7 +144,8 @@ def _with_line(settings: Settings, name: str, error: PerennialError) -> str:
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
     spec = load_spec(settings.models, name)
     state["context"] = Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings))
-    text = f"{spec.task}, {len(spec.candidates)} candidates, {len(spec.inputs)} inputs"
+    text = f"{spec.task}, {how_many(len(spec.candidates), 'candidate')},"
+    text += f" {how_many(len(spec.inputs), 'input')}"
     return "; ".join([text, *(f"WARNING: {warning}" for warning in advice(spec))])
 
 
@@ -191,7 +193,9 @@ def _schema(state: dict[str, Any], *, accept: bool) -> str:
             "no schema.yaml: each batch's own values decide its types; fix them by perennial check"
             f" {name} --accept"
         )
-    return ", ".join(f"{table} {len(columns)} columns" for table, columns in schema.tables.items())
+    return ", ".join(
+        f"{table} {how_many(len(columns), 'column')}" for table, columns in schema.tables.items()
+    )
 
 
 def _source(at: str | None, state: dict[str, Any]) -> str:
@@ -265,10 +269,11 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
         reasons += [f"{f.table}: {f.expectation}: {f.observed}" for f in results if f.critical]
     if reasons:
         raise SpecError(
-            f"The batch breaks {len(reasons)} critical expectations: " + " | ".join(reasons[:5]),
+            f"The batch breaks {how_many(len(reasons), 'critical expectation')}: "
+            + " | ".join(reasons[:5]),
             remedy=f"mend the data, or the suites in {settings.expectations.name}/.",
         )
-    return f"{count} expectations met"
+    return f"{how_many(count, 'expectation')} met"
 
 
 def _features(state: dict[str, Any]) -> str:
@@ -318,12 +323,12 @@ def _training(state: dict[str, Any]) -> str:
         ):
             raise BadData(f"{words}.", at=("gate", "min_rows"))
         found = rehearse(context, sample, own)
-    return _rehearse_training(spec, sample, found, f"{sample.batches} batches", few)
+    return _rehearse_training(spec, sample, found, how_many(sample.batches, "batch"), few)
 
 
 def _rehearse_training(spec: Spec, sample: Sample, found: Rehearsal, whose: str, few: str) -> str:
-    text = f"{found.fits} small fits on {sample.rows:,} rows of {whose}"
-    text += f" ({found.skipped} settings not tried: no time)" if found.skipped else ""
+    text = f"{how_many(found.fits, 'small fit')} on {how_many(sample.rows, 'row')} of {whose}"
+    text += f" ({how_many(found.skipped, 'setting')} not tried: no time)" if found.skipped else ""
     labels = sample.counts.in_words(spec)
     return "; WARNING: ".join(
         filter(None, [", ".join(filter(None, [text, labels])), few, *found.warnings])

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 -- the command line reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from pipelines.cli.output import AsJson, print_json, print_table
+from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import context_for, set_up_logging
-from pipelines.comparison import version_lines
-from pipelines.comparison.publish import publish_versions
-from pipelines.comparison.version_facts import find_bundle
-from pipelines.comparison.versions import compare_versions
-from pipelines.comparison.versions_page import flip_words, metric_words
-
-if TYPE_CHECKING:
-    from pipelines.comparison.version_lines import Line
-    from pipelines.comparison.versions import VersionComparison
-
-SHOWN = 5
-"""Of the rows and slices that differ most, so many are printed."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,6 +31,13 @@ def compare(
     Metrics on rows that neither was fitted on, where answers differ, parameters, data, inputs,
     size and speed. Nothing is decided by it.
     """
+    # These load scikit-learn, for which no other command should wait.
+    from pipelines.cli.version_tables import print_versions
+    from pipelines.comparison import version_lines
+    from pipelines.comparison.publish import publish_versions
+    from pipelines.comparison.version_facts import find_bundle
+    from pipelines.comparison.versions import compare_versions
+
     set_up_logging("WARNING")
     context = context_for(model)
     pair = [(version, find_bundle(context, version)) for version in (before, after)]
@@ -54,55 +49,7 @@ def compare(
     if as_json:
         print_json({**version_lines.figures(found), "page_file": str(path)})
     else:
-        _print(found)
+        print_versions(found)
         typer.echo(f"Page: {path}")
     if show:
         typer.launch(path.as_uri())
-
-
-def _print(found: VersionComparison) -> None:
-    before, after = (f"version {v.version}" for v in (found.before, found.after))
-    if found.metrics:
-        print_table(
-            f"{found.model}: {found.metric_words}",
-            ["metric", before, after, "better by (90 %)", ""],
-            [metric_words(pair) for pair in found.metrics],
-        )
-    else:
-        typer.echo(f"On common rows nothing can be told: {found.metric_words}.")
-        _print_lines(
-            "Scores before the final fit, each on its own held-out rows",
-            version_lines.ancestors(found),
-            before,
-            after,
-        )
-    _print_differences(found)
-    _print_lines("What they are made of", version_lines.origin(found), before, after)
-    _print_lines("Parameters", version_lines.parameter_lines(found), before, after)
-    _print_lines("Inputs that differ", version_lines.input_lines(found), before, after)
-    for change in found.schema_changes:
-        typer.echo(f"schema.yaml: {change}")
-
-
-def _print_lines(title: str, lines: list[Line], before: str, after: str) -> None:
-    if lines:
-        rows = [[line.name, line.before, line.after, "≠" if line.differs else ""] for line in lines]
-        print_table(title, ["", before, after, ""], rows)
-
-
-def _print_differences(found: VersionComparison) -> None:
-    differences = found.differences
-    if differences is None or found.rows is None:
-        typer.echo(f"Their answers cannot be compared: {found.why}.")
-        return
-    flips = flip_words(differences)
-    typer.echo(
-        f"On {found.rows.words}: {f'{flips}; ' if flips else ''}"
-        f"half moved by at most {differences.quantiles['50%']:.3g},"
-        f" the farthest by {differences.quantiles['100%']:.3g}."
-    )
-    if found.contingency is not None:
-        moved = found.contingency
-        print_table(f"Rows by cluster, {moved.words}", moved.titles, moved.lines)
-    if differences.farthest:
-        print_table("Farthest apart", differences.columns, differences.farthest[:SHOWN])

@@ -107,17 +107,7 @@ def init(  # noqa: PLR0913 -- the options of a command
 
     settings = load_settings()
     set_up_logging("ERROR")
-    if (place is None) == (example is None):
-        raise RequestError(
-            "init needs either --from or --example.",
-            remedy="perennial init NAME --from FILE, or perennial init NAME --example EXAMPLE.",
-        )
-    if task is not None and task not in TASKS:
-        raise RequestError(f"--task {task} is no task.", remedy=f"pass one of {', '.join(TASKS)}.")
-    if format_ is not None and format_ not in FORMATS:
-        raise RequestError(
-            f"--format {format_} is no format.", remedy=f"pass one of {', '.join(FORMATS)}."
-        )
+    _check_choices(place, example, task, format_)
     talk = Talk(None if yes or as_json or not sys.stdin.isatty() else _ask)
     if example is not None:
         paths = _copy(settings, example, name, force=force)
@@ -133,12 +123,33 @@ def init(  # noqa: PLR0913 -- the options of a command
         }  # fmt: skip
         paths = _start(settings, name, str(place), database, options, wishes, talk, force=force)
     if as_json:
-        print_json({
-            "model": name, "files": paths, "findings": talk.findings,
-            "assumptions": talk.assumptions, "warnings": talk.warnings,
-        })  # fmt: skip
-        return
-    _tell(name, paths, talk)
+        _print_as_json(name, paths, talk)
+    else:
+        _tell(name, paths, talk)
+
+
+def _check_choices(
+    place: str | None, example: str | None, task: str | None, format_: str | None
+) -> None:
+    """Raise RequestError where options exclude each other or name what there is not."""
+    if (place is None) == (example is None):
+        raise RequestError(
+            "init needs either --from or --example.",
+            remedy="perennial init NAME --from FILE, or perennial init NAME --example EXAMPLE.",
+        )
+    if task is not None and task not in TASKS:
+        raise RequestError(f"--task {task} is no task.", remedy=f"pass one of {', '.join(TASKS)}.")
+    if format_ is not None and format_ not in FORMATS:
+        raise RequestError(
+            f"--format {format_} is no format.", remedy=f"pass one of {', '.join(FORMATS)}."
+        )
+
+
+def _print_as_json(name: str, paths: list[str], talk: Talk) -> None:
+    print_json({
+        "model": name, "files": paths, "findings": talk.findings,
+        "assumptions": talk.assumptions, "warnings": talk.warnings,
+    })  # fmt: skip
 
 
 def _copy(settings: Settings, example: str, name: str, *, force: bool) -> list[str]:

@@ -14,6 +14,7 @@ from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import context_for, set_up_logging
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
+from pipelines.plurals import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +93,7 @@ def log(
         _rotate(context, as_json=as_json)
         return
     rows, counts, damage = _read_rows(
-        context, _moment("--since", since), _moment("--until", until), labels=labels
+        context, _parse_moment("--since", since), _parse_moment("--until", until), labels=labels
     )
     if as_json:
         _print_lines(_newest(rows, limit), {"counts": counts, "damage": damage})
@@ -129,14 +130,15 @@ def _rotate(context: Context, *, as_json: bool) -> None:
         )
     elif rotation.entries:
         typer.echo(
-            f"{rotation.segments} segments with {rotation.rows:,} rows and labels became"
-            f" {rotation.entries} Parquet objects."
+            f"{how_many(rotation.segments, 'segment')} with"
+            f" {how_many(rotation.rows, 'row or label', 'rows and labels')} became"
+            f" {how_many(rotation.entries, 'Parquet object')}."
         )
     else:
         typer.echo("Nothing to rotate: there is no closed segment that was not rotated yet.")
 
 
-def _moment(option: str, text: str | None) -> datetime | None:
+def _parse_moment(option: str, text: str | None) -> datetime | None:
     """Return the moment that an option holds, in UTC. Raises RequestError naming the option."""
     from pydantic import TypeAdapter, ValidationError
 
@@ -233,9 +235,9 @@ def _cell(value: Any) -> Any:
 
 def _sentence(counts: dict[str, Any]) -> str:
     """Return what was counted in words."""
-    parts = [f"{counts['predicted']:,} rows were answered"]
+    parts = [how_many(counts["predicted"], "row was answered", "rows were answered")]
     if "coverage" in counts:
-        parts[0] += f": {counts['rows']:,} events, {counts['duplicates']:,} asked again"
+        parts[0] += f": {how_many(counts['rows'], 'event')}, {counts['duplicates']:,} asked again"
         parts.append(f"{counts['labelled']:,} are labelled ({counts['coverage']:.1%})")
     return (
         "; ".join(

@@ -12,6 +12,7 @@ import typer
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import set_up_logging
 from pipelines.errors import RequestError
+from pipelines.plurals import how_many
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import Settings, load_settings
 from pipelines.spec.units import parse_duration
@@ -149,7 +150,9 @@ def verify(*, set_anchor: SetAnchor = False, as_json: AsJson = False) -> None:
             }
         )
         return
-    typer.echo(f"{count} entries, chain intact. Head: {newest.hash if newest else 'none'}.")
+    typer.echo(
+        f"{how_many(count, 'entry')}, chain intact. Head: {newest.hash if newest else 'none'}."
+    )
     if anchor is None or standing is None:
         typer.echo(UNSEEN)
     elif standing.anchored is None:

@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines.approvals import marks_of
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import context_for
 from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import iso
 from pipelines.ledger import (
+    Approval,
     DriftCheck,
     GateVerdict,
     Outcome,
+    Override,
+    Proof,
     Quarantine,
     RetrainHold,
     RetrainRequest,
+    StepOfRun,
 )
+from pipelines.plurals import how_many
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, load_spec
@@ -27,6 +33,7 @@ from pipelines.verdicts import words
 from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
+    from pipelines.approvals import Marks
     from pipelines.ledger import Entry
 
 Model = Annotated[str, typer.Argument(help="The model: a folder's name under models/.")]
@@ -42,7 +49,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def models(*, as_json: AsJson = False) -> None:
-    """List the models; a broken spec shows what is wrong with it.
+    """List the models, and what is wrong with a broken spec.
 
     The exit code is 65 when any is broken.
     """
@@ -133,6 +140,8 @@ def _status(context: Context) -> dict[str, Any]:
     quarantined = ledger.entries(model, "quarantine", limit=1)
     drift_entries = ledger.entries(model, "drift", limit=1)
     request = find_open_request(ledger, model, datetime.now(UTC))
+    marks = marks_of(ledger, model)
+    mark = marks.of(champion.version) if champion else None
     return {
         "model": model,
         "error": None,
@@ -140,8 +149,9 @@ def _status(context: Context) -> dict[str, Any]:
         "champion": champion.version if champion else None,
         "since": iso(champion.since.replace(microsecond=0)) if champion else None,
         "release": champion.release if champion else None,
+        "mark": mark.text if mark else None,
         "serving": _describe_serving(context),
-        "last_verdict": _sentence(verdicts[0]) if verdicts else None,
+        "last_verdict": _marked_sentence(verdicts[0], marks) if verdicts else None,
         "last_quarantine": _sentence(quarantined[0]) if quarantined else None,
         "last_drift": _sentence(drift_entries[0]) if drift_entries else None,
         "open_request": _sentence(request) if request else None,
@@ -153,6 +163,7 @@ def _describe(row: dict[str, Any]) -> dict[str, str]:
     """Return one model's status in words, by title."""
     champion = (
         f"version {row['champion']} since {row['since']} (release {row['release']})"
+        + (f", {row['mark']}" if row["mark"] else "")
         if row["champion"]
         else "none yet"
     )
@@ -169,7 +180,7 @@ def _describe(row: dict[str, Any]) -> dict[str, str]:
     return {
         **sentences,
         "owner": row["owner"],
-        "ledger": f"{row['ledger_entries']} entries, chain intact",
+        "ledger": f"{how_many(row['ledger_entries'], 'entry')}, chain intact",
     }
 
 
@@ -199,22 +210,29 @@ def history(
     """
     ledger = context_for(model).ports.ledger
     total = ledger.verify()
-    entries = ledger.entries(model, limit=limit)
+    entries, marks = ledger.entries(model, limit=limit), marks_of(ledger, model)
     if as_json:
         print_json([e.model_dump(mode="json") for e in entries])
         return
     print_table(
-        f"Ledger of {model} ({total} entries in all, chain intact)",
+        f"Ledger of {model} ({how_many(total, 'entry')} in all, chain intact)",
         ["no.", "at", "what", "said"],
-        [_entry(e) for e in entries],
+        [_entry(e, marks) for e in entries],
     )
 
 
-def _entry(entry: Entry) -> list[Any]:
-    return [entry.seq, iso(entry.at.replace(microsecond=0)), entry.kind, _sentence(entry)]
+def _entry(entry: Entry, marks: Marks) -> list[Any]:
+    at = iso(entry.at.replace(microsecond=0))
+    return [entry.seq, at, entry.kind, _marked_sentence(entry, marks)]
 
 
-def _sentence(entry: Entry) -> str:  # noqa: PLR0911 -- one case for each kind of entry
+def _marked_sentence(entry: Entry, marks: Marks) -> str:
+    """Return an entry in words, with what people said of the version that it speaks of."""
+    mark = marks.on(entry)
+    return _sentence(entry) + (f" [{mark.text}]" if mark else "")
+
+
+def _sentence(entry: Entry) -> str:  # noqa: C901,PLR0911 -- one case for each kind of entry
     """Return an entry in words.
 
     One without words of its own, or of a kind that is not known here, shows its plain fields.
@@ -227,12 +245,20 @@ def _sentence(entry: Entry) -> str:  # noqa: PLR0911 -- one case for each kind o
         case Outcome() as outcome:
             version = f" version {outcome.version}" if outcome.version else ""
             return f"{outcome.outcome}{version}: {entry.run}" + _why(outcome.reasons)
+        case Proof() as proof:
+            return words.proof(proof.version, proof.differences, proof.causes, proof.rows)
         case Quarantine() as quarantine:
             return iso(quarantine.interval.start) + _why(quarantine.reasons)
         case RetrainRequest() as request:
             return f"retraining {request.run_id} asked for" + _why(request.reasons)
         case RetrainHold() as hold:
             return f"no retraining for the window until {iso(hold.window.end)}: {hold.why}"
+        case Approval() as answer:
+            return f"version {answer.version}: {words.answered(answer.by, answer.why)}"
+        case Override() as over:
+            return words.override_entry(over.version, over.by, over.reason, over.reasons)
+        case StepOfRun() as step:
+            return step.words
         case _:
             return entry.summary
 

@@ -35,7 +35,7 @@ def profile(
     ] = BATCHES,
     as_json: AsJson = False,
 ) -> None:
-    """Look at a model's data, column by column, and write the page.
+    """Look at a model's data by column, and write the page.
 
     Of the newest batches: distributions, missing and unique values, what goes with the target,
     drift from the reference, quarantined rows. Personal columns are left out. Nothing is decided

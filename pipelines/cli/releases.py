@@ -1,4 +1,4 @@
-"""Who serves, by hand: `rollback`, `promote`, `reconcile`."""
+"""Who serves, by hand: `rollback`, `promote`, `override`, `reconcile`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.cli.running import answer_program, context_for, now, run_step, se
 from pipelines.errors import RequestError, TryAgain
 from pipelines.ledger import Crown
 from pipelines.messages import DeployResult
-from pipelines.run_names import BY_HAND, PROMOTION, rollback_run
+from pipelines.run_names import BY_HAND, OVERRIDE, PROMOTION, rollback_run
 from pipelines.settings import load_settings
 from pipelines.verdicts import words
 
@@ -43,6 +43,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(rollback)
     app.command()(promote)
+    app.command()(override)
     app.command()(reconcile)
 
 
@@ -93,13 +94,41 @@ def promote(
     """Have a version serve that was promoted before.
 
     It must have been packaged too, such as the one that a rollback took away.
-    What the gate refused never serves: that is what the gate is for.
+    What the gate refused does not serve by this: see `perennial override`.
     """
     from pipelines.steps.rollback import promote as serve
 
     context, run = _context(model), f"{PROMOTION}{BY_HAND}{now()}"
     with _finished_later(context, run):
         result = serve(context, run=run, version=version, reason=reason)
+    _tell(context, result, as_json=as_json)
+
+
+def override(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="The refused version, as MLflow numbers it.")],
+    reason: Annotated[str, typer.Option(help="Why; it is needed, and stands in the ledger.")],
+    by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
+    *,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Also where another version serves since the verdict.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have a refused version serve: a person answers for it.
+
+    `perennial override MODEL VERSION --by ann --reason "the champion leaks"`
+
+    It overrules the gate, or whoever did not approve; no proof is left out: the version is fitted
+    and compiled with proof, answers its golden requests, and goes back where the server refuses it.
+    Ledger, release, pages and MLflow say for ever who did it, why, and what the refusal was.
+    """
+    from pipelines.ops.override import OverrideOrder, carry_out
+
+    context, run = _context(model), f"{OVERRIDE}{BY_HAND}{now()}"
+    order = OverrideOrder.read(run=run, version=version, by=by, reason=reason)
+    with _finished_later(context, run):
+        result = carry_out(context, order, accept_newer=yes)
     _tell(context, result, as_json=as_json)
 
 

@@ -67,7 +67,7 @@ def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
         raise RequestError(
             f"The request of {step} is wrong: {in_one_line(problems(error, body, kind))}"
         ) from error
-    module = importlib.import_module(f"pipelines.steps.{step}")
+    module = importlib.import_module(STEPS[step].module)
     begin = time.monotonic()
     result: Value = module.run(context, request)
     context.log.info(

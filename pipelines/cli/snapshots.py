@@ -28,13 +28,13 @@ def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
     from pipelines.data.labelled_rows import visible
     from pipelines.data.sides import groups_of, held_out, sides_of
     from pipelines.intervals import SNAPSHOT
-    from pipelines.science.bootstrap import MIN_BLOCKS
-    from pipelines.science.gates import LEAST_HELD_OUT, LEAST_ROWS
-    from pipelines.training.refits import MOST_ROWS
+    from pipelines.judging.refit_comparison import why_too_few
+    from pipelines.science.gate.rows import LEAST_ROWS
+    from pipelines.training.refit_rows import MOST_ROWS
 
     rows = table.filter(pa.array(visible(table, spec, SNAPSHOT.end)))
-    all_groups = groups_of(rows, spec)
-    total, unit = len(np.unique(all_groups)), "groups of rows" if spec.train.group else "rows"
+    total = len(np.unique(groups_of(rows, spec)))
+    unit = "groups of rows" if spec.train.group else "rows"
     known = "" if learns_nothing(spec.task) else f" with a known {spec.target.column}"
     if total < LEAST_ROWS:
         raise SpecError(
@@ -43,7 +43,7 @@ def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
             remedy="take a larger snapshot.",
         )
     is_held = held_out(rows, sides_of(spec), spec.key)
-    held, groups = int(is_held.sum()), len(np.unique(all_groups[is_held]))
+    held = int(is_held.sum())
     by = f"by {spec.train.group}" if spec.train.group else "by the key"
     sentences = [f"{held} of {rows.num_rows} rows are held out ({by}, always the same ones)"]
     if held in {0, rows.num_rows}:
@@ -51,19 +51,15 @@ def describe_sides(spec: Spec, table: pa.Table) -> list[str]:
             f"{sentences[0]}, so one side is empty.",
             remedy="choose another train.holdout or train.seed, or take a larger snapshot.",
         )
-    needed = max(spec.gate.min_rows, LEAST_HELD_OUT)
-    few = held < needed or groups < MIN_BLOCKS
-    least = f"{needed} are needed to compare on them alone"
-    if groups < MIN_BLOCKS and held >= needed:
-        least = f"they are of {groups} groups, and {MIN_BLOCKS} are needed"
+    few = why_too_few(spec, rows.filter(pa.array(is_held)), np.full(held, fill_value=True))
     if few and rows.num_rows <= MOST_ROWS:
-        sentences.append(f"{least}: the gate fits both models again over folds of all rows")
+        sentences.append(f"{few}: the gate fits both models again over folds of all rows")
     elif few:
         sentences.append(
-            f"WARNING: {least}: the gate would refuse every challenger; raise train.holdout or"
+            f"WARNING: {few}: the gate would refuse every challenger; raise train.holdout or"
             " lower gate.min_rows"
         )
-    return [*sentences, *_class_sentences(spec, rows, is_held, folds=few)]
+    return [*sentences, *_class_sentences(spec, rows, is_held, folds=bool(few))]
 
 
 def _class_sentences(spec: Spec, rows: pa.Table, is_held: Any, *, folds: bool) -> list[str]:

@@ -40,6 +40,8 @@ _BY_DAG = (
     " start."
 )
 
+_REBUILD = "By hand: `perennial rebuild MODEL VERSION`."
+
 Name = Annotated[
     str | None, typer.Argument(metavar="[MODEL]", help="The model: a folder's name under models/.")
 ]
@@ -69,6 +71,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _help(step: Step) -> str:
+    if step.name == "prove":
+        return (
+            f"{step.help}\n\nFor programs: the DAG prove_MODEL calls it with --request. {_REBUILD}"
+        )
     if not step.by_hand:
         return f"{step.help}\n\nFor programs: the DAG drift_MODEL calls it with --request."
     if step.name == "drift":
@@ -107,6 +113,8 @@ def _command(step: Step) -> Callable[..., None]:
         if request is not None:
             answer_program(context, step.name, request)
             return
+        if step.name == "prove":
+            raise RequestError("prove is for programs.", remedy=_REBUILD)
         if not step.by_hand:
             raise RequestError(
                 f"{step.name} by hand would ask for a retraining that nobody starts,"

@@ -12,6 +12,7 @@ from pipelines.columns.texts import values_of
 from pipelines.columns.widening import describe_type, widen, without_values
 from pipelines.columns.writing import Misfit, Writing, first_failure, first_row, to_utc_and_say
 from pipelines.errors import BadData
+from pipelines.plurals import how_many
 from pipelines.spec.column_types import decimal_digits
 
 if TYPE_CHECKING:
@@ -218,7 +219,8 @@ def hold(table: pa.Table, columns: Mapping[str, Column], where: str) -> tuple[pa
     for name, column in columns.items():
         if not column.nullable and name in table.column_names and table[name].null_count:
             raise BadData(
-                f"{where}: the column {name!r} has {table[name].null_count} rows without a value,"
+                f"{where}: the column {name!r} has"
+                f" {how_many(table[name].null_count, 'row')} without a value,"
                 " and schema.yaml says `nullable: false`.",
                 remedy="mend the source, or the schema.",
             )

@@ -106,7 +106,7 @@ def _booleans(texts: pa.ChunkedArray, writing: Writing) -> pa.ChunkedArray:
     return pc.if_else(pc.is_valid(texts), is_true, pa.scalar(None, pa.bool_()))
 
 
-def _unwritten(texts: pa.ChunkedArray, writing: Writing) -> pa.ChunkedArray:
+def _nulls(texts: pa.ChunkedArray, writing: Writing) -> pa.ChunkedArray:
     """Return nulls; bytes and nested values have no form as a text that everybody shares."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -132,6 +132,6 @@ _PARSERS: dict[str, Callable[[pa.ChunkedArray, Writing], pa.ChunkedArray]] = {
     "date": text_times.dates,
     "time_of_day": text_times.times_of_day,
     "duration": text_times.durations,
-    "bytes": _unwritten,
-    "nested": _unwritten,
+    "bytes": _nulls,
+    "nested": _nulls,
 }

@@ -182,7 +182,7 @@ def thresholds(curves: dict[str, Array], at: Array, chosen: float, says: str) ->
     return plot.render(says)
 
 
-def decided(curve: Curve, chosen: float, title: str) -> str:
+def metric_by_threshold(curve: Curve, chosen: float, title: str) -> str:
     """Return a metric by the threshold, marked where it is decided now and where it is best."""
     known = np.flatnonzero(np.isfinite(curve.scores))
     at = known[_spread_out(len(known))]

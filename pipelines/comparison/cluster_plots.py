@@ -53,7 +53,7 @@ def _silhouettes(found: Array, cluster: Array) -> str:
 def _sizes(cluster: Array, clusters: int) -> str:
     counts = np.bincount(cluster, minlength=clusters)
     plot = Plot(
-        Scale(-0.5, clusters - 0.5),
+        Scale(-0.5, clusters - 0.5, names=tuple(str(place) for place in range(clusters))),
         Scale(0, float(counts.max()) * 1.1),
         x_title="cluster",
         y_title="rows",

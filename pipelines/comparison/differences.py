@@ -68,7 +68,7 @@ def find_differences(
     """
     distance = _distance(one, other, at_levels=bool(spec.levels))
     size = np.abs(distance)
-    flipped = _flipped(spec.task, one, other, thresholds)
+    flipped = _flips(spec.task, one, other, thresholds)
     apart = np.argsort(-size, kind="stable")[: min(FARTHEST, int((size > _SAME).sum()))]
     identity = [*spec.key, *([spec.event_time] if spec.event_time else [])]
     names = [
@@ -101,7 +101,7 @@ def _distance(one: Array, other: Array, *, at_levels: bool) -> Array:
     return other - one if one.ndim == 1 else np.asarray(np.abs(other - one).sum(axis=1) / 2)
 
 
-def _flipped(task: str, one: Array, other: Array, thresholds: tuple[float, float]) -> Array | None:
+def _flips(task: str, one: Array, other: Array, thresholds: tuple[float, float]) -> Array | None:
     if not (classifies(task) or finds_classes(task) or answers_scores(task)):
         return None
     if one.ndim > 1:

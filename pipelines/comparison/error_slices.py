@@ -74,9 +74,8 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
 
     spec = judged.spec
     named = list(slices_of(judged.holdout, spec.inputs, judged.hidden))
-    block, unit = judged.blocks
     loss = row_losses(spec.task, judged.truth, p, spec.levels)
-    found = compare_slices(loss, [mask for _, mask in named], block)
+    found = compare_slices(loss, [mask for _, mask in named], judged.pieces.of_row)
     judgements = [
         ErrorSlice(name, measure(mask), one)
         for (name, mask), one in zip(named, found, strict=True)
@@ -87,7 +86,7 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
     words = "mean pinball loss" if spec.levels else words
     if answers_scores(spec.task):
         words = "score"
-    return ErrorSlices(judgements[:_SHOWN], len(judgements), words, unit)
+    return ErrorSlices(judgements[:_SHOWN], len(judgements), words, judged.pieces.unit)
 
 
 def slices_of(
@@ -188,7 +187,10 @@ def _answer_text(judged: Judged, answer: Any) -> str:
     if judged.classes:
         best = int(np.argmax(answer))
         return f"{short(judged.classes[best], _LONGEST)} ({float(answer[best]):.3f})"
-    return " / ".join(number_text(float(each)) for each in np.ravel(answer))
+    # A cell breaks its lines between words: the levels of an answer stay on one.
+    return "\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}".join(
+        number_text(float(each)) for each in np.ravel(answer)
+    )
 
 
 def _value_text(value: Any) -> str:

@@ -34,5 +34,5 @@ def draw_overview(folder: Path, retraining: Retraining) -> list[Path]:
     curves.set(title="learning curves", xlabel="rows learnt from", ylabel=f"{metric}, held out")
     for axis in (trials, curves):
         if axis.get_legend_handles_labels()[0]:
-            axis.legend()
+            axis.legend(loc="upper right")
     return [save_figure(figure, folder / "candidates.png")]

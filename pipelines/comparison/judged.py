@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.data import labelled_rows
-from pipelines.data.sides import groups_of
+from pipelines.data.sides import alike_groups, groups_of
 from pipelines.profiling.personal import looks_personal
-from pipelines.science.bootstrap import blocks_of, blocks_of_groups
 from pipelines.science.formulas.levels import mean_losses
 from pipelines.science.own_metrics import Measures
+from pipelines.science.pieces import Pieces, pieces_of
 from pipelines.tasks import answers_scores, classifies
 from pipelines.training.estimators import frame
+from pipelines.training.naive import seasonal_naive
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import prepare
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
     from pipelines.context import Context
     from pipelines.messages import FeaturesResult
-    from pipelines.science.bootstrap import Unit
     from pipelines.spec import Spec
     from pipelines.training.preparation import Prepared
 
@@ -92,15 +92,21 @@ class Judged:
 
     @cached_property
     def groups(self) -> Array | None:
-        """The groups of a snapshot's held-out rows (m,); None where they have a time."""
-        return groups_of(self.holdout, self.spec) if self.spec.is_snapshot else None
+        """The groups of the held-out rows (m,); None where they have a time and no groups."""
+        if self.spec.is_snapshot:
+            return groups_of(self.holdout, self.spec)
+        return alike_groups(self.holdout, self.spec)
 
     @cached_property
-    def blocks(self) -> tuple[Array, Unit]:
-        """The block of each held-out row, and what a block is."""
-        if self.times is not None:
-            return blocks_of(self.times)
-        return blocks_of_groups(self.groups if self.groups is not None else np.array([]))
+    def pieces(self) -> Pieces:
+        """Which of the held-out rows are one piece of evidence."""
+        ways = pieces_of(self.times, self.groups, self.spec.alike.span)
+        return min(ways, key=lambda way: way.count)
+
+    @cached_property
+    def naive(self) -> Array | None:
+        """The seasonal naive forecast of the held-out rows (m,); None of other tasks."""
+        return seasonal_naive(self.holdout, self.spec)
 
     @cached_property
     def hidden(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.comparison import answer_plots, level_plots, trial_plots
+from pipelines.comparison import answer_plots, forecast_plots, level_plots, trial_plots
 from pipelines.comparison.attribution import Attribution
 from pipelines.comparison.cluster_plots import cluster_drawings
 from pipelines.comparison.retraining import BEESWARM_ROWS, CONFIDENCE
@@ -16,7 +16,6 @@ from pipelines.comparison.threshold_curves import threshold_curves
 from pipelines.levels import middle
 from pipelines.profiling.words import short
 from pipelines.science.decision_threshold import choose_threshold
-from pipelines.science.metrics import UNLABELLED
 from pipelines.spec.threshold import ThresholdFor
 from pipelines.tasks import answers_scores, classifies, finds_classes
 from pipelines.templates import fill
@@ -65,7 +64,7 @@ def render(retraining: Retraining) -> str:
         against_seconds=trial_plots.against_seconds(trials, spec.train.metric),
         legend=[(n, trial_plots.candidate_colour(i)) for i, n in enumerate(names)],
         confidence=round(100 * (2 * CONFIDENCE - 1)),
-        unit=judged.blocks[1],
+        unit=judged.pieces.unit,
         skipped=retraining.skipped,
         seconds=f"{retraining.seconds:g}",
         beeswarm=BEESWARM_ROWS,
@@ -83,7 +82,7 @@ def _metrics_in_order(retraining: Retraining) -> list[str]:
 
 def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
     judged, metric = retraining.judged, retraining.judged.spec.train.metric
-    result, drawn = look.result, look.slices is not None or _is_clustered(judged, look)
+    result, drawn = look.result, look.slices is not None or _answers_without_truth(judged, look)
     found = [t for t in look.trials if t.chosen]
     names = list(dict.fromkeys(n for t in look.trials for n in t.params))
     return {
@@ -115,6 +114,9 @@ def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
         "learning": answer_plots.learning(look.learning, metric) if look.learning else "",
         "learning_note": look.learning.note if look.learning else "",
         "answers": _answers(judged, look) if drawn else [],
+        "origins": look.origins,
+        "origins_plot": forecast_plots.errors_by_origin(look.origins),
+        "origins_lines": forecast_plots.LINES,
         "importance": look.importance,
         "importance_plot": answer_plots.importances(look.importance, metric)
         if look.importance
@@ -126,10 +128,10 @@ def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
     }
 
 
-def _is_clustered(judged: Judged, look: CandidateLook) -> bool:
-    """Tell whether clusters can be drawn, of which there are no errors by slice."""
+def _answers_without_truth(judged: Judged, look: CandidateLook) -> bool:
+    """Tell whether there are answers to draw of which nobody knows the errors: without a target."""
     said = look.answers
-    if look.dummy or said is None or not finds_classes(judged.spec.task):
+    if look.dummy or said is None or judged.spec.has_target:
         return False
     return bool(np.isfinite(said).all())
 
@@ -143,11 +145,13 @@ def _attribution(look: CandidateLook) -> dict[str, Any]:
 
 
 def _of_scores(y: Array, p: Array, threshold: float) -> list[Drawing]:
-    told = "; rows with a label by what they are" if (y != UNLABELLED).any() else ""
+    told = "; the dots are known anomalies" if (y == 1).any() else ""
+    flagged = int((p > threshold).sum())
     return [
         Drawing(
             answer_plots.score_histogram(y, p, threshold, "scores"),
-            f"rows by their score: right of the line ({threshold:.4g}) they are flagged{told}",
+            f"rows by their score: right of the line ({threshold:.4g}) they are flagged,"
+            f" {flagged:,} of {len(p):,} ({flagged / len(p):.2%}){told}",
         )
     ]
 
@@ -183,7 +187,7 @@ def _answers(judged: Judged, look: CandidateLook) -> list[Drawing]:
             "by the threshold above which a row counts as positive",
             list(curves),
         ),
-        *_decided(judged, p, at_threshold),
+        *_by_threshold(judged, p, at_threshold),
     ]
 
 
@@ -205,7 +209,7 @@ def _of_levels(judged: Judged, p: Array) -> list[Drawing]:
     ]
 
 
-def _decided(judged: Judged, p: Array, threshold: float) -> list[Drawing]:
+def _by_threshold(judged: Judged, p: Array, threshold: float) -> list[Drawing]:
     """Return what becomes of the model's own metrics, and of the one that the threshold is chosen
     for, as the threshold moves.
     """
@@ -221,7 +225,7 @@ def _decided(judged: Judged, p: Array, threshold: float) -> list[Drawing]:
         title = f"{name} ({spec.unit_of(name)})" if spec.unit_of(name) else name
         drawings.append(
             Drawing(
-                answer_plots.decided(curve, threshold, title),
+                answer_plots.metric_by_threshold(curve, threshold, title),
                 f"{name} by the threshold: where it is decided now, and where it would be"
                 f" best on these rows ({curve.threshold:.3g}, which knows them)",
             )
@@ -239,6 +243,10 @@ def _of_values(judged: Judged, p: Array) -> list[Drawing]:
     if judged.times is not None:
         over = answer_plots.residuals_over_time(judged.times, judged.truth, p)
         drawings.append(Drawing(over, "residuals over time: median and middle half of 20 spans"))
+        if judged.naive is not None:
+            beside = forecast_plots.errors_over_time(judged.times, judged.truth, p, judged.naive)
+            words = "error over time, beside the value of one season ago, in 20 spans of rows"
+            drawings.append(Drawing(beside, words, forecast_plots.LINES))
     return drawings
 
 
@@ -282,7 +290,7 @@ def _interval(found: Spread) -> tuple[str, str]:
     """Return a metric's value and the ends of its interval, each as text."""
     ends = sorted((found.bad_end, found.good_end))
     known = all(np.isfinite(ends))
-    return _figure(found.value), f"{ends[0]:.4g} to {ends[1]:.4g}" if known else ""
+    return _figure(found.value), f"{ends[0]:.4g} to {ends[1]:.4g}" if known else found.untold
 
 
 def _figure(value: float | None) -> str:

@@ -24,6 +24,7 @@ from pipelines.comparison.trials import Trial, read_trials
 from pipelines.science.bootstrap import Spread, spread
 from pipelines.science.metrics import constant_threshold, scores
 from pipelines.training import predictions
+from pipelines.training.backtest import read_origins
 from pipelines.training.decision_threshold import threshold_of
 from pipelines.training.estimators import answers
 from pipelines.training.threads import limit_threads
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
     from pipelines.messages import FeaturesResult, GateResult, TrainResult
+    from pipelines.training.backtest import Origin
     from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
@@ -64,6 +66,8 @@ class CandidateLook:
     attribution_rows: Any = None
     slices: ErrorSlices | None = None
     worst: WorstRows | None = None
+    origins: list[Origin] = field(default_factory=list)
+    """Of a forecast: its back-test."""
     failed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -145,6 +149,7 @@ def _numbers(context: Context, judged: Judged, result: TrainResult) -> Candidate
             of_constant=dummy,
         ),
         answers=said,
+        origins=read_origins(store, result.backtest),
     )
     return replace(
         look,
@@ -155,6 +160,7 @@ def _numbers(context: Context, judged: Judged, result: TrainResult) -> Candidate
                 said,
                 event_times=judged.times,
                 groups=judged.groups,
+                span=spec.alike.span,
                 confidence=CONFIDENCE,
                 seed=spec.train.seed,
                 threshold=(

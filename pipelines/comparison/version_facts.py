@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from pipelines.approvals import marks_of
 from pipelines.bundle.load import open_bundle
 from pipelines.bundle.predictor import NativePredictor, Predictor
+from pipelines.context import METRICS_TAG
 from pipelines.errors import Corrupted, RequestError
 from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import Crown, GateVerdict, ReleaseIntent
+from pipelines.spec.metrics import is_known
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,8 +39,12 @@ class VersionFacts:
     bundle: OpenBundle
     verdict: GateVerdict | None
     served_since: datetime | None
+    mark: str
+    """What a person said of it, in words; empty where nobody did."""
     batches: int
     code: str
+    metrics_code: str | None
+    """The hash of its `metrics.py`; "" where it had none, None where that was not written down."""
     sizes: dict[str, int]
     milliseconds: dict[str, float]
 
@@ -89,13 +96,16 @@ def read_version(context: Context, version: str, ref: Ref) -> VersionFacts:
     manifest = bundle.manifest
     verdict = context.ports.ledger.find(model, "verdict", manifest.run)
     decision = verdict.decision if verdict is not None else None
+    mark = marks_of(context.ports.ledger, model).of(version)
     return VersionFacts(
         version=version,
         bundle=bundle,
         verdict=decision if isinstance(decision, GateVerdict) else None,
         served_since=_since(context, version),
+        mark=mark.text if mark else "",
         batches=_count_batches(context, manifest),
         code=_code(context, version),
+        metrics_code=_metrics_code(context, version, manifest),
         sizes={f: len(store.get(r)) for f, r in _files(manifest).items()},
         milliseconds=_speeds(bundle, store.get(manifest.native)),
     )
@@ -111,8 +121,24 @@ def _since(context: Context, version: str) -> datetime | None:
 
 def _code(context: Context, version: str) -> str:
     """Return the hash of the code that it was made by; empty where that was not written down."""
+    return _tags(context, version).get("code_sha256", "")
+
+
+def _metrics_code(context: Context, version: str, manifest: BundleManifest) -> str | None:
+    """Return the hash of the `metrics.py` that a version was judged by.
+
+    "" where it had no metric of its own, None where it had one and no hash was written down.
+    """
+    known = _tags(context, version).get(METRICS_TAG)
+    if known is None and all(is_known(name) for name in manifest.metrics):
+        return ""
+    return known
+
+
+def _tags(context: Context, version: str) -> dict[str, str]:
+    """Return what a version was registered with."""
     found = [v for v in context.ports.registry.versions(context.spec.name) if v.version == version]
-    return found[0].tags.get("code_sha256", "") if found else ""
+    return found[0].tags if found else {}
 
 
 def _count_batches(context: Context, manifest: BundleManifest) -> int:

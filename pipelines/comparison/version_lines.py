@@ -62,6 +62,20 @@ def ancestors(found: VersionComparison) -> list[Line]:
     return _lines(list({**scores[0], **scores[1]}), *scores)
 
 
+def metrics_changed(found: VersionComparison) -> str:
+    """Return in words that both count their own metrics by different functions; "" where not.
+
+    Nothing is said of a version that has none, or of which no hash was written down.
+    """
+    one, other = found.before.metrics_code, found.after.metrics_code
+    if not one or not other or one == other:
+        return ""
+    return (
+        "metrics.py changed between the two: what each scored before the final fit was counted by"
+        " its own; on common rows both are counted by the one that the folder holds now"
+    )
+
+
 def figures(found: VersionComparison) -> dict[str, Any]:
     """Return everything as plain JSON; what is not finite is null."""
     return {
@@ -72,6 +86,7 @@ def figures(found: VersionComparison) -> dict[str, Any]:
         "parameters": [asdict(line) for line in parameter_lines(found)],
         "inputs": [asdict(line) for line in input_lines(found)],
         "scores_before_the_final_fit": [asdict(line) for line in ancestors(found)],
+        "metrics_changed": metrics_changed(found) or None,
         "schema_changes": found.schema_changes,
         "rows": found.rows.words if found.rows else None,
         "metrics": [_plain(asdict(pair)) for pair in found.metrics],
@@ -98,17 +113,25 @@ def _origin(facts: VersionFacts) -> list[tuple[str, str]]:
         ("as of", iso(verdict.as_of) if verdict else NONE),
         ("started because", (verdict.started_because if verdict else "") or NONE),
         ("first served", f"{facts.served_since:%Y-%m-%d %H:%M}" if facts.served_since else NONE),
+        ("a person said", facts.mark or NONE),
         ("fitted on", "the snapshot" if snapshot else m.fitted_on.text),
         ("batches", str(facts.batches) if facts.batches else "not known"),
         ("rows", f"{m.rows:,}"),
         ("inputs", str(len(m.inputs.columns))),
         ("features revision", m.features_revision[:12]),
         ("code", facts.code[:12] or "not written down"),
+        ("metrics.py", _metrics_code(facts)),
         ("threshold", f"{m.threshold.value:g}" if m.threshold else NONE),
         ("served", "compiled" if m.compiled else f"natively ({m.why_native})"),
         ("size", _sizes(facts)),
         ("one row here", _speeds(facts)),
     ]
+
+
+def _metrics_code(facts: VersionFacts) -> str:
+    if facts.metrics_code is None:
+        return "not written down"
+    return facts.metrics_code[:12] or NONE
 
 
 def _sizes(facts: VersionFacts) -> str:

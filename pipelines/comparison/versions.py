@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.bundle.rows import feed_from_table
-from pipelines.classes import translate_classes
+from pipelines.classes import translate_classes, widen
 from pipelines.comparison.common_rows import CommonRows, common_rows
 from pipelines.comparison.contingency import Contingency, count_moves
 from pipelines.comparison.differences import Differences, find_differences
 from pipelines.comparison.judged import hidden_columns
 from pipelines.comparison.version_facts import VersionFacts, read_version
 from pipelines.data import labelled_rows
-from pipelines.data.sides import groups_of
+from pipelines.data.sides import alike_groups, groups_of
 from pipelines.errors import BadData, RequestError
 from pipelines.ledger import SchemaChange
 from pipelines.levels import level_names, pick_levels
+from pipelines.plurals import how_many
 from pipelines.science.bootstrap import compare, spread
 from pipelines.science.metrics import score
 from pipelines.spec.metrics import metrics_for
@@ -135,11 +136,11 @@ def _answers(
     newer, older = other.manifest.inputs.classes or [], one.manifest.inputs.classes or []
     if finds_classes(one.manifest.inputs.task):
         classes = sorted({*older, *newer}, key=int)
-        return _widen(first, older, classes), _widen(second, newer, classes), classes
+        return widen(first, older, classes), widen(second, newer, classes), classes
     kind = rows.table.schema.field(context.spec.target.column).type
     older = translate_classes(older, newer, kind)
     classes = sorted({*older, *newer})
-    return _widen(first, older, classes), _widen(second, newer, classes), classes
+    return widen(first, older, classes), widen(second, newer, classes), classes
 
 
 def _at_levels(answers: Array, facts: VersionFacts, wanted: tuple[float, ...]) -> Array:
@@ -150,12 +151,6 @@ def _at_levels(answers: Array, facts: VersionFacts, wanted: tuple[float, ...]) -
         names = ", ".join(level_names(own))
         raise BadData(f"version {facts.version} answers at other levels: {names}")
     return found
-
-
-def _widen(values: Array, own: list[str], classes: list[str]) -> Array:
-    wide = np.zeros((len(values), len(classes)))
-    wide[:, [classes.index(name) for name in own]] = values
-    return wide
 
 
 def _with_answers(
@@ -210,7 +205,8 @@ def _metrics(
 
     spec, count = context.spec, int(rows.fresh.sum())
     if count < _LEAST:
-        return [], rows.fresh_words if not count else f"only {count} rows are new to both versions"
+        few = f"only {how_many(count, 'row is', 'rows are')} new to both versions"
+        return [], few if count else rows.fresh_words
     table = rows.table.filter(pa.array(rows.fresh))
     y = targets(table, spec, classes)
     first, second = one[rows.fresh], other[rows.fresh]
@@ -262,7 +258,8 @@ def _chance(context: Context, table: pa.Table) -> dict[str, Any]:
     spec = context.spec
     return {
         "event_times": None if spec.is_snapshot else labelled_rows.times(table, spec),
-        "groups": groups_of(table, spec) if spec.is_snapshot else None,
+        "groups": groups_of(table, spec) if spec.is_snapshot else alike_groups(table, spec),
+        "span": spec.alike.span,
         "confidence": CONFIDENCE,
         "seed": spec.train.seed,
     }

@@ -27,6 +27,7 @@ def render(found: VersionComparison) -> str:
         after=found.after.version,
         found=found,
         origin=version_lines.origin(found),
+        metrics_changed=version_lines.metrics_changed(found),
         parameters=version_lines.parameter_lines(found),
         inputs=version_lines.input_lines(found),
         ancestors=version_lines.ancestors(found),
@@ -51,7 +52,12 @@ def metric_words(pair: MetricPair) -> list[str]:
     else:
         verdict = "not told apart"
     values = [
-        f"{s.value:.4g} ({min(s.bad_end, s.good_end):.4g} to {max(s.bad_end, s.good_end):.4g})"
+        f"{s.value:.4g}"
+        + (
+            ""
+            if s.untold
+            else f" ({min(s.bad_end, s.good_end):.4g} to {max(s.bad_end, s.good_end):.4g})"
+        )
         for s in (pair.before, pair.after)
     ]
     return [

@@ -19,7 +19,7 @@ from pipelines.errors import BadData, SpecError
 from pipelines.intervals import SNAPSHOT, covering, floor
 from pipelines.settings import Settings
 from pipelines.sources import open_source
-from pipelines.spec.model import ROW_KEY
+from pipelines.spec.facts import ROW_KEY
 from pipelines.tables import sorted_rows
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from pipelines.data.batches import read_plan
 from pipelines.data.sides import held_out, sides_of
 from pipelines.errors import BadData
 from pipelines.intervals import SNAPSHOT, Interval, iso
+from pipelines.plurals import how_many
 from pipelines.spec.units import duration_text
 from pipelines.tables import from_parquet
 from pipelines.tasks import learns_nothing
@@ -78,7 +79,7 @@ class LabelCounts:
         ]
         one = {"wait": "waits", "have": "has", "are": "is"}
         return "; ".join(
-            f"{n:,} {f'row {one[verb]}' if n == 1 else f'rows {verb}'} {words}"
+            f"{how_many(n, f'row {one[verb]}', f'rows {verb}')} {words}"
             for n, verb, words in sentences
             if n
         )

@@ -16,7 +16,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipelines.errors import SpecError
-from pipelines.spec.model import ROW_KEY
+from pipelines.spec.facts import ROW_KEY
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,6 +12,7 @@ from pipelines.columns.widening import agree, without_values
 from pipelines.columns.writing import Misfit, Writing
 from pipelines.errors import BadData
 from pipelines.intervals import SNAPSHOT, complete_before, containing
+from pipelines.plurals import how_many
 from pipelines.sources import open_source
 from pipelines.spec.schema import Column, Schema
 from pipelines.spec.table_options import TableOptions
@@ -151,7 +152,7 @@ def agree_schema(
     new = find_schema(columns, main)
     if known is None:
         count = sum(map(len, new.tables.values()))
-        return new, [f"{count} columns in {', '.join(new.tables)}: the first schema"]
+        return new, [f"{how_many(count, 'column')} in {', '.join(new.tables)}: the first schema"]
     options = spec.source if isinstance(spec.source, TableOptions) else TableOptions()
     tables: dict[str, dict[str, Column]] = {}
     changes: list[str] = []

@@ -51,6 +51,20 @@ def groups_of(table: pa.Table, spec: Spec) -> Array:
     return np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
 
 
+def alike_groups(table: pa.Table, spec: Spec) -> Array | None:
+    """Return the groups (n,) of rows with a time that `alike.group` names, numbered from 0; None
+    where it names none, or the rows lack the column.
+
+    A row without a group is its own.
+    """
+    column = spec.alike.group
+    if column is None or column not in table.column_names:
+        return None
+    places: dict[str, int] = {}
+    texts = _unit_texts(table, [column], spec.key)
+    return np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
+
+
 def _position(seed: bytes, text: str) -> int:
     """Return where a text lies among all hashes, from 0 to 2^64."""
     whole = hashlib.blake2b(text.encode(), digest_size=_BYTES, key=seed)

@@ -9,6 +9,7 @@ the next run or `reconcile` takes back what nobody finished.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.load import golden_differences, open_bundle, read_manifest
@@ -18,6 +19,7 @@ from pipelines.errors import Conflict, GiveUp, PerennialError, Refused, TryAgain
 from pipelines.ledger import Crown, Reconciliation, ReleaseRefusal
 from pipelines.messages import DeployResult
 from pipelines.refs import Ref, Value
+from pipelines.signing.signatures import verify_where_required
 
 if TYPE_CHECKING:
     from pipelines.bundle.manifest import Release
@@ -44,8 +46,9 @@ def carry_out(context: Context, order: Order, target: Target | None = None) -> D
     """Return what serves now, once per run.
 
     Raises Refused with the difference when the bundle does not answer as packaged or the target
-    will not take it (the old release is back then), Conflict when somebody else became champion
-    meanwhile, Unreachable while the target is away.
+    will not take it (the old release is back then), Untrusted where a signature is required and
+    none counts, Conflict when somebody else became champion meanwhile, Unreachable while the target
+    is away.
     """
     to = target or target_for(context)
     with to.alone(context):
@@ -142,7 +145,17 @@ def _refuse_again(context: Context, order: Order, target: Target) -> None:
 
 
 def _verify(context: Context, order: Order) -> None:
-    """Open the bundle and let it answer its golden requests before anything is touched."""
+    """Verify the bundle's signature, open it and let it answer its golden requests before anything
+    is touched.
+    """
+    verify_where_required(
+        context.settings,
+        [context.ports.store],
+        context.spec.name,
+        order.version,
+        order.bundle,
+        datetime.now(UTC),
+    )
     bundle = open_bundle(context.ports.store, order.bundle, context.settings)
     manifest = bundle.manifest
     if (manifest.model, manifest.version) != (context.spec.name, order.version):

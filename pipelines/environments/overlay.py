@@ -40,7 +40,7 @@ def base_path(settings: Settings) -> list[str]:
     return [entry for entry in sys.path if not Path(entry or ".").is_relative_to(here)]
 
 
-def _absent(lock: str, path: list[str]) -> dict[str, str]:
+def _absent_versions(lock: str, path: list[str]) -> dict[str, str]:
     """Return the versions of a lock's packages that are not installed on a path, by name.
 
     Raises Conflict where one is installed in another version than the lock says.
@@ -71,7 +71,7 @@ def install(settings: Settings, lock: str) -> list[str]:
     Raises what `run_uv` and `refuse_shadows` raise, Conflict as `absent_packages`, Busy.
     """
     path = base_path(settings)
-    absent = _absent(lock, path)
+    absent = _absent_versions(lock, path)
     if not absent:
         return []
     folder = overlay_folder(settings, lock, absent)
@@ -119,7 +119,7 @@ def find_overlay(settings: Settings, lock: str) -> Path | None:
 
     Raises Conflict as `absent_packages`.
     """
-    absent = _absent(lock, base_path(settings))
+    absent = _absent_versions(lock, base_path(settings))
     return overlay_folder(settings, lock, absent) if absent else None
 
 

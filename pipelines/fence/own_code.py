@@ -97,7 +97,7 @@ def read_code(folder: Path) -> OwnCode:
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise SpecError(f"models/{folder.name}/{name} cannot be read: {error}.") from error
-        queue += [f"{n}.py" for n in _imported(files[name]) if (folder / f"{n}.py").is_file()]
+        queue += [f"{n}.py" for n in _imports_of(files[name]) if (folder / f"{n}.py").is_file()]
     if sum(map(len, files.values())) > LONGEST:
         raise SpecError(
             f"models/{folder.name}: {FILE} and what it imports have more than {LONGEST:,}"
@@ -107,7 +107,7 @@ def read_code(folder: Path) -> OwnCode:
     return OwnCode(model=folder.name, files=dict(sorted(files.items())))
 
 
-def _imported(source: str) -> list[str]:
+def _imports_of(source: str) -> list[str]:
     """Return the first parts of the names that a file imports, wherever in it it does so."""
     try:
         tree = ast.parse(source)

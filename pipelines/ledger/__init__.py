@@ -1,12 +1,17 @@
 """The Ledger port: the append-only, hash-chained record of every decision, and who is champion."""
 
+from pipelines.ledger.chain import entry_hash, first_break
+from pipelines.ledger.decision import Decision
 from pipelines.ledger.entries import (
+    Approval,
     Crown,
-    Decision,
     DriftCheck,
     GateVerdict,
     Kind,
+    MadeFrom,
     Outcome,
+    Override,
+    Proof,
     Quarantine,
     Reconciliation,
     ReleaseIntent,
@@ -18,6 +23,7 @@ from pipelines.ledger.entries import (
     UnknownDecision,
 )
 from pipelines.ledger.memory import MemoryLedger
+from pipelines.ledger.outcomes import record_step
 from pipelines.ledger.port import (
     GENESIS,
     Champion,
@@ -25,23 +31,28 @@ from pipelines.ledger.port import (
     Head,
     Ledger,
     champion_of,
-    entry_hash,
-    first_break,
 )
+from pipelines.ledger.run_entries import Features, Ingest, StepOfRun, Training, Validation
 
 __all__ = [
     "GENESIS",
+    "Approval",
     "Champion",
     "Crown",
     "Decision",
     "DriftCheck",
     "Entry",
+    "Features",
     "GateVerdict",
     "Head",
+    "Ingest",
     "Kind",
     "Ledger",
+    "MadeFrom",
     "MemoryLedger",
     "Outcome",
+    "Override",
+    "Proof",
     "Quarantine",
     "Reconciliation",
     "ReleaseIntent",
@@ -50,8 +61,12 @@ __all__ = [
     "RetrainHold",
     "RetrainRequest",
     "SchemaChange",
+    "StepOfRun",
+    "Training",
     "UnknownDecision",
+    "Validation",
     "champion_of",
     "entry_hash",
     "first_break",
+    "record_step",
 ]

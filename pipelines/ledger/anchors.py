@@ -31,10 +31,11 @@ from pipelines.settings import without_password
 from pipelines.store.sealing import seal, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from pipelines.ledger import Champion, Entry, Ledger
-    from pipelines.ledger.entries import Crown, Decision, Kind
+    from pipelines.ledger.decision import Decision
+    from pipelines.ledger.entries import Crown, Kind
     from pipelines.settings import Settings
 
 TIMEOUT_SECONDS = 5.0
@@ -300,6 +301,13 @@ class AnchoredLedger:
         """Add a decision once."""
         return self._remember(self._ledger.append(model, key, decision))
 
+    def append_many(self, model: str, decisions: Sequence[tuple[str, Decision]]) -> list[Entry]:
+        """Add decisions, all of them or none; the anchor remembers the last one."""
+        entries = self._ledger.append_many(model, decisions)
+        if entries:
+            self._remember(max(entries, key=lambda entry: entry.seq))
+        return entries
+
     def crown(self, model: str, *, expected: str | None, champion: Crown, key: str) -> Entry:
         """Make a version the champion if `expected` still is."""
         return self._remember(
@@ -319,6 +327,10 @@ class AnchoredLedger:
     ) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest of them."""
         return self._ledger.entries(model, kind, limit)
+
+    def walk(self, model: str | None = None) -> Iterator[Entry]:
+        """Yield entries oldest first."""
+        return self._ledger.walk(model)
 
     def champion(self, model: str) -> Champion | None:
         """Return who serves now."""

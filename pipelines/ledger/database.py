@@ -35,8 +35,9 @@ _NEW = (
 class LedgerDatabase:
     """A ledger's database, by its SQLAlchemy URL.
 
-    `reader` and `writer` open a connection for each use: the writer's transactions hold off other
-    writers from their start on. `name` is what messages call it; it shows no password.
+    `reader`, `snapshot` and `writer` open a connection for each use: the writer's transactions hold
+    off other writers from their start on, those of `snapshot` see the database as it was at their
+    start. `name` is what messages call it; it shows no password.
     """
 
     def __init__(self, url: str) -> None:
@@ -50,6 +51,12 @@ class LedgerDatabase:
                 remedy="see docs/settings.md.",
             ) from error
         self.writer = self.reader.execution_options(begin="IMMEDIATE")
+        # a transaction of SQLite is one anyway
+        self.snapshot = (
+            self.reader.execution_options(isolation_level="REPEATABLE READ")
+            if self._url.get_backend_name() == "postgresql"
+            else self.reader
+        )
         self._file = (
             Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
         )

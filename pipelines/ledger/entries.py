@@ -9,15 +9,15 @@ named, so a new field changes no entry that does without it, nor its hash.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines.intervals import Interval, Moment
+from pipelines.ledger.decision import Decision
+from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
 from pipelines.messages import GateCheck, Threshold
 from pipelines.refs import Ref, Sha256, Value
-
-V = TypeVar("V", bound=Value)
 
 Kind = Literal[
     "quarantine",
@@ -31,21 +31,14 @@ Kind = Literal[
     "retrain_held",
     "outcome",
     "schema",
+    "proof",
+    "approval",
+    "override",
+    "ingest",
+    "validation",
+    "features",
+    "training",
 ]
-
-
-class Decision(Value):
-    """What one entry says. `kind` stands beside it in the entry."""
-
-    kind: str
-
-    def body(self) -> dict[str, Any]:
-        """Return the JSON that the entry holds: the fields that were given, without the kind."""
-        return self.model_dump(mode="json", exclude_unset=True, exclude={"kind"})
-
-    def part(self, kind: type[V]) -> V:
-        """Return the fields that this value shares with another kind of value, as that one."""
-        return kind.model_validate(self.model_dump(include=set(kind.model_fields)))
 
 
 class DecisionOfRun(Decision):
@@ -54,7 +47,7 @@ class DecisionOfRun(Decision):
     `run` is the run's own name; empty in the oldest entries, whose key is the name.
     """
 
-    kind: Literal["drift", "retrain_held", "outcome"]
+    kind: Literal["drift", "retrain_held", "outcome", "proof"]
     run: str = ""
 
 
@@ -71,6 +64,22 @@ class Quarantine(Decision):
     reasons: list[str]
     bad_rows: dict[str, Ref]
     page: Ref
+
+
+class MadeFrom(Value):
+    """What a challenger was made from, so that it can be made again.
+
+    `commit` is the checkout's, empty where there was none; `lock` the SHA-256 of requirements.txt,
+    empty likewise; `code` that of all that the user wrote for the model, `perennial` that of
+    Perennial's own code. `recipe` holds the rest: see `pipelines.recipes`.
+    """
+
+    commit: str
+    lock: str
+    code: Sha256
+    perennial: Sha256
+    seed: int
+    recipe: Ref
 
 
 class GateVerdict(Decision):
@@ -99,6 +108,10 @@ class GateVerdict(Decision):
     as_of: Moment
     started_because: str = ""
     environment: Sha256 | None = None
+    made_from: MadeFrom | None = None
+    """None without a challenger, and in verdicts of versions that did not keep it."""
+    built_from: Ref | None = None
+    """What an override packages a refused version from; None of others, and in earlier verdicts."""
 
 
 class ReleaseIntent(Decision):
@@ -177,7 +190,7 @@ class DriftCheck(DecisionOfRun):
     window: Interval
     source: Literal["traffic", "batches"]
     rows: int
-    labelled: int
+    labelled: int | None
     champion: str | None
     metric: str
     live: float | None
@@ -244,6 +257,50 @@ class SchemaChange(Decision):
     after: str
 
 
+class Proof(DecisionOfRun):
+    """A version was built again: it came out equal, or with these differences, the first one first.
+
+    `causes` is what was not as it was when the version was made; `rows` were asked of both.
+    """
+
+    kind: Literal["proof"] = "proof"
+    version: str
+    verdict: Literal["equal", "different"]
+    differences: list[str]
+    causes: list[str]
+    rows: int
+    recipe: Ref
+
+
+class Approval(Decision):
+    """A person's answer on a promoted version, or that nobody answered in time; one for each run.
+
+    `by` is who answered, as Airflow knew them; empty where nobody did. `answered_at` is when, by
+    Airflow's clock. `why` says in words why it is no yes; empty of a yes.
+    """
+
+    kind: Literal["approval"] = "approval"
+    version: str
+    approved: bool
+    by: str
+    answered_at: Moment
+    why: str = ""
+
+
+class Override(Decision):
+    """A refused version that a named person has promoted all the same: a mark for ever.
+
+    `refused_by` is the run whose verdict or approval said no, `reasons` what it said.
+    """
+
+    kind: Literal["override"] = "override"
+    version: str
+    by: str
+    reason: str
+    refused_by: str
+    reasons: list[str]
+
+
 class UnknownDecision(Decision):
     """A decision as it stands in its entry, of a kind or a shape that is not known here.
 
@@ -268,7 +325,14 @@ KnownDecision = Annotated[
     | RetrainRequest
     | RetrainHold
     | Outcome
-    | SchemaChange,
+    | SchemaChange
+    | Proof
+    | Approval
+    | Override
+    | Ingest
+    | Validation
+    | Features
+    | Training,
     Field(discriminator="kind"),
 ]
 

@@ -7,20 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted
-from pipelines.ledger.port import (
-    Champion,
-    Entry,
-    Head,
-    chain_entry,
-    champion_of,
-    expect_champion,
-    first_break,
-)
+from pipelines.ledger.chain import chain_entry, first_break
+from pipelines.ledger.port import Champion, Entry, Head, champion_of, expect_champion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
-    from pipelines.ledger.entries import Crown, Decision, Kind
+    from pipelines.ledger.decision import Decision
+    from pipelines.ledger.entries import Crown, Kind
 
 
 def utc_now() -> datetime:
@@ -40,15 +34,28 @@ class MemoryLedger:
 
     def append(self, model: str, key: str, decision: Decision) -> Entry:
         """Add a decision once."""
+        return self.append_many(model, [(key, decision)])[0]
+
+    def append_many(self, model: str, decisions: Sequence[tuple[str, Decision]]) -> list[Entry]:
+        """Add decisions, all of them or none."""
         with self._lock:
-            entry = self._find_entry(model, decision.kind, key)
-            if entry is None:
-                entry = chain_entry(
-                    self._head, at=self._now(), model=model, key=key, decision=decision
-                )
-                self._entries.append(entry)
-                self._head = Head(seq=entry.seq, hash=entry.hash)
-            return entry.model_copy(deep=True)
+            before, head, found = len(self._entries), self._head, []
+            try:
+                for key, decision in decisions:
+                    found.append(self._append(model, key, decision))
+            except BaseException:
+                del self._entries[before:]
+                self._head = head
+                raise
+            return [entry.model_copy(deep=True) for entry in found]
+
+    def _append(self, model: str, key: str, decision: Decision) -> Entry:
+        entry = self._find_entry(model, decision.kind, key)
+        if entry is None:
+            entry = chain_entry(self._head, at=self._now(), model=model, key=key, decision=decision)
+            self._entries.append(entry)
+            self._head = Head(seq=entry.seq, hash=entry.hash)
+        return entry
 
     def find(self, model: str, kind: Kind, key: str) -> Entry | None:
         """Return the decision with this key, or None."""
@@ -80,6 +87,10 @@ class MemoryLedger:
                 if model in {None, e.model} and kind in {None, e.kind}
             ]
         return selection if limit is None else selection[max(len(selection) - max(limit, 0), 0) :]
+
+    def walk(self, model: str | None = None) -> Iterator[Entry]:
+        """Yield entries oldest first."""
+        yield from self.entries(model)
 
     def champion(self, model: str) -> Champion | None:
         """Return who serves now."""

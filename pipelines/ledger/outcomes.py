@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.ledger.entries import Outcome
+from pipelines.refs import canonical, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pipelines.ledger.entries import DecisionOfRun, Kind
     from pipelines.ledger.port import Entry, Ledger
+    from pipelines.ledger.run_entries import StepOfRun
 
 R = TypeVar("R", bound="DecisionOfRun")
 
@@ -86,3 +88,8 @@ def _entries(ledger: Ledger, model: str, kind: Kind, run: str) -> Iterator[Entry
 
 def _key(run: str, number: int) -> str:
     return run if number == 1 else f"{run}~{number}"
+
+
+def record_step(ledger: Ledger, model: str, step: StepOfRun) -> Entry:
+    """Enter what a step did: once for a run and what it says, so that a retry finds its entry."""
+    return ledger.append(model, f"{step.run}:{sha256(canonical(step.body()))[:16]}", step)

@@ -1,22 +1,20 @@
-"""What a ledger promises, and the pure rules that both its implementations follow."""
+"""What a ledger promises; its chain's rules are in `chain`."""
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
-from pydantic import StringConstraints, ValidationError
+from pydantic import StringConstraints
 
-from pipelines.errors import Conflict, Corrupted, RequestError
-from pipelines.intervals import Moment, iso
-from pipelines.ledger.entries import KINDS, Crown, Decision, decision_of
-from pipelines.plain_errors import in_one_line, problems
-from pipelines.refs import Name, Ref, Sha256, Value, canonical, sha256
+from pipelines.errors import Conflict, Corrupted
+from pipelines.intervals import Moment
+from pipelines.ledger.decision import Decision
+from pipelines.ledger.entries import Crown, decision_of
+from pipelines.refs import Name, Ref, Sha256, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from collections.abc import Iterator, Sequence
 
     from pipelines.ledger.entries import Kind
 
@@ -121,6 +119,13 @@ class Ledger(Protocol):
         """
         ...
 
+    def append_many(self, model: str, decisions: Sequence[tuple[str, Decision]]) -> list[Entry]:
+        """Add decisions, each under its key, in this order: all of them or none.
+
+        Return their entries. As with `append`, what is there already stays as it is.
+        """
+        ...
+
     def find(self, model: str, kind: Kind, key: str) -> Entry | None:
         """Return the decision with this key, or None."""
         ...
@@ -133,6 +138,10 @@ class Ledger(Protocol):
         self, model: str | None = None, kind: Kind | None = None, limit: int | None = None
     ) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest `limit` of them."""
+        ...
+
+    def walk(self, model: str | None = None) -> Iterator[Entry]:
+        """Yield entries oldest first; a long ledger needs no more memory than a short one."""
         ...
 
     def champion(self, model: str) -> Champion | None:
@@ -153,77 +162,6 @@ class Ledger(Protocol):
         Raises Corrupted naming the first entry that was touched or is missing.
         """
         ...
-
-
-def entry_hash(entry: Entry) -> str:
-    """Return the hash that chains an entry to the one before: what it has unless it was touched.
-
-    SHA-256 of the canonical JSON of all else, `previous` included.
-    """
-    fields = {
-        "seq": entry.seq,
-        "at": iso(entry.at),
-        "model": entry.model,
-        "kind": entry.kind,
-        "key": entry.key,
-        "body": entry.body,
-        "previous": entry.previous,
-    }
-    return sha256(canonical(fields))
-
-
-def chain_entry(head: Head, *, at: datetime, model: str, key: str, decision: Decision) -> Entry:
-    """Return the entry that follows `head`, its body as it reads back from JSON.
-
-    Raises RequestError where the decision is of no known kind, is not plain JSON (NaN and infinity
-    are not), or another field has the wrong form.
-    """
-    name = f"The decision ({model!r}, {decision.kind!r}, {key!r})"
-    if decision.kind not in KINDS:
-        raise RequestError(f"{name} cannot be recorded: its kind is not known.")
-    try:
-        plain = json.loads(canonical(decision.body()))
-        fields = {
-            "seq": head.seq + 1,
-            "at": at,
-            "model": model,
-            "kind": decision.kind,
-            "key": key,
-            "body": plain,
-            "previous": head.hash,
-        }
-        entry = Entry.model_validate({**fields, "hash": GENESIS})
-    except ValidationError as error:
-        raise RequestError(
-            f"{name} cannot be recorded: {in_one_line(problems(error, None, Entry))}"
-        ) from error
-    except (TypeError, ValueError) as error:
-        raise RequestError(
-            f"{name} cannot be recorded: its body is not plain JSON ({error})."
-        ) from error
-    return entry.model_copy(update={"hash": entry_hash(entry)})
-
-
-def first_break(entries: Iterable[Entry], head: Head | None = None) -> int | None:
-    """Return the sequence number of the first entry that was touched or is missing, or None.
-
-    `entries` come in the order of their numbers. With the remembered `head` missing and rewritten
-    newest entries are seen too. Whoever rewrites an entry, all that follow and the head leaves a
-    chain that is whole: a hash chain shows that the record was touched, not that its host can be
-    trusted. For that there is an anchor (pipelines/ledger/anchors.py).
-    """
-    previous, seq = GENESIS, 1
-    for e in entries:
-        if e.seq != seq or e.hash != entry_hash(e):
-            return seq
-        if (
-            e.previous != previous
-        ):  # this entry is whole, so the one before was written anew with a hash to match
-            return max(seq - 1, 1)
-        previous, seq = e.hash, seq + 1
-    if head is None or (head.seq, head.hash) == (seq - 1, previous):
-        return None
-    return head.seq if head.seq == seq - 1 else min(head.seq + 1, seq)
 
 
 def expect_champion(model: str, current: Champion | None, expected: str | None) -> None:

@@ -14,34 +14,27 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     insert,
     select,
     update,
 )
 
 from pipelines.errors import Corrupted
-from pipelines.intervals import iso
+from pipelines.ledger.chain import chain_stored, first_stored_break
 from pipelines.ledger.database import LedgerDatabase
 from pipelines.ledger.database_errors import RESTORE
 from pipelines.ledger.memory import utc_now
-from pipelines.ledger.port import (
-    Champion,
-    Entry,
-    Head,
-    chain_entry,
-    champion_of,
-    expect_champion,
-    first_break,
-)
-from pipelines.refs import canonical
+from pipelines.ledger.port import Champion, Entry, Head, champion_of, expect_champion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
 
-    from pipelines.ledger.entries import Crown, Decision, Kind
+    from pipelines.ledger.decision import Decision
+    from pipelines.ledger.entries import Crown, Kind
 
 _tables = MetaData()
 _ENTRIES = Table(
@@ -65,6 +58,12 @@ _HEAD = Table(
     Column("seq", BigInteger),
     Column("hash", String(64)),
 )
+
+
+_ADD = insert(_ENTRIES)
+_MOVE_HEAD = update(_HEAD).values(seq=bindparam("newest"), hash=bindparam("newest_hash"))
+CHUNK = 1_000
+"""Rows that are read at a time, and keys that are asked for at a time."""
 
 
 class SqlLedger:
@@ -107,7 +106,11 @@ class SqlLedger:
         """Add a decision once: with a key that is there already, return that entry and change
         nothing.
         """
-        return self._write_once(model, key, decision, lambda _: None)
+        return self._write(model, [(key, decision)])[0]
+
+    def append_many(self, model: str, decisions: Sequence[tuple[str, Decision]]) -> list[Entry]:
+        """Add decisions in one transaction: all of them or none."""
+        return self._write(model, decisions) if decisions else []
 
     def crown(self, model: str, *, expected: str | None, champion: Crown, key: str) -> Entry:
         """Make a version the champion if `expected` still is, in one transaction with the look at
@@ -117,7 +120,7 @@ class SqlLedger:
         def compare(connection: Connection) -> None:
             expect_champion(model, self._champion(connection, model), expected)
 
-        return self._write_once(model, key, champion, compare)
+        return self._write(model, [(key, champion)], compare)[0]
 
     def find(self, model: str, kind: Kind, key: str) -> Entry | None:
         """Return the decision with this key, or None."""
@@ -149,46 +152,68 @@ class SqlLedger:
         with self._database.border(), self._database.reader.connect() as connection:
             return self._champion(connection, model)
 
+    def walk(self, model: str | None = None) -> Iterator[Entry]:
+        """Yield entries oldest first, read in chunks."""
+        seq = 0
+        while True:
+            query = select(_ENTRIES).where(_ENTRIES.c.seq > seq).order_by(_ENTRIES.c.seq)
+            if model is not None:
+                query = query.where(_ENTRIES.c.model == model)
+            with self._database.border(), self._database.reader.connect() as connection:
+                rows = connection.execute(query.limit(CHUNK)).all()
+            yield from map(self._entry, rows)
+            if len(rows) < CHUNK:
+                return
+            seq = rows[-1].seq
+
     def verify(self) -> int:
-        """Check the whole chain and return its length.
+        """Check the whole chain and return its length; no writer waits for it.
 
         Raises Corrupted naming the first entry that was touched or is missing.
         """
-        with self._database.border(), self._database.reader.connect() as connection:
-            head = self._head(connection)
-            rows = connection.execution_options(yield_per=1_000).execute(
+        with self._database.border(), self._database.snapshot.connect() as connection:
+            head = self._read_head(connection, lock=False)
+            rows = connection.execution_options(yield_per=CHUNK).execute(
                 select(_ENTRIES).order_by(_ENTRIES.c.seq)
             )
-            place = first_break((self._verify_row(row) for row in rows), head)
+            place = first_stored_break(map(tuple, rows), head)
         if place is not None:
             raise self._make_corrupted(place)
         return head.seq
 
-    def _write_once(
-        self, model: str, key: str, decision: Decision, check: Callable[[Connection], None]
-    ) -> Entry:
-        """Append the decision unless its key is there; `check` may refuse it in the transaction."""
-        with self._database.border(), self._database.writer.begin() as connection:
-            head = self._head(connection)  # first: from here on this is the only writer
-            entry_before = self._find(connection, model, decision.kind, key)
-            if entry_before is not None:
-                return entry_before
-            check(connection)
-            entry = chain_entry(head, at=self._now(), model=model, key=key, decision=decision)
-            row = entry.model_dump(include={"seq", "model", "kind", "key", "previous", "hash"})
-            connection.execute(
-                insert(_ENTRIES).values(
-                    **row, at=iso(entry.at), body=canonical(entry.body).decode()
-                )
-            )
-            connection.execute(update(_HEAD).values(seq=entry.seq, hash=entry.hash))
-            return entry
-
-    def _head(self, connection: Connection) -> Head:
-        """Return the head, locked until the transaction ends (PostgreSQL; a SQLite writer holds the
-        whole database).
+    def _write(
+        self,
+        model: str,
+        decisions: Sequence[tuple[str, Decision]],
+        check: Callable[[Connection], None] = lambda _: None,
+    ) -> list[Entry]:
+        """Append the decisions whose keys are not there, in one transaction, in which `check` may
+        refuse what is new.
         """
-        row = connection.execute(select(_HEAD.c.seq, _HEAD.c.hash).with_for_update()).one_or_none()
+        with self._database.border(), self._database.writer.begin() as connection:
+            head = self._read_head(connection, lock=True)  # from here on this is the only writer
+            found = self._find_all(connection, model, decisions)
+            entries: list[Entry] = []
+            for key, decision in decisions:
+                entry = found.get((decision.kind, key))
+                if entry is None:
+                    check(connection)
+                    entry, columns = chain_stored(
+                        head, at=self._now(), model=model, key=key, decision=decision
+                    )
+                    head = Head(seq=entry.seq, hash=entry.hash)
+                    connection.execute(_ADD, columns._asdict())
+                    connection.execute(_MOVE_HEAD, {"newest": head.seq, "newest_hash": head.hash})
+                    found[decision.kind, key] = entry
+                entries.append(entry)
+            return entries
+
+    def _read_head(self, connection: Connection, *, lock: bool) -> Head:
+        """Return the head; with `lock` it stays so until the transaction ends (PostgreSQL; a SQLite
+        writer holds the whole database).
+        """
+        query = select(_HEAD.c.seq, _HEAD.c.hash)
+        row = connection.execute(query.with_for_update() if lock else query).one_or_none()
         name = self._database.name
         if row is None:
             raise Corrupted(f"The head of {name} is missing.", remedy=RESTORE)
@@ -204,6 +229,21 @@ class SqlLedger:
         row = connection.execute(select(_ENTRIES).where(*same)).one_or_none()
         return self._entry(row) if row else None
 
+    def _find_all(
+        self, connection: Connection, model: str, decisions: Sequence[tuple[str, Decision]]
+    ) -> dict[tuple[str, str], Entry]:
+        """Return the entries that are there already, by kind and key."""
+        names = dict.fromkeys((decision.kind, key) for key, decision in decisions)
+        found: dict[tuple[str, str], Entry] = {}
+        for kind in {kind for kind, _ in names}:
+            keys = [key for k, key in names if k == kind and "\x00" not in f"{model}{kind}{key}"]
+            for start in range(0, len(keys), CHUNK):
+                same = (_ENTRIES.c.model == model, _ENTRIES.c.kind == kind)
+                some = _ENTRIES.c.key.in_(keys[start : start + CHUNK])
+                for row in connection.execute(select(_ENTRIES).where(*same, some)):
+                    found[row.kind, row.key] = self._entry(row)
+        return found
+
     def _champion(self, connection: Connection, model: str) -> Champion | None:
         crowns = select(_ENTRIES).where(_ENTRIES.c.model == model, _ENTRIES.c.kind == "champion")
         row = connection.execute(crowns.order_by(_ENTRIES.c.seq.desc()).limit(1)).one_or_none()
@@ -214,16 +254,6 @@ class SqlLedger:
             return Entry.model_validate({**row._asdict(), "body": json.loads(row.body)})
         except (ValidationError, ValueError, TypeError, RecursionError) as error:
             raise self._make_corrupted(row.seq) from error
-
-    def _verify_row(self, row: Row[Any]) -> Entry:
-        """Return the entry if its texts are the very ones that were written.
-
-        Its hash speaks of their meaning only.
-        """
-        entry = self._entry(row)
-        if (row.body, row.at) != (canonical(entry.body).decode(), iso(entry.at)):
-            raise self._make_corrupted(row.seq)
-        return entry
 
     def _make_corrupted(self, seq: int) -> Corrupted:
         return Corrupted(

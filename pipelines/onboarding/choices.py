@@ -12,6 +12,7 @@ import pandas as pd
 from pipelines.errors import RequestError
 from pipelines.onboarding.columns import is_identifier_name, looks_like_an_id
 from pipelines.onboarding.figures import kind_of, varies
+from pipelines.plurals import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -223,13 +224,15 @@ def _check_key(frame: pd.DataFrame, key: list[str]) -> None:
     empty = [c for c in key if frame[c].isna().any()]
     if empty:
         raise RequestError(
-            f"--key {empty[0]}: {int(frame[empty[0]].isna().sum())} rows have none.",
+            f"--key {empty[0]}: "
+            f"{how_many(int(frame[empty[0]].isna().sum()), 'row has', 'rows have')} none.",
             remedy="name columns that are always filled, or leave --key out.",
         )
     twice = int(frame.duplicated(key).sum())
     if twice:
         raise RequestError(
-            f"--key {', '.join(key)}: {twice} rows have the key of an earlier row.",
+            f"--key {', '.join(key)}: {how_many(twice, 'row has', 'rows have')} the key of"
+            " an earlier row.",
             remedy="name further columns by --key, or leave it out.",
         )
 

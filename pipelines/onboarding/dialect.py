@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import BadData
+from pipelines.plurals import how_many
 
 SAMPLE = 2_000_000
 """Bytes of a file that are looked at for its signs."""
@@ -45,7 +46,7 @@ def dialect_of(data: bytes, name: str) -> tuple[dict[str, Any], list[str]]:
         options["comment"] = comment
     found = [
         f"{name}: a CSV with {_WORDS.get(delimiter, repr(delimiter))}, {encoding}"
-        + (f", {skip} lines before the table" if skip else "")
+        + (f", {how_many(skip, 'line')} before the table" if skip else "")
     ]
     if not header:
         width = _width(text, delimiter, quote or '"', skip)

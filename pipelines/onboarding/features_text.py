@@ -26,7 +26,7 @@ def features_text(draft: Draft) -> str:
         "",
         "",
         "def build(tables: dict[str, ibis.Table]) -> ibis.Table:",
-        f'    """Return {_returned(draft)}."""',
+        f'    """Return {_columns_in_words(draft)}."""',
         '    events = tables["events"]',
         *(_lag_lines(draft, lags) if lags else []),
         "    return events.select(",
@@ -37,7 +37,7 @@ def features_text(draft: Draft) -> str:
     return text if "_." in text or "_[" in text else text.replace("from ibis import _\n", "")
 
 
-def _returned(draft: Draft) -> str:
+def _columns_in_words(draft: Draft) -> str:
     parts = ["the key", *(["the event time"] if draft.times else []), "the inputs"]
     return f"{', '.join(parts)} and the target `{draft.target_built}`"
 

@@ -53,10 +53,10 @@ def write_folder(
     texts[settings.expectations / f"{name}.json"] = suite_text(name, suite)
     for path, text in texts.items():
         _write(path, text)
-    return [_shown(p, settings) for p in texts]
+    return [_short_path(p, settings) for p in texts]
 
 
-def _shown(path: Path, settings: Settings) -> str:
+def _short_path(path: Path, settings: Settings) -> str:
     """Return the path as people name it: from the checkout where it lies in it."""
     return str(path.relative_to(settings.home) if path.is_relative_to(settings.home) else path)
 
@@ -105,11 +105,11 @@ def copy_example(settings: Settings, example: str, name: str, *, force: bool) ->
         if path.name == "model.yaml":
             text = re.sub(rf"(?m)^name: {example}$", f"name: {name}", text)
         _write(folder / path.name, text)
-        paths.append(_shown(folder / path.name, settings))
+        paths.append(_short_path(folder / path.name, settings))
     for path in _suites_of(source):
         target = settings.expectations / path.name.replace(example, name, 1)
         shutil.copyfile(path, target)
-        paths.append(_shown(target, settings))
+        paths.append(_short_path(target, settings))
     return paths
 
 

@@ -9,6 +9,7 @@ from pipelines.onboarding.dialect import dialect_of
 from pipelines.onboarding.places import Place, format_by_content
 from pipelines.onboarding.text_values import missing_markers, number_style
 from pipelines.onboarding.typed import Look, typed_look
+from pipelines.plurals import how_many
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,7 +156,7 @@ def _excel_options(file: File, given: dict[str, Any], talk: Talk) -> dict[str, A
     options: dict[str, Any] = {} if sheet == sheets[0] else {"sheet": sheet}
     talk.find(
         f"{file.name}: a workbook, the sheet {sheet!r}"
-        + (f", {skip} rows before the table" if skip else "")
+        + (f", {how_many(skip, 'row')} before the table" if skip else "")
     )
     return options | ({"skip": skip} if skip else {})
 

@@ -6,6 +6,8 @@ import json
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from pipelines.plurals import how_many
+
 if TYPE_CHECKING:
     from pipelines.onboarding.draft import Draft, Times
 
@@ -203,7 +205,7 @@ def _train(draft: Draft) -> list[str]:
 
 
 def _batches(count: int) -> str:
-    return f"{count} batch" + ("" if count == 1 else "es")
+    return how_many(count, "batch")
 
 
 def _candidates(draft: Draft) -> list[str]:

@@ -98,7 +98,7 @@ def _has_enough(column: ColumnFigures) -> bool:
 
 def _of_column(column: ColumnFigures, part: str, *, brief: bool) -> list[Expectation]:
     # A quantile of nothing cannot be judged, and is refused: brief suites need no more.
-    suite = [] if brief and column.kind == "number" else [_filled(column)]
+    suite = [] if brief and column.kind == "number" else [_not_null(column)]
     if column.kind == "number":
         if column.is_whole and not brief:
             suite.append(
@@ -110,7 +110,7 @@ def _of_column(column: ColumnFigures, part: str, *, brief: bool) -> list[Expecta
     return suite
 
 
-def _filled(column: ColumnFigures) -> Expectation:
+def _not_null(column: ColumnFigures) -> Expectation:
     least, _ = share_bounds(column.filled, float(np.median(column.rows)))
     return _expect(
         "expect_column_values_to_not_be_null",

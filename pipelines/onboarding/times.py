@@ -10,6 +10,7 @@ from pipelines.intervals import containing, floor, following, iso
 from pipelines.onboarding.batches import batch_starts, choose_cut, gaps
 from pipelines.onboarding.draft import Times
 from pipelines.onboarding.figures import kind_of
+from pipelines.plurals import how_many
 from pipelines.science.rhythm import rhythms_of
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def cut_by_time(frame: pd.DataFrame, time: str, target: Target, talk: Talk) -> T
     total = len(complete_batches(first, until, cut.kind))
     holdout = _holdout(counts.to_numpy(), total)
     talk.find(
-        f"batches: a {cut.kind} each, {total} of them, about {cut.rows:,} rows in each"
-        + (f"; {empty} are empty" if empty else "")
+        f"batches: a {cut.kind} each, {total} of them, about {how_many(cut.rows, 'row')} in each"
+        + (f"; {how_many(empty, 'is', 'are')} empty" if empty else "")
     )
     if rhythms:
         talk.find(f"rhythm: of the {', the '.join(rhythms)}")

@@ -23,6 +23,8 @@ from pipelines.science.own_metrics import RowMetric
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipelines.science.pieces import Span
+
     Array = NDArray[Any]
 
 _ROUNDING = 1e-9
@@ -128,6 +130,7 @@ def flag_rate(
     seed: int,
     event_times: Array | None = None,
     groups: Array | None = None,
+    span: Span = "day",
 ) -> FlagRate:
     """Return the share of the rows flagged, (n,) booleans, beside the promised rate.
 
@@ -153,6 +156,7 @@ def flag_rate(
         np.asarray(flags, dtype=np.float64),
         event_times=event_times,
         groups=groups,
+        span=span,
         confidence=(1 + confidence) / 2,
         seed=seed,
     )

@@ -1,56 +1,35 @@
-"""Is one model better than another on the same rows?
+"""Is one model better than another on the same rows? Between which ends does a metric lie?
 
-A paired block bootstrap of the difference of a metric.
+A paired block bootstrap. Rows are cut into pieces of evidence (`pieces`: whole days by themselves),
+which are drawn; of fewer than 20, and of those that are like their neighbours (`dependence`),
+Student's t tells (`student`), and of too few nobody does. Both models are scored on the same draw,
+so what makes a day easy or hard for both cancels.
 
-The same draws of one model alone tell between which ends its metric lies (`spread`).
-
-Rows of one day are alike, so days are drawn, not rows: whole calendar days (UTC) of event time, or
-hours where there are fewer than 20 days, or single rows where there are fewer than 20 hours. More
-than 512 days or rows are drawn in groups of neighbours. Both models are scored on the same draw, so
-what makes a day easy or hard for both cancels.
-
-Source: Carlstein (1986), "The use of subseries values for estimating the variance of a general
-statistic from a stationary sequence", Annals of Statistics 14 (blocks that do not overlap). How an
-interval's ends follow from the draws is told in `draws`.
+How an interval's ends follow from the draws is told in `draws`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.draws import Draws, draw
+from pipelines.science.evidence import Evidence, Question
 from pipelines.science.formulas.kinds import Resampling
 from pipelines.science.metrics import THRESHOLD, better_by, resample, score, usable
 from pipelines.science.own_metrics import RowMetric
+from pipelines.science.pieces import LEAST_FOR_INTERVAL, LEAST_TO_COMPARE, pieces_of
+from pipelines.science.student import PLAIN, Scale, Student, scale_between
 from pipelines.spec.metrics import find_metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.science.own_metrics import AnyMetric
+    from pipelines.science.pieces import Pieces, Span, Unit
 
     Array = NDArray[Any]
-
-MIN_BLOCKS = 20
-MAX_BLOCKS = 512
-"""More blocks than this are put together, neighbours in time with neighbours.
-
-More would cost much and tell nothing more.
-"""
-Unit = Literal[
-    "days",
-    "hours",
-    "rows",
-    "groups of days",
-    "groups of rows",
-    "groups",
-    "sets of groups",
-    "folds",
-]
-"""What is drawn; `groups` are those that the spec names, `folds` are no draws (see `refits`)."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +49,16 @@ class Comparison:
     -inf or NaN where it could not be found.
     """
     p_better: float
-    """The share of resamples in which the challenger is better."""
+    """The share of resamples in which the challenger is better; or how sure it is (Student's t)."""
     confidence: float
     blocks: int
     unit: Unit
+    as_many: int | None = None
+    """How many independent blocks would say as much, where neighbours are alike; else None."""
+    is_drawn: bool = True
+    """Whether the bound comes from resamples; else from Student's t."""
+    untold: str = ""
+    """Why nobody can tell which is better, in words; empty where the bound holds."""
 
 
 @dataclass(frozen=True)
@@ -92,46 +77,8 @@ class Spread:
     confidence: float
     blocks: int
     unit: Unit
-
-
-def blocks_of(event_times: Array) -> tuple[Array, Unit]:
-    """Return each row's block (n,) as 0..blocks-1 in the order of time, and what a block is."""
-    times = np.asarray(event_times).astype("datetime64[us]")
-    days, day = np.unique(times.astype("datetime64[D]"), return_inverse=True)
-    if len(days) > MAX_BLOCKS:
-        return day * MAX_BLOCKS // len(days), "groups of days"
-    if len(days) >= MIN_BLOCKS:
-        return day, "days"
-    hours, hour = np.unique(times.astype("datetime64[h]"), return_inverse=True)
-    if len(hours) >= MIN_BLOCKS:
-        return hour, "hours"
-    if len(times) <= MAX_BLOCKS:
-        return np.arange(len(times)), "rows"
-    position = np.empty(len(times), dtype=np.int64)
-    position[np.argsort(times, kind="stable")] = np.arange(len(times))
-    return position * MAX_BLOCKS // len(times), "groups of rows"
-
-
-def blocks_of_groups(groups: Array) -> tuple[Array, Unit]:
-    """Return each row's block (n,) as 0..blocks-1 for rows without a time, and what a block is.
-
-    `groups` (n,) numbers the rows' groups from 0; each row may be its own. Of more than 512 groups
-    neighbours are put together.
-    """
-    count = len(np.unique(groups))
-    alone = count == len(groups)
-    if count <= MAX_BLOCKS:
-        return groups, "rows" if alone else "groups"
-    return groups * MAX_BLOCKS // count, "groups of rows" if alone else "sets of groups"
-
-
-def _blocks(event_times: Array | None, groups: Array | None) -> tuple[Array, Unit]:
-    if event_times is not None:
-        return blocks_of(event_times)
-    if groups is None:
-        msg = "either the event times or the groups must be given"
-        raise ValueError(msg)
-    return blocks_of_groups(groups)
+    untold: str = ""
+    """Why there are no ends, in words; empty where there are."""
 
 
 def compare(  # noqa: PLR0913 -- two models, each with its own threshold
@@ -142,6 +89,7 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
     opponent: Array,
     event_times: Array | None = None,
     groups: Array | None = None,
+    span: Span = "day",
     confidence: float,
     seed: int,
     weights: Array | None = None,
@@ -150,37 +98,57 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
 ) -> Comparison:
     """Return the comparison of two models' predictions for the same rows (shapes as in `metrics`).
 
-    The seed fixes the draws. `groups` (n,) stands in for the times of rows that have none. Each
-    model has its own threshold, above which a probability means class 1.
+    The seed fixes the draws. `groups` (n,) stands in for the times of rows that have none; where
+    rows have both, the worse bound of the two ways to cut them counts. `span` is how long rows
+    with a time are alike. Each model has its own threshold, above which a probability means class
+    1. The bound is -inf where nobody can tell.
     """
-    block, unit = _blocks(event_times, groups)
-    count = int(block.max()) + 1 if len(block) else 0
     sides = ((challenger, challenger_threshold), (opponent, opponent_threshold))
     one, other = (score(metric, y, p, weights=weights, threshold=t) for p, t in sides)
     stand_in = _stand_in(metric, one, other, usable(metric, y, opponent, weights=weights))
-    gains = Draws(np.nan, np.array([-np.inf]), None, count)
-    if stand_in is not None:
-        other = stand_in
-    if count > 1 and np.isfinite(one) and np.isfinite(other):
-        scorers = [
-            resample(metric, y, p, block, count, weights=weights, threshold=t) for p, t in sides
+    other = other if stand_in is None else stand_in
+
+    def scorers(pieces: Pieces) -> list[Resampling]:
+        found = [
+            resample(metric, y, p, pieces.of_row, pieces.count, weights=weights, threshold=t)
+            for p, t in sides
         ]
         if stand_in is not None:
-            scorers[1] = Resampling(lambda draws: np.full(len(draws), stand_in), 1)
-        # What two models differ by is no more skewed to one side than to the other, so a correction
-        # would only make the gate bolder than it says, the more so the fewer the days.
-        gains = draw(scorers, lambda found: better_by(metric, *found), count, seed, correct=False)
+            found[1] = Resampling(lambda draws: np.full(len(draws), stand_in), 1)
+        return found
+
+    # What two models differ by is no more skewed to one side than to the other, so a correction
+    # would only make the gate bolder than it says, the more so the fewer the days.
+    question = Question(
+        scorers, lambda found: better_by(metric, *found), LEAST_TO_COMPARE, seed, skewed=False
+    )
+    ways = pieces_of(event_times, groups, span)
+    if np.isfinite(one) and np.isfinite(other):
+        found = [question.weigh(pieces) for pieces in ways]
+    else:
+        found = [Evidence(ways[0], None)]
+    evidence, lower = min(
+        ((e, -np.inf if e.ends is None else _known(e.ends.bad_end(confidence))) for e in found),
+        key=lambda pair: pair[1],
+    )
     return Comparison(
         metric=metric if isinstance(metric, str) else metric.name,
         challenger=one,
         opponent=other,
         difference=float(better_by(metric, one, other)),
-        lower=gains.bad_end(confidence),
-        p_better=float(np.mean(gains.worst > 0)),
+        lower=lower,
+        p_better=0.0 if evidence.ends is None else evidence.ends.p_better,
         confidence=confidence,
-        blocks=count,
-        unit=unit,
+        blocks=evidence.pieces.count,
+        unit=evidence.pieces.unit,
+        as_many=evidence.as_many,
+        is_drawn=not isinstance(evidence.ends, Student),
+        untold=evidence.untold,
     )
+
+
+def _known(bound: float) -> float:
+    return bound if np.isfinite(bound) else -np.inf
 
 
 def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how they count
@@ -190,6 +158,7 @@ def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how the
     *,
     event_times: Array | None = None,
     groups: Array | None = None,
+    span: Span = "day",
     confidence: float,
     seed: int,
     weights: Array | None = None,
@@ -197,45 +166,63 @@ def spread(  # noqa: PLR0913 -- rows by their times or their groups, and how the
 ) -> Spread:
     """Return a model's metric on rows (shapes as in `metrics`) with its one-sided bounds.
 
-    The seed fixes the draws. `groups` (n,) stands in for the times of rows that have none.
+    The seed fixes the draws. `groups` and `span` as in `compare`.
 
     A draw on which the metric is not defined (one class only) could have been anything: it counts
     as the best for the good end and as the worst for the bad end.
     """
-    block, unit = _blocks(event_times, groups)
-    count = int(block.max()) + 1 if len(block) else 0
     value = score(metric, y, p, weights=weights, threshold=threshold)
+    sign = float(better_by(metric, 1.0, 0.0))
+
+    def scorers(pieces: Pieces) -> list[Resampling]:
+        of_row, count = pieces.of_row, pieces.count
+        return [resample(metric, y, p, of_row, count, weights=weights, threshold=threshold)]
+
+    question = Question(
+        scorers,
+        lambda found: better_by(metric, found[0], 0.0),
+        LEAST_FOR_INTERVAL,
+        seed,
+        scale=_scale_of(metric, sign),
+    )
+    ways = pieces_of(event_times, groups, span)
+    if np.isfinite(value):
+        found = [question.weigh(pieces) for pieces in ways]
+    else:
+        found = [Evidence(ways[0], None)]
+    wide = max(found, key=lambda e: _width(e, confidence))
     ends = (float("nan"), float("nan"))
-    if count > 1 and np.isfinite(value):
-        draws = draw_scores(metric, y, p, block, count, seed, weights=weights, threshold=threshold)
-        sign = float(better_by(metric, 1.0, 0.0))
-        ends = (sign * draws.bad_end(confidence), sign * draws.good_end(confidence))
+    if wide.ends is not None:
+        ends = (sign * wide.ends.bad_end(confidence), sign * wide.ends.good_end(confidence))
     name = metric if isinstance(metric, str) else metric.name
-    return Spread(name, value, *ends, confidence, count, unit)
+    count, unit = wide.pieces.count, wide.pieces.unit
+    return Spread(name, value, *ends, confidence, count, unit, wide.untold)
 
 
-def draw_scores(
+def _width(evidence: Evidence, confidence: float) -> float:
+    """Return how wide the interval is; infinite where there is none."""
+    if evidence.ends is None:
+        return float("inf")
+    width = evidence.ends.good_end(confidence) - evidence.ends.bad_end(confidence)
+    return width if np.isfinite(width) else float("inf")
+
+
+def _scale_of(metric: AnyMetric, sign: float) -> Scale:
+    """Return the scale without bounds of a metric, turned so that the greater is the better."""
+    if isinstance(metric, RowMetric):  # nobody knows between which bounds such a one lies
+        return PLAIN
+    low, high = (find_metric(metric) if isinstance(metric, str) else metric).bounds
+    return scale_between(*((low, high) if sign > 0 else (-high, -low)))
+
+
+def two_sided(  # noqa: PLR0913 -- as `spread`
     metric: AnyMetric,
     y: Array,
     p: Array,
-    block: Array,
-    count: int,
-    seed: int,
     *,
-    weights: Array | None = None,
-    threshold: float = THRESHOLD,
-) -> Draws:
-    """Return the draws of blocks (n,), 0..count-1: by how much the metric is better than 0."""
-    scorer = resample(metric, y, p, block, count, weights=weights, threshold=threshold)
-    return draw([scorer], lambda found: better_by(metric, found[0], 0.0), count, seed)
-
-
-def two_sided(
-    metric: AnyMetric,
-    y: Array,
-    p: Array,
-    *,
-    event_times: Array,
+    event_times: Array | None = None,
+    groups: Array | None = None,
+    span: Span = "day",
     confidence: float,
     seed: int,
     weights: Array | None = None,
@@ -249,6 +236,8 @@ def two_sided(
         y,
         p,
         event_times=event_times,
+        groups=groups,
+        span=span,
         confidence=(1 + confidence) / 2,
         seed=seed,
         weights=weights,

@@ -48,6 +48,13 @@ class Draws:
     without: Array | None
     """None where percentiles are not corrected."""
     blocks: int
+    widening: float = 1.0
+    """By how much likeness of neighbours widens the interval, from the whole outwards."""
+
+    @property
+    def p_better(self) -> float:
+        """The share of resamples in which the number is above 0."""
+        return float(np.mean(self.worst > 0))
 
     @property
     def worst(self) -> Array:
@@ -62,12 +69,12 @@ class Draws:
     def bad_end(self, confidence: float) -> float:
         """Return the end below which the truth lies with at most 1 - confidence."""
         level = self.correct(expand(confidence, self.blocks))
-        return float(np.quantile(self.worst, level, method="lower"))
+        return self._widen(float(np.quantile(self.worst, level, method="lower")))
 
     def good_end(self, confidence: float) -> float:
         """Return the end above which the truth lies with at most 1 - confidence."""
         level = self.correct(1 - expand(confidence, self.blocks))
-        return float(np.quantile(self.best, level, method="higher"))
+        return self._widen(float(np.quantile(self.best, level, method="higher")))
 
     def correct(self, level: float) -> float:
         """Return which percentile of the resamples a level is (BCa)."""
@@ -80,6 +87,11 @@ class Draws:
         # The acceleration is at most 1/6, so only a level beyond all use comes to the other branch.
         slope = 1 - acceleration(self.without) * reach
         return float(ndtr(bias + reach / slope)) if slope > 0 else level
+
+    def _widen(self, end: float) -> float:
+        if self.widening == 1 or not np.isfinite(self.whole):
+            return end
+        return self.whole + self.widening * (end - self.whole)
 
     @property
     def _bias(self) -> float:
@@ -99,19 +111,32 @@ def draw(
     count: int,
     seed: int,
     *,
-    correct: bool = True,
+    without: Array | None = None,
+    widening: float = 1.0,
 ) -> Draws:
     """Return the draws of what `better` makes of the scorers' metrics (b,).
 
-    The seed fixes which of `count` blocks are drawn. `correct`: whether percentiles are corrected.
+    The seed fixes which of `count` blocks are drawn. `without` (see `leave_out`) corrects the
+    percentiles; without it they are plain.
     """
+    whole = _of(scorers, better, [np.ones((1, count))])
+    resamples = _of(scorers, better, _weights(scorers, count, seed))
+    return Draws(float(whole[0]), resamples, without, count, widening)
 
-    def of(some: Iterable[Array]) -> Array:
-        return np.concatenate([better([s.of(weights) for s in scorers]) for weights in some])
 
-    whole, resamples = of([np.ones((1, count))]), of(_weights(scorers, count, seed))
-    without = of(_leaving_out(scorers, count)) if correct else None
-    return Draws(float(whole[0]), resamples, without, count)
+def leave_out(
+    scorers: list[Resampling], better: Callable[[list[Array]], Array], count: int
+) -> Array:
+    """Return what `better` makes of the scorers' metrics without each block (count,)."""
+    return _of(scorers, better, _leaving_out(scorers, count))
+
+
+def _of(
+    scorers: list[Resampling],
+    better: Callable[[list[Array]], Array],
+    some: Iterable[Array],
+) -> Array:
+    return np.concatenate([better([s.of(weights) for s in scorers]) for weights in some])
 
 
 def acceleration(without: Array) -> float:

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipelines.science.single_columns import best_view, folds_of, gini, r2, ranks_of
+from pipelines.plurals import how_many
+from pipelines.science.moving_sums import moves_with_later
+from pipelines.science.single_columns import best_view, folds_of, ranks_of
+from pipelines.science.tree_skill import codes_of, measure_skill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,21 +37,8 @@ SURE = -46.0
 PURE_SHARE = 0.05
 SHIFTS = range(1, 9)
 """How many rows later a target may be that a column holds."""
-LENGTHS = (2, 3, 5, 7, 10, 12, 14, 24, 28, 30)
-"""Rows of the moving sums that are tried."""
-FEW_ROWS = 50
-"""Below so many rows a correlation says nothing."""
 LINEAR = 0.9999
-MOST_TREES_ROWS, MOST_TREES_COLUMNS = 4_000, 30
-TREES: dict[str, Any] = {
-    "max_iter": 25,
-    "learning_rate": 0.2,
-    "max_leaf_nodes": 12,
-    "max_bins": 64,
-    "random_state": 0,
-    "early_stopping": False,
-}
-"""Small trees: they are to say whether much is left, not how much exactly."""
+MOST_TREES_COLUMNS = 30
 
 
 @dataclass(frozen=True)
@@ -198,45 +188,14 @@ def _shift(
         for k in SHIFTS:
             equal = np.isclose(x[:-k], y[k:], rtol=1e-6, equal_nan=False)
             if equal.mean() > OF_ALL:
-                words = f"it is the target of {k} row{'s' if k > 1 else ''} later"
+                words = f"it is the target of {how_many(k, 'row')} later"
                 leaks.append(Leak(suspect.column, suspect.skill, words))
                 break
         else:
-            if _moves_with_later(x, y):
+            if moves_with_later(x, y, SHIFTS):
                 words = "its changes follow targets of the same or of later rows: a sum over them"
                 leaks.append(Leak(suspect.column, suspect.skill, words))
     return leaks
-
-
-def _moves_with_later(x: Array, y: Array) -> bool:
-    """Tell whether x is a moving sum of y that ends at its own row or at a later one.
-
-    From row to row such a sum changes by a new target less an old one: of `length` rows that end
-    `ahead` rows later, x[t+1] - x[t] = y[t+1+ahead] - y[t+1+ahead-length]. One that ends at the row
-    before (`ahead` -1) was known in time.
-    """
-    change = np.diff(x)
-    scores = {
-        ahead: max(_goes_with(change, y, ahead, length) for length in LENGTHS)
-        for ahead in (-1, 0, *SHIFTS)
-    }
-    known = scores.pop(-1)
-    return max(scores.values()) > max(COPY, known)
-
-
-def _goes_with(change: Array, y: Array, ahead: int, length: int) -> float:
-    first, last = max(0, length - 1 - ahead), len(change) - max(0, ahead)
-    if last - first < FEW_ROWS:
-        return 0.0
-    rows = np.arange(first, last) + 1 + ahead
-    return _correlation(change[first:last], y[rows] - y[rows - length])
-
-
-def _correlation(one: Array, other: Array) -> float:
-    known = np.isfinite(one) & np.isfinite(other)
-    if known.sum() < FEW_ROWS or not np.ptp(one[known]) or not np.ptp(other[known]):
-        return 0.0
-    return abs(float(np.corrcoef(one[known], other[known])[0, 1]))
 
 
 def _parts(
@@ -280,12 +239,12 @@ def _alone_nearly_all(
     strong = [s for s in ranking if s.skill >= ALONE][:5]
     if not strong or len(ranking) < 2:  # noqa: PLR2004 -- one column is all there is
         return []
-    inputs = {s.column: _codes(columns[s.column]) for s in ranking}
-    whole = _skill_of_trees(inputs, outcomes, folds, classes=classes)
+    inputs = {s.column: codes_of(columns[s.column]) for s in ranking}
+    whole = measure_skill(inputs, outcomes, folds, classes=classes)
     leaks = []
     for suspect in strong:
         others = {n: c for n, c in inputs.items() if n != suspect.column}
-        rest = _skill_of_trees(others, outcomes, folds, classes=classes)
+        rest = measure_skill(others, outcomes, folds, classes=classes)
         if suspect.skill >= OF_ALL * whole and rest <= OF_OTHERS * suspect.skill:
             words = (
                 f"alone it says {suspect.skill:.0%} of it, all columns together {whole:.0%}, those"
@@ -293,51 +252,3 @@ def _alone_nearly_all(
             )
             leaks.append(Leak(suspect.column, suspect.skill, words, is_sure=False))
     return leaks
-
-
-def _codes(column: pd.Series[Any]) -> Array:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        column = column.astype("int64").where(column.notna())
-    elif not pd.api.types.is_numeric_dtype(column):
-        column = pd.Series(pd.factorize(column)[0], index=column.index)
-    numbers: Array = column.to_numpy(dtype=float, na_value=np.nan)
-    return numbers
-
-
-def _skill_of_trees(
-    columns: Mapping[str, Array], outcomes: list[Array], folds: Array, *, classes: bool
-) -> float:
-    """Return the skill of boosted trees on all columns, over at most `MOST_TREES_ROWS` rows.
-
-    On one thread: so small fits wait for one another longer than they work.
-    """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with threadpool_limits(limits=1):
-        return _skill_on_one_thread(columns, outcomes, folds, classes=classes)
-
-
-def _skill_on_one_thread(
-    columns: Mapping[str, Array], outcomes: list[Array], folds: Array, *, classes: bool
-) -> float:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    if not columns:
-        return 0.0
-    rows = np.arange(len(folds))[:: max(1, len(folds) // MOST_TREES_ROWS)]
-    x, parts = np.column_stack(list(columns.values()))[rows], folds[rows] % 3
-    scores, weights = [], []
-    for outcome in outcomes[:5]:
-        y, answers = outcome[rows], np.zeros(len(rows))
-        kind: Any = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
-        for part in range(3):
-            learn, judge = parts != part, parts == part
-            if classes and len(np.unique(y[learn])) < 2:  # noqa: PLR2004 -- one class only
-                continue
-            model = kind(**TREES).fit(x[learn], y[learn])
-            answers[judge] = (
-                model.predict_proba(x[judge])[:, 1] if classes else model.predict(x[judge])
-            )
-        scores.append(gini(y, answers) if classes else r2(y, answers))
-        weights.append(y.sum() if classes else 1.0)
-    return float(np.dot(scores, weights) / np.sum(weights)) if np.sum(weights) else 0.0

@@ -31,8 +31,15 @@ from pipelines.science.formulas import flags, labels, order, probabilities, valu
 from pipelines.science.formulas.kinds import Resampling
 from pipelines.science.formulas.levels import formula_of_levels
 from pipelines.science.own_metrics import Measures, RowMetric
+from pipelines.science.usable_rows import (
+    UNLABELLED,
+    are_usable,
+    drop_rows,
+    find_fault,
+    find_weights_fault,
+)
 from pipelines.spec.metrics import find_metric, metrics_for
-from pipelines.tasks import CLASSIFY, Task, answers_probabilities, answers_scores
+from pipelines.tasks import Task, answers_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,17 +48,12 @@ if TYPE_CHECKING:
 
     from pipelines.science.formulas.kinds import Formula
     from pipelines.science.own_metrics import AnyMetric
-    from pipelines.spec.metric import Metric, Need
+    from pipelines.spec.metric import Metric
 
     Array = NDArray[Any]
 
 THRESHOLD = 0.5
 """Above it a probability means class 1, where a model names no other threshold."""
-UNLABELLED = -1
-"""The true value of a row of an anomaly model of which nobody has told whether it is one."""
-_ROUNDING = 1e-6
-"""How far float32 may carry a probability out of [0, 1]."""
-
 FORMULAS: dict[str, Formula] = {
     **order.FORMULAS,
     **probabilities.FORMULAS,
@@ -91,8 +93,8 @@ def score(
     if isinstance(metric, RowMetric):
         return metric.score(y, p, weights, threshold)
     found = _declaration(metric)
-    y, p, weights, _ = _drop_rows(found, y, p, weights)
-    if found.sees == "rows" or not _usable(found, y, p, weights):
+    y, p, weights, _ = drop_rows(found, y, p, weights)
+    if found.sees == "rows" or not are_usable(found, y, p, weights):
         return float("nan")
     formula = _formula(found)
     return formula.score(y, _answers(formula, p, threshold), _floats(weights))
@@ -117,7 +119,7 @@ def resample(
         return Resampling(lambda draws: metric.of_sums(draws @ of_rows), of_rows.shape[1])
     found = _declaration(metric)
     formula = _formula(found)
-    y, p, weights, kept = _drop_rows(found, y, p, weights)
+    y, p, weights, kept = drop_rows(found, y, p, weights)
     block = block if kept is None else block[kept]
     return formula.resample(y, _answers(formula, p, threshold), _floats(weights), block, count)
 
@@ -194,8 +196,8 @@ def usable(metric: AnyMetric, y: Array, p: Array, *, weights: Array | None = Non
     if isinstance(metric, RowMetric):
         return bool(len(y) and len(y) == len(p) and np.isfinite(p).all())
     found = _declaration(metric)
-    y, p, weights, _ = _drop_rows(found, y, p, weights)
-    return _usable(found, y, p, weights)
+    y, p, weights, _ = drop_rows(found, y, p, weights)
+    return are_usable(found, y, p, weights)
 
 
 def why_undefined(
@@ -218,43 +220,13 @@ def why_undefined(
         return ""
     if len(y) == 0 or len(y) != len(p):
         return f"there are {len(y):,} true values and {len(p):,} answers"
-    fault = _weights_fault(y, weights)
+    fault = find_weights_fault(y, weights)
     if not fault:
-        y, p, weights, _ = _drop_rows(found, y, p, weights)
-        fault = _fault(found, y, p) if len(y) else "no row has a label"
+        y, p, weights, _ = drop_rows(found, y, p, weights)
+        fault = find_fault(found, y, p) if len(y) else "no row has a label"
     if found.sees == "rows" and not fault and np.isfinite(p).all():
         return f"{found.undefined}, or the rows are not at hand"
     return fault or found.undefined or "its sums are no finite numbers"
-
-
-def _fault(metric: Metric, y: Array, p: Array) -> str:
-    """Return in words which rows the metric cannot take; empty where it takes all."""
-    faults = [
-        (_count_rows(~np.isfinite(y)), "true values are missing or infinite"),
-        (_count_rows(~np.isfinite(p)), "answers are missing or infinite"),
-    ]
-    if not metric.needs_truth:
-        return next((f"{rows:,} of {len(y):,} {what}" for rows, what in faults[1:] if rows), "")
-    if not metric.tasks & CLASSIFY:
-        faults += [(_count_rows(~_meets(need, y, p)), need.broken) for need in metric.needs]
-    else:
-        if not _scores_rows(metric, p):
-            wrong = (p < -_ROUNDING) | (p > 1 + _ROUNDING)
-            faults.append((_count_rows(wrong), "answers are no probabilities"))
-        if p.ndim == 1:
-            faults.append((int((~_is_binary(y)).sum()), "true values are neither 0 nor 1"))
-    return next((f"{rows:,} of {len(y):,} {what}" for rows, what in faults if rows), "")
-
-
-def unfit(answers: Array, task: Task) -> int:
-    """Count the rows of answers (n, k) that nobody may be served.
-
-    They are not finite, or no probabilities where they should be.
-    """
-    fit = np.isfinite(answers)
-    if answers_probabilities(task):
-        fit &= (answers >= -_ROUNDING) & (answers <= 1 + _ROUNDING)
-    return int((~fit.all(axis=1)).sum())
 
 
 def _declaration(metric: str | Metric) -> Metric:
@@ -268,71 +240,6 @@ def _formula(metric: Metric) -> Formula:
     if metric.number is None:
         return FORMULAS[metric.formula]
     return FAMILIES[metric.formula](metric.number)
-
-
-def _usable(metric: Metric, y: Array, p: Array, weights: Array | None) -> bool:
-    if len(y) == 0 or len(y) != len(p) or _weights_fault(y, weights):
-        return False
-    if not np.isfinite(p).all() or not (np.isfinite(y).all() or not metric.needs_truth):
-        return False
-    if not metric.needs_truth:
-        return True
-    if not metric.tasks & CLASSIFY:
-        return all(bool(_meets(need, y, p).all()) for need in metric.needs)
-    labels_fit = p.ndim > 1 or bool(_is_binary(y).all())
-    if _scores_rows(metric, p):
-        return labels_fit
-    return labels_fit and float(p.min()) >= -_ROUNDING and float(p.max()) <= 1 + _ROUNDING
-
-
-def _weights_fault(y: Array, weights: Array | None) -> str:
-    """Return in words what is wrong with the weights; empty where nothing is."""
-    if weights is None:
-        return ""
-    if len(weights) != len(y):
-        return f"there are {len(weights):,} weights for {len(y):,} rows"
-    if not np.isfinite(weights).all() or (len(weights) and float(np.min(weights)) < 0):
-        return "a weight is missing, infinite or below 0"
-    return "" if np.any(weights) else "all weights are 0"
-
-
-def _drop_rows(
-    metric: Metric, y: Array, p: Array, weights: Array | None
-) -> tuple[Array, Array, Array | None, Array | None]:
-    """Return the rows that count, and which they are (None where all do).
-
-    These are the rows whose weight is not 0 and, where a metric of anomalies needs the truth,
-    those whose truth is known.
-    """
-    if len(y) != len(p) or (weights is not None and len(weights) != len(y)):
-        return y, p, weights, None
-    kept = np.ones(len(y), dtype=bool)
-    if weights is not None and np.any(weights):
-        kept = np.asarray(weights) != 0
-    if metric.needs_truth and _scores_rows(metric, p):
-        kept = kept & (np.asarray(y) != UNLABELLED)
-    if kept.all():
-        return y, p, weights, None
-    return y[kept], p[kept], None if weights is None else weights[kept], kept
-
-
-def _scores_rows(metric: Metric, p: Array) -> bool:
-    """Tell whether a metric takes scores of any size, as those of an anomaly model are."""
-    return metric.takes_scores and p.ndim == 1
-
-
-def _is_binary(y: Array) -> Array:
-    return np.asarray((y == 0) | (y == 1))
-
-
-def _meets(need: Need, y: Array, p: Array) -> Array:
-    values = y if need.side == "truth" else p
-    compare = {">": np.greater, ">=": np.greater_equal, "!=": np.not_equal}[need.sign]
-    return np.asarray(compare(values, need.bound))
-
-
-def _count_rows(wrong: Array) -> int:
-    return int((wrong if wrong.ndim == 1 else wrong.any(axis=1)).sum())
 
 
 def _floats(weights: Array | None) -> Array | None:

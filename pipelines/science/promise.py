@@ -20,6 +20,7 @@ from pipelines.spec.metrics import find_metric
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipelines.science.pieces import Span
     from pipelines.spec.quantiles import Quantiles
 
     Array = NDArray[Any]
@@ -40,6 +41,8 @@ class Promise:
     seen: float
     good_end: float
     confidence: float
+    untold: str = ""
+    """Why there is no end, in words; empty where there is one."""
 
 
 def promise_on_rows(
@@ -49,6 +52,7 @@ def promise_on_rows(
     *,
     event_times: Array | None,
     groups: Array | None,
+    span: Span = "day",
     confidence: float,
     seed: int,
 ) -> Promise | None:
@@ -64,11 +68,14 @@ def promise_on_rows(
         answers,
         event_times=event_times,
         groups=groups,
+        span=span,
         confidence=confidence,
         seed=seed,
     )
     tolerance = quantiles.conformal.tolerance
-    return Promise(quantiles.coverage, tolerance, found.value, found.good_end, confidence)
+    return Promise(
+        quantiles.coverage, tolerance, found.value, found.good_end, confidence, found.untold
+    )
 
 
 def promise_over_folds(
@@ -109,12 +116,13 @@ def check_promise(promise: Promise | None) -> list[GateCheck]:
         return []
     seen, end, asked = promise.seen, promise.good_end, promise.coverage
     if not isfinite(seen) or not isfinite(end):
-        detail = f"the promised coverage {asked:g} could not be measured on the held-out rows"
+        why = f": {promise.untold}; hold more out (train.holdout)" if promise.untold else ""
+        detail = f"the promised coverage {asked:g} could not be measured on the held-out rows{why}"
         return [GateCheck(name="promise", passed=False, detail=detail)]
-    kept = end >= asked - promise.tolerance
+    is_kept = end >= asked - promise.tolerance
     detail = (
-        f"coverage {seen:.3f} {'does not disprove' if kept else 'breaks'} the promised {asked:g}:"
-        f" it is at most {min(end, 1.0):.3f} with {promise.confidence:.0%} confidence, and at least"
-        f" {asked - promise.tolerance:.3f} is asked for (conformal.tolerance)"
+        f"coverage {seen:.3f} {'does not disprove' if is_kept else 'breaks'} the promised"
+        f" {asked:g}: it is at most {min(end, 1.0):.3f} with {promise.confidence:.0%} confidence,"
+        f" and at least {asked - promise.tolerance:.3f} is asked for (conformal.tolerance)"
     )
-    return [GateCheck(name="promise", passed=kept, detail=detail)]
+    return [GateCheck(name="promise", passed=is_kept, detail=detail)]

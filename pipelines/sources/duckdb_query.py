@@ -43,13 +43,13 @@ def read(
     import duckdb
 
     statement, arguments = _positional(query, values)
-    with _connected(url, subject) as connection, _limited(connection, seconds):
+    with _connection(url, subject) as connection, _time_limit(connection, seconds):
         try:
             _refuse_more_than_reading(connection, statement, subject)
             connection.execute("set TimeZone = ?", [zone])
             relation = connection.sql(statement, params=arguments or None)
             _refuse_types(relation, subject)
-            return _checked(relation.to_arrow_reader(MOST_ROWS).read_all(), subject)
+            return _check_digits(relation.to_arrow_reader(MOST_ROWS).read_all(), subject)
         except duckdb.InterruptException as error:
             raise late(subject, seconds) from error
         except duckdb.OutOfMemoryException as error:
@@ -87,7 +87,7 @@ def _positional(query: str, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
 
 
 @contextmanager
-def _connected(url: sa.URL, subject: str) -> Iterator[Any]:
+def _connection(url: sa.URL, subject: str) -> Iterator[Any]:
     import duckdb
 
     is_file = url.database not in _MEMORY
@@ -122,7 +122,7 @@ def no_file(url: sa.URL, subject: str) -> Unreachable:
 
 
 @contextmanager
-def _limited(connection: Any, seconds: float | None) -> Iterator[None]:
+def _time_limit(connection: Any, seconds: float | None) -> Iterator[None]:
     """Interrupt what the connection does after so many seconds."""
     if seconds is None:
         yield
@@ -159,7 +159,7 @@ def _refuse_types(relation: Any, subject: str) -> None:
             )
 
 
-def _checked(table: pa.Table, subject: str) -> pa.Table:
+def _check_digits(table: pa.Table, subject: str) -> pa.Table:
     """Return the table. Raises BadData where a whole number of 128 bits has too many digits."""
     import pyarrow as pa
 

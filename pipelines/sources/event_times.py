@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.columns.storable import say_once, storable_column
 from pipelines.columns.writing import to_utc_and_say
 from pipelines.errors import BadData
+from pipelines.plurals import how_many
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +47,8 @@ def with_times(
         return table
     losses = int(times.isna().sum()) - texts.null_count
     if losses:
-        say_once(f"{subject}: {losses} values of {column!r} are no times and are read as missing.")
+        lost = how_many(losses, "value")
+        say_once(f"{subject}: {lost} of {column!r} cannot be read as a time: missing from here on.")
     if not coarse.equals(texts):
         say_once(
             f"{subject}: the column {column!r} has times finer than a microsecond; they are cut to"

@@ -76,7 +76,7 @@ class Files:
         content: bytes | None = None
         try:
             if self._source.format == "delta":
-                return self._timed(read_delta(uri, subject, self._reading), subject)
+                return self._with_times(read_delta(uri, subject, self._reading), subject)
             contents = read_contents(uri, self._most)
             size = 0
             for path, name, content in contents:
@@ -88,12 +88,12 @@ class Files:
                 _check_size(size, subject, self._most)
             content = contents[0][2] if len(contents) == 1 else None
             tables = [parse_all(f, kind, subject, self._reading) for kind, f in files.items()]
-            tables = [self._timed(table, subject) for table in tables]
+            tables = [self._with_times(table, subject) for table in tables]
             return tables[0] if len(tables) == 1 else together(tables, subject)
         except BadData as error:
             raise _UnreadableFile(problem_of(error), content) from error
 
-    def _timed(self, table: pa.Table, subject: str) -> pa.Table:
+    def _with_times(self, table: pa.Table, subject: str) -> pa.Table:
         table = with_times(table, self._event_time, subject, self._source.timezone)
         require_times(table, self._event_time, subject)
         return table

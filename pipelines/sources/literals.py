@@ -55,7 +55,7 @@ def in_own_types(
     for name, texts in zip(table.column_names, table.columns, strict=True):
         plain = _in_plain_digits(_without_words(texts, options), options)
         values = _in_own_type(plain, name, subject, columns_with_na)
-        columns[name] = _formatted(texts, name, options, zone) if values is plain else values
+        columns[name] = _by_format(texts, name, options, zone) if values is plain else values
     if columns_with_na:
         say_once(
             f"{subject}: NA, NULL and the like are read as missing in the columns of numbers"
@@ -105,7 +105,7 @@ def _array(words: Sequence[str]) -> pa.Array:
     return pa.array(words, pa.string())
 
 
-def _formatted(
+def _by_format(
     texts: pa.ChunkedArray, name: str, options: TableOptions, zone: str
 ) -> pa.ChunkedArray:
     """Return times, where all of a column's texts are written in the format of `dates`."""

@@ -38,7 +38,7 @@ def decimal_digits(kind: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def _known(kind: str) -> str:
+def _check_kind(kind: str) -> str:
     digits = decimal_digits(kind)
     if digits is None and kind not in SIMPLE_TYPES:
         msg = f"no type is named {kind!r}; write decimal(10, 2) or one of {', '.join(SIMPLE_TYPES)}"
@@ -52,4 +52,4 @@ def _known(kind: str) -> str:
     return kind
 
 
-ColumnType = Annotated[str, StringConstraints(max_length=40), AfterValidator(_known)]
+ColumnType = Annotated[str, StringConstraints(max_length=40), AfterValidator(_check_kind)]

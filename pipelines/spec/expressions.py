@@ -94,20 +94,20 @@ def _refuse_foreign(node: exp.Expr) -> None:
         if node.this.name not in CAST_TYPES:
             msg = f"`{shown}` is no type to cast to; use {', '.join(CAST_TYPES)}"
             raise NotAllowed(msg)
-    elif type(node) not in _allowed():
+    elif type(node) not in _node_kinds():
         msg = f"`{shown}` may not stand there; {_MAY_STAND}"
         raise NotAllowed(msg)
-    elif isinstance(node, exp.In) and set(_given(node)) - {"this", "expressions"}:
+    elif isinstance(node, exp.In) and set(_argument_names(node)) - {"this", "expressions"}:
         msg = f"`{shown}` asks another table; write the values in brackets, `a IN (1, 2)`"
         raise NotAllowed(msg)
 
 
-def _given(node: exp.Expr) -> list[str]:
+def _argument_names(node: exp.Expr) -> list[str]:
     return [name for name, value in node.args.items() if value]
 
 
 @cache
-def _allowed() -> frozenset[type]:
+def _node_kinds() -> frozenset[type]:
     """Return the kinds of nodes that may stand in an expression, columns and types apart."""
     from sqlglot import exp
 

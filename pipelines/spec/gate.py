@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem
@@ -12,14 +13,24 @@ from pipelines.refs import Value
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
+from pipelines.spec.units import Duration, parse_duration
 from pipelines.tasks import with_article
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
     from pipelines.spec.metric import Metric
     from pipelines.spec.own_metrics import OwnMetric
     from pipelines.tasks import Task
+
+
+Approver = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.@+-]+$")
+]
+"""The name under which somebody logs in to Airflow."""
+
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=14)
 
 
 class VersusChampion(Value):
@@ -61,6 +72,27 @@ class Gate(Value):
     """
     min_rows: Annotated[int, Field(ge=2)] = 100
     """Held-out rows with a known outcome that are needed; small data need a small number."""
+    approval: Literal["none", "required"] = "none"
+    """`required`: a person must say yes in Airflow before a promoted challenger is packaged."""
+    approval_within: Duration = parse_duration("24h")
+    """How long that is waited for; no answer by then means no."""
+    approvers: Annotated[list[Approver], Field(max_length=100)] = Field(default_factory=list)
+    """Who may answer: names in Airflow. Empty: whoever Airflow lets answer."""
+
+    @model_validator(mode="after")
+    def _refuse_an_approval_nobody_can_give(self) -> Self:
+        if not SHORTEST_WAIT <= self.approval_within <= LONGEST_WAIT:
+            msg = "approval_within: an answer needs between 1m and 2w"
+            raise ValueError(msg)
+        if self.approvers and self.approval == "none":
+            msg = "approvers: nobody is asked; write `approval: required` too"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person must agree before a promoted challenger goes on."""
+        return self.approval == "required"
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipelines.plain_errors import Problem
-from pipelines.spec.estimators import LOCKED
 from pipelines.spec.levels import why_unanswered
 from pipelines.spec.metrics import find_metric, is_known
 
@@ -49,13 +48,10 @@ def quantile_problems(
     task: Task,
     candidates: Sequence[Candidate],
     named: Sequence[tuple[Path, str]],
-    *,
-    requires: bool = False,
 ) -> list[Problem]:
     """Return what is wrong with the quantiles beside the task, the candidates and the metrics.
 
-    `named` are the metrics that training and gate name, with their places; `requires` tells whether
-    the model requires packages.
+    `named` are the metrics that training and gate name, with their places.
     """
     if task != "quantiles":
         why = f"belongs to the task quantiles, this one is {task}; remove it"
@@ -67,7 +63,7 @@ def quantile_problems(
     for place, candidate in enumerate(candidates):
         faults += [
             Problem(("candidates", place, *fault.path), fault.text)
-            for fault in _candidate_problems(candidate, quantiles, requires=requires)
+            for fault in _candidate_problems(candidate, quantiles)
         ]
     return faults + [
         Problem(path, why)
@@ -90,19 +86,14 @@ def _why_not_named(path: Path, metric: Metric, levels: Sequence[float]) -> str:
     return ""
 
 
-def _candidate_problems(
-    candidate: Candidate, quantiles: Quantiles, *, requires: bool
-) -> list[Problem]:
+def _candidate_problems(candidate: Candidate, quantiles: Quantiles) -> list[Problem]:
     """Return what keeps a candidate from answering with quantiles."""
     if "regression" not in candidate.declaration.tasks:
         return []  # which is told of every task
-    for kind in ("stack", "vote", "onnx", "pipeline", "early_stopping"):
-        if getattr(candidate, kind):
-            why = "does not go with quantiles, of which each level is a fit of its own"
-            return [Problem((kind,), f"{why}; name an `estimator` without it")]
-    if requires and candidate.estimator.split(".")[0] not in LOCKED:
-        why = "of a required package answers with no quantiles yet; name one of Perennial's lock"
-        return [Problem(("estimator",), f"{candidate.estimator} {why}")]
+    if kind := _kind_without_levels(candidate):
+        return [kind]
+    if candidate.pipeline or candidate.onnx or candidate.vote:
+        return []  # what they answer is looked at when they are asked
     learns = LEARNS_QUANTILES.get(candidate.estimator)
     if learns is None:
         if quantiles.conformal is not None:
@@ -119,3 +110,14 @@ def _candidate_problems(
         for name in getattr(candidate, part)
         if name in ours
     ]
+
+
+def _kind_without_levels(candidate: Candidate) -> Problem | None:
+    """Return the refusal of a kind of candidate that has no quantiles; None where it may."""
+    if candidate.stack:
+        why = "does not go with quantiles: what a last estimator learns of answers is one value"
+        return Problem(("stack",), f"{why}; name a `vote`, which takes the mean of each level")
+    if candidate.early_stopping:
+        why = "does not go with quantiles, of which each level is a fit of its own"
+        return Problem(("early_stopping",), f"{why}; leave it out, and search for the rounds")
+    return None

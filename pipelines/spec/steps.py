@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from pipelines.plain_errors import Problem
 from pipelines.refs import Value
 from pipelines.spec.numbers import Finite
 from pipelines.spec.sources import Identifier
-from pipelines.tasks import classifies
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
 Kind = Literal["numbers", "texts", "either"]
 Columns = Annotated[list[Identifier], Field(min_length=1, max_length=500)]
@@ -283,22 +281,8 @@ Step = Annotated[
 ]
 Steps = Annotated[list[Step], Field(max_length=30)]
 
-KINDS: tuple[type[StepBase], ...] = (
-    Impute,
-    Scale,
-    OneHot,
-    Ordinal,
-    TargetMean,
-    Tfidf,
-    Hash,
-    Dates,
-    Cycles,
-    Bins,
-    Polynomial,
-    Components,
-    Select,
-    Resample,
-)
+KINDS: tuple[type[StepBase], ...] = get_args(get_args(Step)[0])
+"""The steps that there are."""
 
 
 def step_names(steps: Sequence[Step]) -> list[str]:
@@ -311,48 +295,3 @@ def step_names(steps: Sequence[Step]) -> list[str]:
             name = f"{step.name or step.step}_{count}"
         names.append(name)
     return names
-
-
-_TAKEN = ("encode", "estimator", "numbers", "texts")
-"""Names of the pipeline's own parts."""
-
-
-def step_problems(steps: Sequence[Step], inputs: Collection[str], task: str) -> list[Problem]:
-    """Return what is wrong with steps beside each other, the inputs and the task.
-
-    The paths begin at `steps`.
-    """
-    faults: list[Problem] = []
-    names = [step.name for step in steps if step.name]
-    joined = ""
-    for place, step in enumerate(steps):
-        at = ("steps", place)
-        if step.name and (names.count(step.name) > 1 or step.name in _TAKEN or "__" in step.name):
-            faults.append(Problem((*at, "name"), "is taken already; choose another one"))
-        if step.named_only and not step.columns:
-            faults.append(Problem((*at, "columns"), "missing; name the inputs that it takes"))
-        faults += [
-            Problem((*at, "columns", i), f"{c!r} is no input; mend it, or add it to the inputs")
-            for i, c in enumerate(step.columns or ())
-            if c not in inputs
-        ]
-        if joined and not (step.joint and not step.columns):
-            text = f"stands after {joined}, which takes all columns; put it before"
-            faults.append(Problem((*at, "step"), text))
-        if step.step == "resample":
-            faults += _resample_problems(step, at, task, last=place == len(steps) - 1)
-        joined = joined or (step.step if step.joint and not step.columns else "")
-    return faults
-
-
-def _resample_problems(
-    step: StepBase, at: tuple[str | int, ...], task: str, *, last: bool
-) -> list[Problem]:
-    faults = []
-    if not classifies(task):
-        faults.append(Problem((*at, "step"), "resample balances classes; a regression has none"))
-    if not last:
-        faults.append(Problem((*at, "step"), "resample draws rows and must be the last step"))
-    if step.columns:
-        faults.append(Problem((*at, "columns"), "resample takes whole rows; leave it out"))
-    return faults

@@ -58,7 +58,7 @@ class Target(Value):
     )
 
     @model_validator(mode="after")
-    def _named(self) -> Target:
+    def _check_column(self) -> Target:
         if self.expression is None and "column" not in self.model_fields_set:
             raise Impossible(
                 [Problem(("column",), "missing; add it (or `expression`, for a derived target)")]
@@ -67,7 +67,7 @@ class Target(Value):
 
     @field_validator("expression")
     @classmethod
-    def _judged(cls, text: str | None) -> str | None:
+    def _check_expression(cls, text: str | None) -> str | None:
         if text is not None:
             judge_expression(text)
         return text

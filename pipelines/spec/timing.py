@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.intervals import BatchKind
+    from pipelines.spec.alike import Alike
     from pipelines.spec.drift import Drift
     from pipelines.spec.sources import Source
     from pipelines.spec.train import Train
@@ -47,6 +48,7 @@ class WordsOfTime:
     lookback: timedelta
     allows_empty: bool
     target: str
+    alike: Alike
 
 
 def time_problems(spec: WordsOfTime) -> list[Problem]:
@@ -70,8 +72,11 @@ def _batch_problems(spec: WordsOfTime) -> Iterator[Problem]:
     if spec.train.group is not None:
         yield Problem(
             ("train", "group"),
-            "is for data without `event_time`; with one, time parts the sides; remove it",
+            "is for data without `event_time`; with one, time parts the sides; `alike: {group: …}`"
+            " says that its rows are one piece of evidence",
         )
+    if spec.alike.group is not None and spec.alike.group == spec.target:
+        yield Problem(("alike", "group"), "is the target; name another column")
     if spec.train.repeats > 1:
         yield Problem(
             ("train", "repeats"),
@@ -99,6 +104,8 @@ def _snapshot_problems(spec: WordsOfTime) -> Iterator[Problem]:
         yield Problem(("features", "lookback"), f"{_NO_TIME}; remove it")
     if spec.allows_empty:
         yield Problem(("empty_batches",), f"{_NO_TIME}, and must hold rows; remove it")
+    if spec.alike.model_fields_set:
+        yield Problem(("alike",), f"{_NO_TIME}; remove it, and name the column in `train.group`")
     yield from _source_problems(spec)
     yield from _sides_problems(spec)
     if spec.drift is not None and "window" in spec.drift.model_fields_set:

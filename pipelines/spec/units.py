@@ -11,6 +11,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
+from pipelines.plurals import how_many
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"^(\d{1,6})\s*([smhdw])$")
 _BATCHES = re.compile(r"^(\d{1,4})\s+batch(es)?$")
@@ -92,7 +94,7 @@ def parse_window(value: object) -> int | timedelta:
 
 def batches_text(count: int) -> str:
     """Return a number of batches as one writes it."""
-    return f"{count} batch{'' if count == 1 else 'es'}"
+    return how_many(count, "batch")
 
 
 Batches = Annotated[

@@ -31,7 +31,7 @@ class PageLink:
     """A link to the HTML page of a kind that the step publishes for its run."""
 
     kind: Literal[
-        "validation", "verdict", "drift", "evidently", "profile", "comparison", "versions"
+        "validation", "verdict", "drift", "evidently", "profile", "comparison", "versions", "proof"
     ]
     title: str = "Page"
 
@@ -52,10 +52,12 @@ Link = PageLink | MlflowLink | Literal["history", "retraining"]
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the module of its name in this folder, and the command of its name.
+    """One step: the module of its name in its room, and the command of its name.
 
-    `deploys`: it makes containers itself, or sees to it that the champion's runs. `by_hand`: a
-    person may run it as a command, without a request. `words` put its result into a log.
+    `deploys`: it makes containers itself, or sees to it that the champion's runs. `signs`: it needs
+    the key that signs bundles. `by_hand`: a person may run it as a command, without a request.
+    `words` put its result into a log. `room` is this folder, but for a step that runs others and so
+    stands above them.
     """
 
     name: str
@@ -64,9 +66,16 @@ class Step:
     result: type[Value]
     timeout: timedelta = TIMEOUT
     deploys: bool = False
+    signs: bool = False
     by_hand: bool = True
     links: tuple[Link, ...] = ()
     words: Callable[[Any], list[words.Line]] | None = None
+    room: str = "pipelines.steps"
+
+    @property
+    def module(self) -> str:
+        """The module with its `run`."""
+        return f"{self.room}.{self.name}"
 
     @property
     def reads_conf(self) -> bool:
@@ -93,7 +102,7 @@ class Step:
 _STEPS = (
     Step(
         "ingest",
-        "Keep the raw rows that a run needs, each interval as a batch.\n\nA batch never changes.",
+        "Keep the raw rows that a run needs, a batch per interval.\n\nA batch never changes.",
         messages.IngestRequest,
         messages.IngestResult,
     ),
@@ -130,11 +139,21 @@ _STEPS = (
         words=words.gate,
     ),
     Step(
+        "approve",
+        "Write down whether a person agrees to a promotion.\n\nWithout a yes it is a refusal.",
+        messages.ApproveRequest,
+        messages.GateResult,
+        by_hand=False,
+        links=(PageLink("verdict"), MlflowLink("run_id", of="gate"), "history"),
+        words=words.approval,
+    ),
+    Step(
         "package",
         "Compile the promoted challenger and make its bundle.\n\n"
         "It is fitted again on all rows first; that the compiled model answers the same is proven.",
         messages.PackageRequest,
         messages.PackageResult,
+        signs=True,
         links=(
             PageLink("versions", "Against the champion"),
             MlflowLink("run_id", of="gate"),
@@ -190,7 +209,18 @@ _STEPS = (
         links=(PageLink("drift"), "retraining", "history"),
         words=words.report,
     ),
+    Step(
+        "prove",
+        "Build the champion again, and fail where it differs.",
+        messages.ProveRequest,
+        messages.ProveResult,
+        timeout=timedelta(hours=6),
+        by_hand=False,
+        links=(PageLink("proof"), "history"),
+        words=words.prove,
+        room="pipelines.rebuilding",
+    ),
 )
 
 STEPS = {step.name: step for step in _STEPS}
-"""The steps by name: those of a retraining, then a rollback's, then those of a drift run."""
+"""The steps by name: of a retraining, then of a rollback, of a drift run and of a proof."""

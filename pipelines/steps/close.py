@@ -22,7 +22,8 @@ def run(context: Context, request: CloseRequest) -> CloseResult:
 
     What came of the run is written into the ledger, where whoever asked for it looks for it.
     """
-    outcome, state = outcome_of(request.gate, request.deploy, built=request.features is not None)
+    verdict = request.approve or request.gate
+    outcome, state = outcome_of(verdict, request.deploy, built=request.features is not None)
     outcomes.record(context.ports.ledger, context.spec.name, request.run, outcome)
     if request.features is None:
         context.log.info("nothing to close: the run ended before its features were built")

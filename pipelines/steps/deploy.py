@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines import run_ending
+from pipelines import approvals, run_ending
 from pipelines.context import Context
 from pipelines.deployment import orders
 from pipelines.errors import RequestError
@@ -24,6 +24,7 @@ def run(context: Context, request: DeployRequest, target: Target | None = None) 
             f"Version {request.package.version} of {context.spec.name} was not promoted: the"
             f" verdict on {request.gate.version or '-'} is {request.gate.verdict}."
         )
+    approvals.expect(context, request.run, request.package.version)
     order = orders.Order(
         run=request.run,
         version=request.package.version,

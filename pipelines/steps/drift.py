@@ -10,33 +10,26 @@ entry, so a retry finishes what a kill left undone.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipelines.context import Context
-from pipelines.data.batches import read_plan
-from pipelines.errors import BadData, RequestError, TryAgain
+from pipelines.errors import RequestError
 from pipelines.intervals import Interval
 from pipelines.ledger import DriftCheck, outcomes
 from pipelines.messages import DriftRequest, DriftResult
 from pipelines.refs import Ref, canonical, digest
-from pipelines.science.drift import Decision, DriftFacts, decide
 from pipelines.store.drift_figures import DriftFigures, publish_figures
 from pipelines.store.pages import publish_page
-from pipelines.tasks import answers_scores, finds_classes, with_article
+from pipelines.watch.champion_look import Observation, observe_window
 from pipelines.watch.registry_run import log_run, open_run
-from pipelines.watch.window import never_judged, rules_of
+from pipelines.watch.short_texts import fit_within, shorten
+from pipelines.watch.window import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from pipelines.bundle.schema import InputSchema
     from pipelines.ledger import Champion
-    from pipelines.science.own_metrics import AnyMetric
-    from pipelines.watch.observations import WindowSource
-    from pipelines.watch.sides import Labelled
 
 
 REASONS, NAMES = 3_000, 2_000
@@ -55,22 +48,6 @@ _COUNTED = {
     "damaged": "damaged places",
 }
 """What the page calls the counts that are not 0."""
-
-
-@dataclass(frozen=True)
-class _Observation:
-    """What was found, before it is written down.
-
-    `counts` as in `inference.joined`, empty where nothing could be counted.
-    """
-
-    source: WindowSource
-    facts: DriftFacts
-    decision: Decision
-    champion: str | None = None
-    expected: float | None = None
-    counts: dict[str, int] = field(default_factory=dict)
-    evidently: bytes | None = None
 
 
 def run(context: Context, request: DriftRequest) -> DriftResult:
@@ -109,7 +86,7 @@ def _judge_window(
         raise RequestError(
             f"The run {request.run} ingested no window.", remedy="ingest with the purpose `drift`."
         )
-    observation = _observe(context, request, window, champion)
+    observation = observe_window(context, request, window, champion)
     facts, live = observation.facts, observation.facts.performance
     figures = store.put(canonical(_figures(context, request.run, window, observation)), ".json")
     result = DriftResult(
@@ -118,13 +95,13 @@ def _judge_window(
         window=window,
         source=observation.source,
         rows=facts.rows,
-        labelled=observation.counts.get("labelled", 0),
+        labelled=_count_labelled(context, observation),
         champion=observation.champion,
         metric=spec.train.metric,
         live=live.live if live else None,
         expected=observation.expected,
         columns=len(facts.columns),
-        drifted=fit_within(facts.drifted, NAMES),
+        drifted=fit_within(facts.drifted_names, NAMES),
         figures=figures,
         page=store.put(_render_page(context, request.run, window, observation), ".html"),
         run_id=open_run(context, request.run, window) if observation.champion else "",
@@ -137,123 +114,16 @@ def _judge_window(
     )
 
 
-def _observe(
-    context: Context, request: DriftRequest, window: Interval, champion: Champion | None
-) -> _Observation:
-    """Look at the window with the champion's eyes; what goes wrong is an alarm."""
-    from pipelines.watch.observations import source_of
-
-    model, rules = context.spec.name, rules_of(context.spec)
-    source = source_of(context.ports.store, model, snapshot=context.spec.is_snapshot)
-    if champion is None:
-        words = f"no version of {model} serves yet, so that there is nothing to compare with"
-        return _Observation(source, DriftFacts(0), Decision("not_enough_data", [words]))
-    try:
-        return _compare(context, request, window, champion, source)
-    except (TryAgain, MemoryError):
-        raise
-    except (
-        Exception
-    ) as error:  # fail closed: whatever goes wrong, a person is called, and nothing is retrained
-        context.log.warning("the look at the window failed", exc_info=True)
-        facts = DriftFacts(
-            0, error=f"the look at the window failed: {type(error).__name__}: {error}"
-        )
-        return _Observation(source, facts, decide(facts, rules), champion.version)
-
-
-def _compare(
-    context: Context,
-    request: DriftRequest,
-    window: Interval,
-    champion: Champion,
-    source: WindowSource,
-) -> _Observation:
-    from pipelines.bundle.load import open_bundle
-    from pipelines.watch import observations, reference
-    from pipelines.watch.comparison import look
-    from pipelines.watch.evidently_page import add_verdict
-    from pipelines.watch.sides import ChampionReference, Rows
-
-    spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
-    bundle = open_bundle(store, champion.bundle, context.settings)
-    manifest = bundle.manifest
-    if manifest.inputs.task != spec.task:
-        raise BadData(
-            f"version {champion.version} does {with_article(manifest.inputs.task)}, the spec"
-            f" asks for {spec.task}"
-        )
-    if manifest.reference is None:
-        raise BadData(
-            f"the bundle of version {champion.version} holds no reference to compare with: it was"
-            " packaged before models were watched",
-            remedy="retrain the model once.",
-        )
-    learnt = reference.read(store, manifest.reference, manifest.inputs)
-    holdout_score = manifest.metrics.get(spec.train.metric)
-    holdout_score = holdout_score if holdout_score is not None and isfinite(holdout_score) else None
-    baseline = ChampionReference(
-        manifest.inputs,
-        Rows(learnt.inputs, learnt.predictions),
-        spec.train.metric,
-        holdout_score,
-        spec.task,
-        manifest.threshold_value,
-        _measure(context, manifest.inputs),
-        rate=manifest.threshold.rate if manifest.threshold else None,
-        calibrated_on=manifest.threshold.rows if manifest.threshold else 0,
-    )
-    plan = read_plan(store, request.ingest.plan)
-    observe = observations.traffic if source == "traffic" else observations.batches
-    sample = observe(context, plan, window, bundle)
-    comparison = look(rules, sample.window, sample.labelled, baseline, seed=spec.train.seed)
-    never = never_judged(spec, window.end - window.start)
-    notes = [*comparison.facts.notes, *sample.notes, *([never] if never else [])]
-    facts = replace(comparison.facts, error=comparison.facts.error or sample.problem, notes=notes)
-    decision = decide(facts, rules)
-    evidently = (
-        add_verdict(comparison.evidently, decision, href=f"../drift/{quote(request.run, safe='')}")
-        if comparison.evidently
-        else None
-    )
-    return _Observation(
-        source, facts, decision, champion.version, holdout_score, asdict(sample.counts), evidently
-    )
-
-
-def _sees_rows(context: Context) -> bool:
-    """Tell whether the metric looks at the rows: the model's own, or one of clusters."""
-    spec = context.spec
-    return spec.train.metric in spec.own_metrics or finds_classes(spec.task)
-
-
-def _measure(context: Context, champion: InputSchema) -> Callable[[Labelled], AnyMetric]:
-    """Return what scores a window's labelled rows by train.metric.
-
-    Of quantiles the champion's own levels count.
-    """
-    from pipelines.science.own_metrics import Measures
-    from pipelines.training.own_metrics import measure_rows
-
-    levels, metric = tuple(champion.levels or ()), context.spec.train.metric
-    if not _sees_rows(context):
-        measures = Measures(levels=levels, of_scores=answers_scores(champion.task))
-        return lambda _: measures.find(metric)
-
-    def measure(labelled: Labelled) -> AnyMetric:
-        rows = labelled.inputs
-        if rows is None:
-            raise BadData("the labelled rows have no inputs, which the model's own metric sees")
-        return measure_rows(context, rows, labelled.y, labelled.classes, levels).find(metric)
-
-    return measure
+def _count_labelled(context: Context, observation: Observation) -> int | None:
+    """Return how many rows have a label; None where the model has no target to have one of."""
+    return observation.counts.get("labelled", 0) if context.spec.has_target else None
 
 
 def _figures(
-    context: Context, run: str, window: Interval, observation: _Observation
+    context: Context, run: str, window: Interval, observation: Observation
 ) -> dict[str, Any]:
     """Return everything that was found as plain JSON; what is not finite is null."""
-    rows = observation.facts.rows
+    rows, labelled = observation.facts.rows, _count_labelled(context, observation)
     figures: dict[str, Any] = _plain(
         {
             "format": 1,
@@ -267,7 +137,7 @@ def _figures(
             "metric": context.spec.train.metric,
             "expected": observation.expected,
             "counts": observation.counts,
-            "coverage": observation.counts.get("labelled", 0) / rows if rows else 0.0,
+            "coverage": None if labelled is None else labelled / rows if rows else 0.0,
             "facts": asdict(observation.facts),
         }
     )
@@ -284,7 +154,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _render_page(context: Context, run: str, window: Interval, observation: _Observation) -> bytes:
+def _render_page(context: Context, run: str, window: Interval, observation: Observation) -> bytes:
     """Return the HTML page; Evidently's stands beside it, one folder over."""
     from pipelines.watch.page import About, render
 
@@ -293,7 +163,7 @@ def _render_page(context: Context, run: str, window: Interval, observation: _Obs
         window=window,
         source=observation.source,
         champion=observation.champion,
-        labelled=observation.counts.get("labelled", 0),
+        labelled=_count_labelled(context, observation),
         counts={
             _COUNTED[name]: number
             for name, number in observation.counts.items()
@@ -331,34 +201,3 @@ def _publish(context: Context, run: str, result: DriftResult, evidently: Ref | N
     )
     if result.run_id:
         log_run(context, result, evidently, figures)
-
-
-def fit_within(texts: Iterable[str], limit: int) -> list[str]:
-    """Return the first texts that fit into `limit` bytes as JSON."""
-    head: list[str] = []
-    for text in texts:
-        limit -= _size(text) + 2
-        if limit < 0:
-            break
-        head.append(text)
-    return head
-
-
-def shorten(texts: list[str], limit: int) -> list[str]:
-    """Return the texts so that they fit into about `limit` bytes as JSON.
-
-    What is left out is told.
-    """
-    short_texts = [
-        t if _size(t) <= limit // 4 else t[: limit // 24] + "…" for t in texts
-    ]  # escaped, a character takes up to six bytes
-    head = fit_within(short_texts, limit)
-    return (
-        head
-        if len(head) == len(texts)
-        else [*head, f"… and {len(texts) - len(head)} more; the page shows all"]
-    )
-
-
-def _size(text: str) -> int:
-    return len(json.dumps(text))

@@ -15,6 +15,7 @@ from pipelines.data.batches import read_manifest, read_plan
 from pipelines.data.feature_rows import batches_behind, build_batch
 from pipelines.data.plan_types import plan_types
 from pipelines.intervals import iso
+from pipelines.ledger import Features, record_step
 from pipelines.messages import FeaturesRequest, FeaturesResult
 from pipelines.profiling.publish import publish_run_profile
 from pipelines.refs import Value, sha256
@@ -51,6 +52,15 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     files = versions.files(spec.name, version.revision)
     publish_run_profile(context, batches, version, request.run)
     context.log.info("features version %s (%s)", version.revision[:12], version.sha256[:12])
+    rows = sum(files[b.interval.name].rows for b in batches)
+    entry = Features(
+        run=request.run,
+        plan=request.ingest.plan,
+        revision=version.revision,
+        sha256=version.sha256,
+        rows=rows,
+    )
+    record_step(context.ports.ledger, spec.name, entry)
     return FeaturesResult(
         version=version,
         plan=request.ingest.plan,
@@ -59,7 +69,7 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
         force=force,
         rebuilt=len(new_files),
         reused=len(batches) - len(new_files),
-        rows=sum(files[b.interval.name].rows for b in batches),
+        rows=rows,
         parent_run=_open_run(context, request, version.revision),
     )
 

@@ -24,9 +24,10 @@ from pipelines.data.batches import (
 from pipelines.data.manifests import BatchRef, Plan
 from pipelines.errors import RequestError
 from pipelines.intervals import SNAPSHOT, Interval, complete_before, covering, floor, iso
-from pipelines.ledger import DriftCheck
+from pipelines.ledger import DriftCheck, Ingest, record_step
 from pipelines.messages import IngestRequest, IngestResult
 from pipelines.plain_errors import in_one_line, problems
+from pipelines.plurals import how_many
 from pipelines.refs import canonical
 from pipelines.sources import open_source
 from pipelines.trigger_conf import DriftConf, RetrainConf
@@ -65,7 +66,21 @@ class _Selection:
 
 
 def run(context: Context, request: IngestRequest) -> IngestResult:
-    """Ingest the batches of one run and return their plan."""
+    """Ingest the batches of one run and return their plan, which the ledger names then."""
+    result = _ingest(context, request)
+    entry = Ingest(
+        run=request.run,
+        purpose=request.purpose,
+        plan=result.plan,
+        as_of=result.as_of,
+        batches=result.batches,
+        reason=result.reason[:500],
+    )
+    record_step(context.ports.ledger, context.spec.name, entry)
+    return result
+
+
+def _ingest(context: Context, request: IngestRequest) -> IngestResult:
     spec, store = context.spec, context.ports.store
     selection = (
         _select_for_drift(context, request)
@@ -180,9 +195,9 @@ def _intervals_since_last_window(context: Context, window: Interval) -> list[Int
     intervals = covering(max(ends), window.start, timing.batch, floor(timing.first, timing.batch))
     if len(intervals) > MOST:
         context.log.warning(
-            "%d batches became complete since the window before; the newest %d of them are"
+            "%s became complete since the window before; the newest %d of them are"
             " validated, from %s on",
-            *(len(intervals), MOST, intervals[-MOST].name),
+            *(how_many(len(intervals), "batch"), MOST, intervals[-MOST].name),
         )
     return intervals[-MOST:]
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pipelines import approvals
 from pipelines.comparison.publish import publish_against_champion
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
 from pipelines.messages import PackageRequest, PackageResult, TrainResult
 from pipelines.refs import canonical, digest
+from pipelines.signing.keys import SHOWN
+from pipelines.signing.packager import key_for_packaging
+from pipelines.signing.signatures import sign
 from pipelines.store.results import once
 from pipelines.tasks import finds_classes
 from pipelines.training.threads import limit_threads
@@ -47,7 +52,10 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
 
     The bundle remembers what a watch compares with later (see `reference`).
 
-    Raises RequestError where the verdict is no promotion, BadData where the rows do not fit.
+    The bundle is signed, also one that was built before: signatures follow the packager's key.
+
+    Raises RequestError where the verdict is no promotion, KeyUnusable where a signature is required
+    and cannot be made, BadData where the rows do not fit.
     """
     spec, features, gate_result = context.spec, request.features, request.gate
     if gate_result.verdict != "promote":
@@ -55,9 +63,11 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
             f"Version {gate_result.version or '-'} of {spec.name} was refused; only what was"
             " promoted is packaged."
         )
+    approvals.expect(context, request.run, gate_result.version)
     best = next((t for t in request.train if t.candidate == gate_result.candidate), None)
     if best is None:
         raise RequestError(f"The request holds no trained candidate {gate_result.candidate!r}.")
+    signing_key = key_for_packaging(context.settings, datetime.now(UTC))
     key = digest(
         request.run,
         gate_result.version,
@@ -76,13 +86,17 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
             "package",
             key,
             PackageResult,
-            lambda: _package(context, request, best),
+            lambda: make_bundle(context, request, best),
         )
+    if signing_key is not None:
+        sign(context.ports.store, signing_key, spec.name, packaged.version, packaged.bundle)
+        context.log.info("the bundle is signed by the key %s", signing_key.id[:SHOWN])
     publish_against_champion(context, packaged.version, packaged.bundle, features, request.run)
     return packaged
 
 
-def _package(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
+def make_bundle(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
+    """Return the bundle of a candidate, made anew and kept in the store, whatever was published."""
     from pipelines.training.own.process import own_code_of
 
     with own_code_of(context) as own:
@@ -116,7 +130,7 @@ def _build_bundle(
 
     store, features = context.ports.store, request.features
     holdout_rows, _ = labelled_rows.holdout(context, features)
-    fit = _named(context, request, _fit(context, request, best, own), holdout_rows)
+    fit = _name_clusters(context, request, _fit(context, request, best, own), holdout_rows)
     holdout = estimators.give_types(holdout_rows, context.spec.inputs, like=fit.rows)
     sample = rows_from_table(
         fit.schema.columns, _sample_in_order(holdout, context.spec.row_order[0], _RANGE_ROWS)
@@ -226,7 +240,7 @@ def _fit(
     return _Fit(model=model, schema=schema, rows=table, interval=interval)
 
 
-def _named(context: Context, request: PackageRequest, fit: _Fit, holdout: pa.Table) -> _Fit:
+def _name_clusters(context: Context, request: PackageRequest, fit: _Fit, holdout: pa.Table) -> _Fit:
     """Name the clusters of a fit by the champion's; other tasks have the names of their classes."""
     from pipelines.training import estimators
     from pipelines.training.clusters.names import name_clusters

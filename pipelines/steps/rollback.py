@@ -70,7 +70,10 @@ def promote(
         raise RequestError(
             f"The gate refused version {version} of {context.spec.name}:"
             f" {'; '.join(verdicts[-1].reasons)}.",
-            remedy="what the gate refuses never serves; retrain, or change the gate in model.yaml.",
+            remedy=(
+                "retrain, or change the gate in model.yaml; `perennial override` is for a person"
+                " who answers for it by name."
+            ),
         )
     entries = context.ports.ledger.entries(context.spec.name, "release")
     releases = [_release_of(entry.read(ReleaseIntent)) for entry in entries]

@@ -5,37 +5,29 @@ and score the holdout once.
 from __future__ import annotations
 
 import json
-import tempfile
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from pipelines.checkout import commit_of
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
+from pipelines.ledger import Training, record_step
 from pipelines.messages import TrainRequest, TrainResult
-from pipelines.refs import canonical, digest, sha256
-from pipelines.spec.automl import REASONS, why_skipped
+from pipelines.plurals import how_many
+from pipelines.refs import canonical, digest
+from pipelines.spec.automl import why_skipped
 from pipelines.store.results import once
-from pipelines.tasks import classifies
 from pipelines.training.search_state import SEARCHES, clear
 from pipelines.training.threads import limit_threads
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from pipelines.bundle.schema import InputSchema
-    from pipelines.messages import Threshold
-    from pipelines.science.own_metrics import Measures
+    from pipelines.data.labelled_rows import LabelCounts
+    from pipelines.refs import Ref
     from pipelines.spec import Candidate, Spec
-    from pipelines.training.decision_threshold import Chosen
+    from pipelines.training.candidate_fit import CandidateFit, Judgement
     from pipelines.training.own.process import CodeProcess
     from pipelines.training.preparation import Prepared
-    from pipelines.training.search import Ground, SearchResult
-
-NAMED = 10
-"""Classes that the log names at most."""
 
 
 def run(context: Context, request: TrainRequest) -> TrainResult:
@@ -74,7 +66,27 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
     with limit_threads(context.settings.threads):
         result = once(context.ports.store, "train", key, TrainResult, train)
     clear(context.settings.state / SEARCHES, key)
+    _record(context, request, result)
     return result
+
+
+def _record(context: Context, request: TrainRequest, result: TrainResult) -> None:
+    """Enter in the ledger what was trained, and what it is made of."""
+    environment = context.environment
+    entry = Training(
+        run=request.run,
+        candidate=result.candidate,
+        run_id=result.run_id,
+        estimator=result.estimator,
+        features_revision=request.features.version.revision,
+        rows=result.rows_train,
+        seed=context.spec.train.seed,
+        code=context.code,
+        lock=context.lock,
+        environment=environment.sha256 if environment else None,
+        skipped=result.skipped[:500],
+    )
+    record_step(context.ports.ledger, context.spec.name, entry)
 
 
 def _train(
@@ -84,172 +96,129 @@ def _train(
     key: str,
     own: CodeProcess | None,
 ) -> TrainResult:
-    from pipelines.bundle.rows import feed_from_table
     from pipelines.data import labelled_rows
-    from pipelines.data.sides import sides_of
-    from pipelines.science.metrics import scores
-    from pipelines.training import backtest, estimators, predictions
-    from pipelines.training.clusters.names import found_classes
-    from pipelines.training.contract import check_contract
-    from pipelines.training.decision_threshold import FoldedRows, choose
-    from pipelines.training.fitting import fit_pipeline
-    from pipelines.training.folds import search_folds
-    from pipelines.training.naive import stand_in
-    from pipelines.training.own_metrics import measure_rows
+    from pipelines.training import backtest
+    from pipelines.training.candidate_fit import fit_candidate, judge_fit
+    from pipelines.training.candidate_run import attach_plots, log_run, search_figures
     from pipelines.training.preparation import prepare
-    from pipelines.training.search import Ground, record, search
-    from pipelines.training.storing import code_of, dump, prove_stored
+    from pipelines.training.row_log import log_rows
 
-    spec, log, began = context.spec, context.log, time.perf_counter()
+    spec, began = context.spec, time.perf_counter()
     split = labelled_rows.split(context, request.features)
     rows = prepare(split.train, split.holdout, spec)
-    classes, schema, y, truth = rows.classes, rows.schema, rows.y, rows.truth
-    inputs = rows.inputs
-    _log_rows(context, candidate, rows, split.counts.in_words(spec))
-    if why := _why_skipped(spec, candidate, len(y)):
-        return _skip(context, request, candidate, key, why, rows=(len(y), len(truth)))
-    folds = search_folds(spec, rows.train, y)
-    pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, candidate.params, own)
-    check_contract(
-        candidate,
-        lambda: estimators.build_pipeline(
-            candidate, schema, spec.train.seed, candidate.params, own
-        ),
-        inputs,
-        y,
-        task=spec.task,
-        log=log,
+    log_rows(context, candidate, rows, split.counts.in_words(spec))
+    if why := _why_skipped(spec, candidate, len(rows.y)):
+        return _skip(context, request, candidate, key, why, rows=(len(rows.y), len(rows.truth)))
+    fit = fit_candidate(context, candidate, rows, context.settings.state / SEARCHES / key, own)
+    judgement = judge_fit(context, fit, rows)
+    context.log.info(
+        "%s: %s tried, holdout %s",
+        candidate.name,
+        how_many(len(fit.search.settings), "setting"),
+        judgement.metrics,
     )
-    measures = measure_rows(context, rows.train, y, classes)
-    ground = Ground(
-        pipeline,
-        candidate,
-        spec,
-        inputs,
-        y,
-        folds,
-        log,
-        schema,
-        weights=rows.weights,
-        groups=rows.groups,
-        measures=measures,
-    )
-    result = search(ground, folder=context.settings.state / SEARCHES / key)
-    nested, nested_spread = _nested(ground, rows.train)
-    folded = FoldedRows(schema, inputs, y, folds, measures, own, result.out_of_fold)
-    chosen = choose(spec, candidate, result.params, folded, log)
-    model = fit_pipeline(
-        estimators.build_pipeline(candidate, schema, spec.train.seed, result.params, own),
-        inputs,
-        y,
-        candidate,
-        log,
-        weights=rows.weights,
-        groups=rows.groups,
-    )
-
-    answers = estimators.answers(model, estimators.frame(schema, rows.holdout), spec.task, classes)
-    classes = found_classes(model, spec.task) or classes
-    dummy = stand_in(rows.holdout, spec, y, classes)
-    held_out = measure_rows(context, rows.holdout, truth, classes)
-    metrics = scores(
-        spec.task,
-        truth,
-        answers,
-        also=spec.metrics,
-        own=held_out.own.values(),
-        levels=spec.levels,
-        threshold=chosen.value,
-    )
-    log.info("%s: %d settings tried, holdout %s", candidate.name, len(result.settings), metrics)
-    store = context.ports.store
-    reference = predictions.write(
-        store, spec, rows.holdout, score=answers, dummy=dummy, classes=classes
-    )
-    native, code = dump(model), code_of(model)
-    prove_stored(model, schema, native, feed_from_table(schema.columns, rows.holdout))
-    model_ref = store.put(native, ".skops")
-    code_ref = store.put(canonical(code), ".json") if code else None
+    stored = _store(context, fit, judgement, rows)
     figures = {
-        "rows_train": len(y),
-        "rows_holdout": len(truth),
+        "rows_train": len(rows.y),
+        "rows_holdout": len(rows.truth),
         "rows_waiting_for_label": split.counts.waiting,
         "rows_without_label": split.counts.missing,
-        **_search_figures(spec.train.metric, result, (nested, nested_spread)),
+        **search_figures(spec.train.metric, fit.search, fit.nested),
     }
-    run_id = _log_run(
-        context, request, candidate, (result, chosen.threshold), metrics, figures, key
-    )
-    backtest.publish(context, run_id, rows, result.out_of_fold, answers)
+    learnt = (fit.search, fit.chosen.threshold)
+    run_id = log_run(context, request, candidate, learnt, judgement.metrics, figures, key)
+    origins = backtest.publish(context, run_id, rows, fit.search.out_of_fold, judgement.answers)
+    stored = replace(stored, backtest=origins)
     if not candidate.declaration.dummy:
-        _attach_plots(
-            context,
-            run_id,
-            candidate,
-            (result, chosen),
-            (model, schema, rows.holdout, truth, answers),
-            held_out,
-        )
+        attach_plots(context, run_id, candidate, fit, judgement, rows)
+    seconds = round(time.perf_counter() - began, 3)
+    return _result(
+        context, candidate, run_id, (fit, judgement), rows, split.counts, stored, seconds
+    )
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Where the store keeps a fitted candidate and its answers."""
+
+    predictions: Ref
+    model: Ref
+    code: Ref | None
+    trials: Ref
+    backtest: Ref | None = None
+
+
+def _store(context: Context, fit: CandidateFit, judgement: Judgement, rows: Prepared) -> _Stored:
+    """Store a fitted candidate and its answers, proved to be the same when it is loaded again."""
+    from pipelines.bundle.rows import feed_from_table
+    from pipelines.training import predictions
+    from pipelines.training.naive import stand_in
+    from pipelines.training.search import record
+    from pipelines.training.storing import code_of, dump, prove_stored
+
+    spec, store, model = context.spec, context.ports.store, fit.model
+    reference = predictions.write(
+        store,
+        spec,
+        rows.holdout,
+        score=judgement.answers,
+        dummy=stand_in(rows.holdout, spec, rows.y, judgement.classes),
+        classes=judgement.classes,
+    )
+    native, code = dump(model), code_of(model)
+    prove_stored(model, rows.schema, native, feed_from_table(rows.schema.columns, rows.holdout))
+    trials = record.write(spec, fit.folds, fit.search)
+    return _Stored(
+        predictions=reference,
+        model=store.put(native, ".skops"),
+        code=store.put(canonical(code), ".json") if code else None,
+        trials=store.put(trials, ".json"),
+    )
+
+
+def _result(
+    context: Context,
+    candidate: Candidate,
+    run_id: str,
+    found: tuple[CandidateFit, Judgement],
+    rows: Prepared,
+    counts: LabelCounts,
+    stored: _Stored,
+    seconds: float,
+) -> TrainResult:
+    """Return what the step answers of a candidate that was trained."""
+    from pipelines.data import labelled_rows
+    from pipelines.data.sides import sides_of
+
+    spec, (fit, judgement) = context.spec, found
+    best, nested = fit.search, fit.nested
     return TrainResult(
         candidate=candidate.name,
         run_id=run_id,
         estimator=candidate.estimator,
-        params=result.params,
-        settings_tried=len(result.settings),
-        cv_score=result.score,
-        fold_scores=result.fold_scores,
-        tested=result.tested,
-        cv_nested=nested,
-        cv_nested_spread=nested_spread,
-        trials=store.put(record.write(spec, folds, result), ".json"),
-        search_ended_by=result.ended_by,
-        metrics=metrics,
-        rows_train=len(y),
-        rows_holdout=len(truth),
-        rows_waiting=split.counts.waiting,
-        rows_without_label=split.counts.missing,
+        params=best.params,
+        settings_tried=len(best.settings),
+        cv_score=best.score,
+        fold_scores=best.fold_scores,
+        tested=best.tested,
+        cv_nested=nested[0],
+        cv_nested_spread=nested[1],
+        trials=stored.trials,
+        search_ended_by=best.ended_by,
+        metrics=judgement.metrics,
+        rows_train=len(rows.y),
+        rows_holdout=len(rows.truth),
+        rows_waiting=counts.waiting,
+        rows_without_label=counts.missing,
         fitted_on=None if spec.is_snapshot else labelled_rows.span(rows.train, spec),
         sides=sides_of(spec) if spec.is_snapshot else None,
-        predictions=reference,
-        model=model_ref,
-        code=code_ref,
-        seconds=round(time.perf_counter() - began, 3),
-        threshold=chosen.threshold,
+        predictions=stored.predictions,
+        model=stored.model,
+        code=stored.code,
+        seconds=seconds,
+        backtest=stored.backtest,
+        threshold=fit.chosen.threshold,
     )
-
-
-def _search_figures(
-    metric: str, result: SearchResult, nested: tuple[float | None, float | None]
-) -> dict[str, float | None]:
-    """Return what the registry keeps of the search's scores."""
-    return {
-        f"cv_{metric}": result.score,
-        f"cv_{metric}_spread": result.spread,
-        f"cv_nested_{metric}": nested[0],
-        f"cv_nested_{metric}_spread": nested[1],
-    }
-
-
-def _log_rows(context: Context, candidate: Candidate, rows: Prepared, counted: str) -> None:
-    """Log how many rows there are, and what is to be warned of."""
-    from pipelines.training.float32 import merged_inputs
-    from pipelines.training.preparation import unseen_classes
-
-    spec, log = context.spec, context.log
-    for warning in (unseen_classes(rows, spec), merged_inputs(rows.train, spec.inputs)):
-        if warning:
-            log.warning("%s", warning)
-    if counted:
-        log.info("%s", counted)
-    log.info(
-        "%s: %d rows to learn from, %d held out, %d inputs",
-        candidate.name,
-        len(rows.y),
-        len(rows.truth),
-        len(rows.schema.columns),
-    )
-    if spec.is_snapshot and classifies(spec.task):
-        log.info("%s: %s", candidate.name, _class_shares(rows.y, rows.truth, rows.classes))
 
 
 def _why_skipped(spec: Spec, candidate: Candidate, rows: int) -> str:
@@ -267,11 +236,12 @@ def _skip(
     rows: tuple[int, int],
 ) -> TrainResult:
     """Return the result of a candidate that is not trained, and record why."""
+    from pipelines.training.candidate_run import log_run
     from pipelines.training.search import SearchResult
 
     context.log.warning("%s is skipped: %s", candidate.name, why)
     nothing = SearchResult(params=dict(candidate.params), score=None, spread=None)
-    run_id = _log_run(context, request, candidate, (nothing, None), {}, {}, key)
+    run_id = log_run(context, request, candidate, (nothing, None), {}, {}, key)
     context.ports.registry.log(run_id, params={}, metrics={}, tags={"skipped": why})
     note = context.ports.store.put(json.dumps({"skipped": why}).encode(), ".json")
     return TrainResult(
@@ -289,136 +259,3 @@ def _skip(
         model=note,
         seconds=0.0,
     )
-
-
-def _nested(ground: Ground, rows: pa.Table) -> tuple[float | None, float | None]:
-    """Return mean and spread of nested cross-validation; None where the spec asks for none."""
-    import numpy as np
-
-    from pipelines.training.search.nested import nested_scores
-
-    if not (ground.spec.train.nested and ground.candidate.search):
-        return None, None
-    scores = nested_scores(ground, rows)
-    return (float(np.mean(scores)), float(np.std(scores))) if scores else (None, None)
-
-
-def _class_shares(y: Any, truth: Any, classes: list[str] | None) -> str:
-    """Return in words how the classes are shared out, which chance decides on a snapshot."""
-    names = (classes or ["0", "1"])[:NAMED]
-    shares = [
-        f"{name} {(y == i).mean():.1%} and {(truth == i).mean():.1%}"
-        for i, name in enumerate(names)
-    ]
-    return "shares among the rows to learn from and the held-out ones: " + ", ".join(shares)
-
-
-def _log_run(
-    context: Context,
-    request: TrainRequest,
-    candidate: Candidate,
-    learnt: tuple[SearchResult, Threshold | None],
-    metrics: dict[str, float | None],
-    figures: dict[str, float | None],
-    key: str,
-) -> str:
-    """Write the candidate's run into the registry and return its id.
-
-    The same again changes nothing.
-    """
-    spec, features, registry = context.spec, request.features, context.ports.registry
-    result, threshold = learnt
-    tags = {
-        "run": request.run,
-        "candidate": candidate.name,
-        "estimator": candidate.estimator,
-        "git_commit": commit_of(context.settings.home) or "unknown",
-        "lock_sha256": _lock_hash(context.settings.home),
-        "code_sha256": context.code,
-        "features_revision": features.version.revision,
-        "features_sha256": features.version.sha256,
-        "seed": str(spec.train.seed),
-        "as_of": iso(features.as_of),
-        **context.environment_tags,
-        **context.image,
-        **({"threshold": f"{threshold.value:g}"} if threshold else {}),
-        **{f"unit_{name}": unit for name in metrics if (unit := spec.unit_of(name))},
-        **_finished_tag(context, candidate),
-    }
-    if spec.is_proposed(candidate.name):
-        tags["proposed_because"] = REASONS[candidate.name]
-    run_id = registry.child(spec.name, features.parent_run, key, candidate.name, tags)
-    values: dict[str, float | None] = {f"holdout_{name}": value for name, value in metrics.items()}
-    values |= {**figures, **_threshold_figures(threshold)}
-    numbers = {name: float(value) for name, value in values.items() if value is not None}
-    params = {name: str(value) for name, value in result.params.items()}
-    registry.log(
-        run_id,
-        params=params,
-        metrics={**numbers, "settings_tried": float(len(result.settings))},
-        tags=tags,
-    )
-    return run_id
-
-
-def _threshold_figures(threshold: Threshold | None) -> dict[str, float | None]:
-    """Return what the registry keeps of a threshold as numbers."""
-    if threshold is None:
-        return {}
-    figures: dict[str, float | None] = {"threshold": threshold.value}
-    if threshold.chosen_for:
-        name = threshold.chosen_for
-        figures |= {
-            "threshold_rows": threshold.rows,
-            f"out_of_fold_{name}": threshold.score,
-            f"out_of_fold_{name}_at_half": threshold.default_score,
-        }
-    return figures
-
-
-def _finished_tag(context: Context, candidate: Candidate) -> dict[str, str]:
-    """Return the hash of a finished model's file; nothing for a model that was fitted."""
-    if not candidate.onnx:
-        return {}
-    from pipelines.training.onnx.finished import digest_of
-
-    return {"onnx_sha256": digest_of(context.folder, candidate)}
-
-
-def _attach_plots(
-    context: Context,
-    run_id: str,
-    candidate: Candidate,
-    learnt: tuple[SearchResult, Chosen],
-    judged: tuple[Any, InputSchema, pa.Table, Any, Any],
-    measures: Measures,
-) -> None:
-    """Attach the search's table and the plots to the candidate's run."""
-    from pipelines.data import labelled_rows
-    from pipelines.training import plots
-    from pipelines.training.clusters.plots import clusters
-
-    model, schema, holdout, truth, answers = judged
-    result, chosen = learnt
-    spec = context.spec
-    with tempfile.TemporaryDirectory(prefix="perennial-plots-") as folder:
-        files = [plots.table(Path(folder), result.settings)]
-        files += plots.holdout(
-            Path(folder), spec, truth, answers, labelled_rows.times(holdout, spec)
-        )
-        files += clusters(Path(folder), measures, answers)
-        files += plots.importance(
-            Path(folder), spec, model, schema, holdout, truth, measures, chosen.value
-        )
-        files += plots.threshold(Path(folder), spec, chosen)
-        if candidate.search:
-            files += plots.search(Path(folder), spec, result.settings)
-        for file in files:
-            context.ports.registry.attach(
-                run_id, file, "plots" if file.suffix == ".png" else "search"
-            )
-
-
-def _lock_hash(home: Path) -> str:
-    lock = home / "requirements.txt"
-    return sha256(lock.read_bytes()) if lock.is_file() else "unknown"

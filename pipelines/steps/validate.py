@@ -18,7 +18,7 @@ from pipelines.data.manifests import BatchManifest, BatchRef, TableRef
 from pipelines.data.type_differences import type_findings
 from pipelines.errors import BadData
 from pipelines.intervals import iso
-from pipelines.ledger import Quarantine
+from pipelines.ledger import Quarantine, Validation, record_step
 from pipelines.messages import ValidateRequest, ValidateResult
 from pipelines.refs import Ref, Value, canonical, digest, sha256
 from pipelines.run_names import watch_run
@@ -121,9 +121,20 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
         [f"… and {len(warnings) - MAX_WARNINGS} more"] if len(warnings) > MAX_WARNINGS else []
     )
     count = sum(len(f.findings) for _, f in results)
+    rows = sum(f.rows for _, f in results)
+    entry = Validation(
+        run=request.run,
+        plan=request.ingest.plan,
+        batches=len(results),
+        rows=rows,
+        expectations=count,
+        warnings=len(warnings),
+        suites={table: sha256(path.read_bytes()) for table, path in context.suites.items()},
+    )
+    record_step(context.ports.ledger, plan.model, entry)
     return ValidateResult(
         batches=len(results),
-        rows=sum(f.rows for _, f in results),
+        rows=rows,
         expectations=count,
         warnings=subject,
         page=page,
@@ -240,7 +251,8 @@ def _quarantine(
     run.
     """
     store, model = context.ports.store, context.spec.name
-    reasons = []
+    reasons: list[str] = []
+    entries: list[tuple[str, Quarantine]] = []
     for batch, findings in broken:
         quarantine = Quarantine(
             interval=batch.interval,
@@ -256,11 +268,11 @@ def _quarantine(
             f"quarantine/{model}/{batch.interval.name}-{batch.manifest.sha256[:16]}-{why}",
             canonical(quarantine.body()),
         )
-        key = f"{batch.interval.name}:{batch.manifest.sha256}:{why}"
-        context.ports.ledger.append(model, key, quarantine)
+        entries.append((f"{batch.interval.name}:{batch.manifest.sha256}:{why}", quarantine))
         reasons += [f"{batch.interval.name}: {r}" for r in findings.critical]
         for reason in findings.critical:
             context.log.error("batch %s: %s", batch.interval.name, reason)
+    context.ports.ledger.append_many(model, entries)
     # A message of readable length.
     more = f" (and {len(reasons) - 5} more)" if len(reasons) > 5 else ""  # noqa: PLR2004
     return BadData(

@@ -27,7 +27,8 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 class DriftFigures(Value):
     """One window's figures.
 
-    `coverage` is the share of the rows with a known label, `drifted` counts the `columns` that
+    `coverage` is the share of the rows with a known label; it and `labelled` are None of a model
+    that has no labels. `drifted` counts the `columns` that
     drifted.
 
     `live` and `expected` are the champion's metric on the labelled rows and on its holdout; None
@@ -38,8 +39,8 @@ class DriftFigures(Value):
     verdict: str
     window_end: Moment
     rows: Count
-    labelled: Count
-    coverage: Number
+    labelled: Count | None
+    coverage: Number | None
     drifted: Count
     columns: Count
     metric: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.context import Context
+    from pipelines.refs import Ref
     from pipelines.spec import Spec
+    from pipelines.store.port import Store
     from pipelines.training.preparation import Prepared
     from pipelines.training.search.result import OutOfFold
 
@@ -85,14 +88,14 @@ def publish(
     rows: Prepared,
     out_of_fold: OutOfFold | None,
     answers: Array,
-) -> None:
+) -> Ref | None:
     """Put the back-test of a candidate to its run, with its holdout's `answers` (n,) beside the
-    seasonal naive forecast's; nothing for other tasks.
+    seasonal naive forecast's, and return where its origins are kept; nothing for other tasks.
     """
     spec, registry = context.spec, context.ports.registry
     naive, held = seasonal_naive(rows.train, spec), seasonal_naive(rows.holdout, spec)
     if naive is None or held is None:
-        return
+        return None
     against = stand_in(rows.holdout, spec, rows.y, None)
     figures = {
         "holdout_mase": mean_scaled_error(rows.truth, answers, rows.y, naive),
@@ -111,11 +114,17 @@ def publish(
         )
     origins = back_test(spec, rows.train, rows.y, out_of_fold) if out_of_fold else []
     if not origins:
-        return
+        return None
     context.log.info("%s", in_words(origins))
     with tempfile.TemporaryDirectory(prefix="perennial-backtest-") as folder:
         for file in write(Path(folder), origins):
             registry.attach(run_id, file, "backtest")
+    return context.ports.store.put(json.dumps([asdict(o) for o in origins]).encode(), ".json")
+
+
+def read_origins(store: Store, kept: Ref | None) -> list[Origin]:
+    """Return the origins that `publish` has kept; none where there was no back-test."""
+    return [] if kept is None else [Origin(**each) for each in json.loads(store.get(kept))]
 
 
 def in_words(origins: list[Origin]) -> str:
@@ -141,7 +150,7 @@ def write(folder: Path, origins: list[Origin]) -> list[Path]:
     axis.bar(places + 0.2, [o.naive_mae for o in origins], 0.4, label="seasonal naive")
     axis.set_xticks(places, [o.origin[:10] for o in origins])
     axis.set(title="error by origin", ylabel="mae")
-    axis.legend()
+    axis.legend(loc="upper right")
     return [table, save_figure(figure, folder / "backtest.png")]
 
 

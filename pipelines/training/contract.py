@@ -19,7 +19,7 @@ from pipelines.training.printing import stdout_to_stderr
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
@@ -52,7 +52,7 @@ def check_contract(
     some, targets = inputs.iloc[rows], y[rows]
     both: list[Array] = []
     for _ in range(2):
-        few = candidate.uncorrected()
+        few = candidate.without_correction()
         model = fit_pipeline(build(), some.copy(deep=True), targets.copy(), few, log)
         both.append(_ask(model, some, targets, candidate, task))
     if not np.array_equal(both[0], both[1]):
@@ -89,22 +89,27 @@ def _ask(model: Any, inputs: pd.DataFrame, y: Array, candidate: Candidate, task:
             candidate, "changes the rows that it is asked about", "let it copy them first."
         )
     classes = getattr(model, "classes_", None) if classifies(task) else None
-    if problem := answer_problem(raw, len(inputs), classes, y):
+    levels = getattr(model.named_steps[ESTIMATOR], "levels", ()) if task == "quantiles" else ()
+    if problem := answer_problem(raw, len(inputs), classes, y, levels):
         raise _refusal(candidate, problem, "mend it, or choose another estimator.")
     return np.asarray(raw, dtype=np.float64)
 
 
-def answer_problem(raw: Any, rows: int, classes: Any, y: Array) -> str:
+def answer_problem(
+    raw: Any, rows: int, classes: Any, y: Array, levels: Sequence[float] = ()
+) -> str:
     """Return what is wrong with answers to `rows` rows; "" where nothing is.
 
-    Of a classifier they are (n, k) by its `classes`, which must be among those of `y`.
+    Of a classifier they are (n, k) by its `classes`, which must be among those of `y`; of quantiles
+    (n, k) by their levels.
     """
     try:
         answers = np.asarray(raw, dtype=np.float64)
     except (ValueError, TypeError):
         return f"answers with {type(raw).__name__} that is no array of numbers"
-    width = () if classes is None else (len(classes),)
-    strange = sorted(set(np.asarray(classes).tolist()) - set(y.tolist())) if width else []
+    width = (len(levels),) if levels else () if classes is None else (len(classes),)
+    named = [] if classes is None else np.asarray(classes).tolist()
+    strange = sorted(set(named) - set(y.tolist()))
     found = {
         f"answers with a class that no row has: {strange[:1]}": bool(strange),
         f"answers {rows} rows in the shape {answers.shape}, wanted {(rows, *width)}": (

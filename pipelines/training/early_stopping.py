@@ -142,14 +142,14 @@ def _grow(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             estimator.set_params(n_estimators=count).fit(x, y, **named)
-        for rounds, answers in enumerate(_staged(estimator, judged), start=1):
+        for rounds, answers in enumerate(_stages(estimator, judged), start=1):
             if rounds > before and (loss := _loss(truth, answers, estimator)) < best:
                 best, best_count = loss, rounds
     estimator.set_params(warm_start=False)
     return best_count
 
 
-def _staged(estimator: Any, x: Any) -> Any:
+def _stages(estimator: Any, x: Any) -> Any:
     classify = hasattr(estimator, "staged_predict_proba")
     return estimator.staged_predict_proba(x) if classify else estimator.staged_predict(x)
 

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.clusters import Clusters
+from pipelines.bundle.quantile_fits import QuantileFits, QuantileVote
 from pipelines.errors import SpecError
 from pipelines.tasks import answers_scores, classifies, finds_classes
 from pipelines.training.answers import answers, constant, frame, give_types
@@ -89,7 +90,10 @@ def _finished_pipeline(candidate: Candidate, schema: InputSchema) -> Any:
 
     from pipelines.training.onnx.finished import open_finished
 
-    return Pipeline([(ESTIMATOR, open_finished(candidate.folder, candidate, schema))])
+    model: Any = open_finished(candidate.folder, candidate, schema)
+    if schema.levels:
+        model = QuantileFits(model, tuple(schema.levels))
+    return Pipeline([(ESTIMATOR, model)])
 
 
 def _fenced_pipeline(
@@ -156,7 +160,11 @@ def _whole(candidate: Candidate, schema: InputSchema, seed: int) -> Any:
         vote: Any = candidate.vote
         weights = list(vote.values()) if isinstance(vote, dict) else None
         kind = ensemble.VotingClassifier if classify else ensemble.VotingRegressor
-        estimator = kind(parts, weights=weights)
+        estimator = (
+            QuantileVote(parts, tuple(schema.levels), weights=weights)
+            if schema.levels
+            else kind(parts, weights=weights)
+        )
         if classify:
             estimator.voting = "soft"
     return Pipeline([(ENCODER, "passthrough"), (ESTIMATOR, estimator)])
@@ -231,6 +239,7 @@ def _refuse_no_scores(candidate: Candidate, pipeline: Any) -> None:
         f"candidates.{candidate.name}: {candidate.estimator} has no score_samples, which an anomaly"
         " task asks new rows by.",
         remedy="name one that has, such as sklearn.ensemble.IsolationForest; of some only with a"
-        " parameter, such as LocalOutlierFactor's novelty.",
+        " parameter, such as LocalOutlierFactor's novelty. One that has another method for it,"
+        " such as decision_function, is wrapped in model.py (`pipeline:`) with score_samples.",
         at=("candidates", candidate.name, "estimator"),
     )

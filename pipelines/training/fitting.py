@@ -16,7 +16,7 @@ from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.training.adapting import adapt
 from pipelines.training.own_fits import fit_adapted
 from pipelines.training.printing import stdout_to_stderr
-from pipelines.training.quantiles import fit_corrected
+from pipelines.training.quantiles import UNWEIGHTED, fit_corrected
 
 if TYPE_CHECKING:
     import logging
@@ -59,10 +59,13 @@ def fit_pipeline(  # noqa: PLR0913 -- the rows, how they count, and how they han
     """
     messages = set() if messages is None else messages
     if candidate.conformal is not None:
+        if weights is not None and UNWEIGHTED not in messages:
+            log.warning("%s: %s", candidate.name, UNWEIGHTED)
+            messages.add(UNWEIGHTED)
 
         def fit_on(learn: Array) -> Any:
             own = None if weights is None else weights[learn]
-            plain, some = candidate.uncorrected(), inputs.iloc[learn]
+            plain, some = candidate.without_correction(), inputs.iloc[learn]
             return fit_pipeline(model, some, y[learn], plain, log, messages, weights=own, fit=fit)
 
         with label_errors(candidate, "corrected"):

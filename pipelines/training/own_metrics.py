@@ -108,14 +108,14 @@ class _Asked:
         return RowMetric(
             name=self._name,
             greater_is_better=self._metric.greater_is_better,
-            per_row=self._remembered() if values is None else by_decision(values),
+            per_row=self._with_memory() if values is None else by_decision(values),
             positions=np.arange(len(y)),
             total=self._metric.per == "total",
             unit=self._metric.shown_unit,
             by_decision=values,
         )
 
-    def _remembered(self) -> Any:
+    def _with_memory(self) -> Any:
         """Return the function of positions, answers and threshold, with a short memory."""
         memory: OrderedDict[str, Array] = OrderedDict()
 

@@ -37,7 +37,7 @@ def check_parameters(candidate: Candidate, known: Iterable[str] | None = None) -
         names = list(known)
         for name, part in _places(candidate):
             if name not in names:
-                raise _unknown(candidate, name, part, candidate.estimator, names)
+                raise _unknown_parameter(candidate, name, part, candidate.estimator, names)
         return
     for one in candidate.parts:
         check_parameters(one)
@@ -50,7 +50,7 @@ def check_parameters(candidate: Candidate, known: Iterable[str] | None = None) -
     names = parameter_names(new_estimator(candidate))
     for name, part in _places(candidate):
         if "__" not in name and name not in names and not _is_monotone(name, names):
-            raise _unknown(candidate, name, part, candidate.estimator, names)
+            raise _unknown_parameter(candidate, name, part, candidate.estimator, names)
 
 
 def _is_monotone(name: str, names: Iterable[str]) -> bool:
@@ -61,7 +61,7 @@ def _places(candidate: Candidate) -> list[tuple[str, str]]:
     return [*((n, "params") for n in candidate.params), *((n, "search") for n in candidate.search)]
 
 
-def _unknown(
+def _unknown_parameter(
     candidate: Candidate, name: str, part: str, owner: str, names: Iterable[str]
 ) -> SpecError:
     known = sorted(names)
@@ -103,7 +103,7 @@ def pipeline_parameters(pipeline: Any, candidate: Candidate, name: str) -> list[
             remedy="write more of the names before it.",
             at=("candidates", candidate.name, part, name),
         )
-    raise _unknown(candidate, name, part, "the pipeline", (n for n in known if "__" in n))
+    raise _unknown_parameter(candidate, name, part, "the pipeline", (n for n in known if "__" in n))
 
 
 def _leads_to(path: list[str], owners: list[str], leaf: str) -> bool:

@@ -88,16 +88,16 @@ def importance(
     inputs, truth, metric = frame(schema, rows.take(sample)), y[sample], spec.train.metric
     measure = measures.on(metric, sample)
 
-    def scored(frame: pd.DataFrame) -> float:
+    def score_frame(frame: pd.DataFrame) -> float:
         p = answers(model, frame, spec.task, schema.classes)
         return score(measure, truth, p, threshold=threshold)
 
-    base = scored(inputs)
+    base = score_frame(inputs)
     losses = {}
     for column in schema.columns[:INPUTS]:
         shuffled = inputs.copy()
         shuffled[column.name] = inputs[column.name].to_numpy()[rng.permutation(len(sample))]
-        losses[column.name] = float(better_by(measure, base, scored(shuffled)))
+        losses[column.name] = float(better_by(measure, base, score_frame(shuffled)))
     top = [
         item for item in sorted(losses.items(), key=lambda item: item[1]) if np.isfinite(item[1])
     ][-15:]
@@ -125,7 +125,7 @@ def threshold(folder: Path, spec: Spec, chosen: Chosen) -> list[Path]:
         ylabel=f"{kept.chosen_for} ({unit})" if unit else kept.chosen_for,
         xlim=(0, 1),
     )
-    axis.legend()
+    axis.legend(loc="upper right")
     return [save_figure(figure, folder / "threshold.png")]
 
 
@@ -162,7 +162,7 @@ def _binary(axes: list[Any], y: Array, p: Array, _: Array) -> None:
     for label in (0, 1):
         spread.hist(p[y == label], bins=40, range=(0, 1), alpha=0.6, label=str(label))
     spread.set(title="scores", xlabel="predicted")
-    spread.legend()
+    spread.legend(loc="upper right")
 
 
 def _regression(axes: list[Any], y: Array, p: Array, times: Array) -> None:
@@ -228,7 +228,7 @@ def _anomaly(axes: Any, y: Array, p: Array, times: Array) -> None:
     if (y == 1).any():
         axes[0].hist(p[y == 1], bins=40, color="tab:red", label="known anomalies")
         axes[1].plot(times[y == 1], p[y == 1], "x", color="tab:red", label="known anomalies")
-        axes[0].legend()
+        axes[0].legend(loc="upper right")
     axes[0].set(title=f"{len(p):,} held-out rows", xlabel="score", ylabel="rows")
     axes[1].set(title="over time", ylabel="score")
     axes[1].tick_params(axis="x", rotation=30)

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _AT = ("quantiles", "conformal")
+UNWEIGHTED = (
+    "train.sample_weight counts in the fits, and not in the correction of quantiles: coverage is"
+    " promised for rows, each of which counts once"
+)
+"""What is said where rows have weights and a coverage is promised."""
 
 
 def fits_of_levels(candidate: Candidate, estimator: Any, levels: Sequence[float]) -> QuantileFits:
@@ -64,7 +69,6 @@ def fit_corrected(
     own = None if groups is None else groups[correct]
     _refuse_too_few(candidate, correct, own)
     model = fit(learn)
-    fits = model.named_steps[ESTIMATOR]
     with np.errstate(over="ignore", invalid="ignore"):
         scores = y[correct][:, None] - np.asarray(model.predict(inputs.iloc[correct]))
     if not np.isfinite(scores).all():
@@ -74,7 +78,8 @@ def fit_corrected(
             remedy="mend `params`, or choose another estimator.",
             at=("candidates", candidate.name),
         )
-    fits.shifts_ = conformal_shifts(scores, fits.levels, own)
+    levels = candidate.quantiles.levels if candidate.quantiles else ()
+    model.named_steps[ESTIMATOR].correct(conformal_shifts(scores, levels, own))
     return model
 
 

@@ -7,66 +7,48 @@ what they chose. The champion is refitted with its own settings.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.bundle.predictor import NativePredictor
-from pipelines.bundle.rows import feed_from_table, schema_of
-from pipelines.data.sides import groups_of
 from pipelines.environments import ready
 from pipelines.errors import BadData
 from pipelines.fence.own_code import OwnCode
-from pipelines.levels import level_names, pick_levels
-from pipelines.science.choice import Contender
-from pipelines.science.choice import choose as choose_candidate
 from pipelines.science.metrics import scores
 from pipelines.science.promise import COVERAGE, promise_over_folds
-from pipelines.science.refits import FOLDS, REPEATS, row_folds
+from pipelines.science.refits import REPEATS
 from pipelines.spec import Candidate
 from pipelines.spec.candidates import OWN_FILE
 from pipelines.spec.estimators import FINISHED
 from pipelines.spec.quantiles import Conformal, Quantiles
-from pipelines.tasks import classifies, is_wide, with_article
+from pipelines.tasks import answers_scores, with_article
 from pipelines.training import estimators
-from pipelines.training.decision_threshold import FoldedRows, choose
-from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.own.candidates import read_candidate
 from pipelines.training.own.process import own_code_of
-from pipelines.training.own_metrics import measure_rows
+from pipelines.training.refit_answers import (
+    chosen_answer,
+    deciding_answer,
+    finished_answer,
+    fixed_answer,
+)
+from pipelines.training.refit_rows import RefitRows
 from pipelines.training.scoring import constants_threshold
-from pipelines.training.search import search
-from pipelines.training.search.trials import Ground
-from pipelines.training.targets import classes_of, refuse_constant, targets
-from pipelines.training.weights import weights_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import pyarrow as pa
 
     from pipelines.bundle.manifest import BundleManifest, Settings
     from pipelines.context import Context
     from pipelines.messages import TrainResult
+    from pipelines.science.own_metrics import Measures
     from pipelines.science.promise import Promise
     from pipelines.training.own.process import CodeProcess
+    from pipelines.training.refit_answers import Answer, Decision
 
     Array = np.ndarray[Any, Any]
-    Answer = Callable[[Array, Array], tuple[Array, float]]
-    """From the positions to learn from and to judge on to the answers to the latter, and to the
-    threshold of a decision.
-    """
-
-MOST_ROWS = 10_000
-"""Above so many rows nothing is refitted: it would take too long, and enough can be held out."""
-FITS = 600
-"""About so many fits a search within the folds may take; there are fewer repeats instead."""
-LEAST_REPEATS = 2
-
-_quiet = logging.getLogger("perennial.refits")
-_quiet.setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
@@ -76,6 +58,10 @@ class FoldScores:
     """
 
     by_metric: dict[str, Array]
+    flags: Array | None = None
+    """Of an anomaly model: which rows (n,) are flagged, each by the fit of the first cut that has
+    not seen it and at that fit's threshold.
+    """
 
     @property
     def means(self) -> dict[str, float | None]:
@@ -102,29 +88,24 @@ class Refits:
         the process of the model's own code.
         """
         spec = context.spec
-        self._context, self._own = context, own
-        self._spec = spec
-        self._table = estimators.give_types(table, spec.inputs)
-        self._classes = classes_of(self._table, spec)
-        self._y = targets(self._table, spec, self._classes)
-        self._weights = weights_of(self._table, spec)
-        refuse_constant(self._y, spec, "rows")
-        self._groups = groups_of(self._table, spec) if spec.train.group else None
-        self.measures = measure_rows(context, self._table, self._y, self._classes)
+        self._context, self._spec = context, spec
+        self._rows = RefitRows(context, table, own)
         self._trained = [t for t in trained if not spec.candidate(t.candidate).declaration.dummy]
         self.choices = sum(t.settings_tried for t in self._trained)
-        self.folds = self._count_folds()
-        self.repeats = self._count_repeats()
-        self._cuts = [
-            cut
-            for repeat in range(self.repeats)
-            for cut in self._cut(np.arange(len(self._y)), self.folds, spec.train.seed + repeat)
-        ]
+        self.folds = self._rows.count_folds()
+        self.repeats = self._rows.count_repeats(self.folds, self.choices)
+        self._cuts = self._rows.cut_repeatedly(self.folds, self.repeats)
+
+    @property
+    def measures(self) -> Measures:
+        """What the model's metrics see of the rows."""
+        return self._rows.measures
 
     @property
     def groups(self) -> int | None:
         """How many groups the rows are of; None where each row is for itself."""
-        return None if self._groups is None else len(np.unique(self._groups))
+        groups = self._rows.groups
+        return None if groups is None else len(np.unique(groups))
 
     @property
     def tested(self) -> float:
@@ -150,8 +131,8 @@ class Refits:
         """Return the scores of the challenger: of the way in which it was chosen and fitted."""
         if self.choices == 1:
             candidate = self._spec.candidate(best.candidate)
-            return self._scores(self._deciding_answer(candidate, best.params, self._own))
-        return self._scores(self._chosen_answer)
+            return self._scores(deciding_answer(self._rows, candidate, best.params))
+        return self._scores(chosen_answer(self._rows, self._trained))
 
     def champion(self, manifest: BundleManifest) -> FoldScores:
         """Return the scores of the champion, fitted again with its own settings and inputs.
@@ -165,11 +146,11 @@ class Refits:
             )
         if settings is None:
             raise BadData("its bundle does not say with which settings it was fitted")
-        absent = [name for name in inputs if name not in self._table.column_names]
+        absent = [name for name in inputs if name not in self._rows.table.column_names]
         if absent:
             raise BadData(f"it needs {', '.join(absent)}, which is not built any more")
         if settings.estimator == FINISHED:
-            return self._scores_of(self._finished_answer(manifest), manifest)
+            return self._scores_of(finished_answer(self._rows, manifest), manifest)
         candidate = _candidate_of(manifest.candidate, settings)
         candidate.place(
             candidate.parts,
@@ -178,13 +159,14 @@ class Refits:
             quantiles=_quantiles_of(manifest.inputs.levels, settings.corrected_on),
         )
         if manifest.code is None:
-            return self._scores_of(self._answer(candidate, settings.params, inputs), manifest)
+            answer = fixed_answer(self._rows, candidate, settings.params, inputs)
+            return self._scores_of(answer, manifest)
         # Its own code, not that which the folder holds by now.
         code = OwnCode.model_validate_json(self._context.ports.store.get(manifest.code))
         record, store = manifest.environment, self._context.ports.store
         paths = [] if record is None else ready.paths(record, self._context.settings, store)
         with own_code_of(self._context, code, paths) as own:
-            answer = self._answer(candidate, settings.params, inputs, own)
+            answer = fixed_answer(self._rows, candidate, settings.params, inputs, own)
             return self._scores_of(answer, manifest)
 
     def constant(self) -> FoldScores:
@@ -193,15 +175,15 @@ class Refits:
 
         def answer(train: Array, test: Array) -> tuple[Array, float]:
             p = estimators.constant(
-                self._y[train],
+                self._rows.y[train],
                 spec.task,
                 spec.metric_named(metric),
                 len(test),
-                self._classes,
+                self._rows.classes,
                 spec.levels,
             )
             measure = self.measures.on(metric, test)
-            return p, constants_threshold(measure, self._y[test], p, spec)
+            return p, constants_threshold(measure, self._rows.y[test], p, spec)
 
         return self._scores(answer, of_constant=True)
 
@@ -217,40 +199,22 @@ class Refits:
             confidence=self._spec.gate.versus_champion.confidence,
         )
 
-    def _count_folds(self) -> int:
-        """Return how many folds there are: as many as each class has rows, at most five."""
-        if not classifies(self._spec.task):
-            return FOLDS
-        counts = np.bincount(self._y[self._y >= 0])
-        least = int(counts[counts > 0].min())
-        if least < 2:  # noqa: PLR2004 -- one to learn from and one to judge
-            raise BadData(
-                f"A class of {self._spec.target.column} has one row only: it cannot be both learnt"
-                " and judged.",
-                remedy="take a larger snapshot, or leave such rows out in features.py.",
-            )
-        return min(FOLDS, least)
+    @property
+    def learnt_from(self) -> int:
+        """How many rows the smallest fit of the first cut learns from."""
+        return min(len(train) for train, _ in self._cuts[: self.folds])
 
-    def _count_repeats(self) -> int:
-        if self.choices <= 1:
-            return REPEATS
-        fits = self.folds * self.choices * self._spec.train.folds
-        return max(LEAST_REPEATS, min(REPEATS, FITS // fits))
-
-    def _cut(self, rows: Array, folds: int, seed: int) -> list[tuple[Array, Array]]:
-        """Return the folds of some of the rows, as positions among these."""
-        groups = None if self._groups is None else self._groups[rows]
-        classify = classifies(self._spec.task)
-        return row_folds(self._y[rows], groups, folds, classify=classify, seed=seed)
-
-    def _scores(self, answer: Answer, *, of_constant: bool = False) -> FoldScores:
+    def _scores(self, answer: Decision, *, of_constant: bool = False) -> FoldScores:
         rows = []
-        for train, test in self._cuts:
+        flags = np.zeros(len(self._rows.y), dtype=bool) if answers_scores(self._spec.task) else None
+        for nth, (train, test) in enumerate(self._cuts):
             p, threshold = answer(train, test)
+            if flags is not None and nth < self.folds:
+                flags[test] = p > threshold
             rows.append(
                 scores(
                     self._spec.task,
-                    self._y[test],
+                    self._rows.y[test],
                     p,
                     also=self._spec.metrics,
                     own=self.measures.take(test).own.values(),
@@ -263,146 +227,13 @@ class Refits:
             {
                 name: np.array([np.nan if r[name] is None else r[name] for r in rows], np.float64)
                 for name in rows[0]
-            }
+            },
+            flags,
         )
 
-    def _deciding_answer(
-        self, candidate: Candidate, params: dict[str, Any], own: CodeProcess | None = None
-    ) -> Answer:
-        """Return what a candidate answers, with a threshold chosen from each fold's training
-        rows.
-        """
-        spec = self._spec
-        schema = schema_of(self._table, spec.inputs, spec.task, self._classes, spec.levels)
-        frame = estimators.frame(schema, self._table)
-        answer = self._answer(candidate, params, spec.inputs, own)
-
-        def answer_with_threshold(train: Array, test: Array) -> tuple[Array, float]:
-            folds = [] if spec.threshold is None else self._inner_folds(train)
-            rows = FoldedRows(
-                schema, frame.iloc[train], self._y[train], folds, self.measures.take(train), own
-            )
-            chosen = choose(spec, candidate, params, rows, _quiet)
-            return answer(train, test), chosen.value
-
-        return answer_with_threshold
-
-    def _scores_of(
-        self, answer: Callable[[Array, Array], Array], manifest: BundleManifest
-    ) -> FoldScores:
+    def _scores_of(self, answer: Answer, manifest: BundleManifest) -> FoldScores:
         """Return the scores of a version, which decides at its own threshold."""
         return self._scores(lambda *fold: (answer(*fold), manifest.threshold_value))
-
-    def _inner_folds(self, train: Array) -> list[tuple[Array, Array]]:
-        """Return the folds on which settings are compared, as positions among the rows."""
-        return self._cut(train, self._spec.train.folds, self._spec.train.seed)
-
-    def _answer(
-        self,
-        candidate: Candidate,
-        params: dict[str, Any],
-        inputs: list[str],
-        own: CodeProcess | None = None,
-    ) -> Callable[[Array, Array], Array]:
-        """Return what a candidate with these parameters answers, fitted on each fold."""
-        levels = candidate.quantiles.levels if candidate.quantiles else ()
-        schema = schema_of(self._table, inputs, self._spec.task, self._classes, levels)
-        frame = estimators.frame(schema, self._table)
-
-        def answer(train: Array, test: Array) -> Array:
-            pipeline = estimators.build_pipeline(
-                candidate, schema, self._spec.train.seed, params, own or self._own
-            )
-            weights = None if self._weights is None else self._weights[train]
-            model = fit_pipeline(
-                pipeline,
-                frame.iloc[train],
-                self._y[train],
-                candidate,
-                _quiet,
-                weights=weights,
-                groups=self._correction_groups(train),
-            )
-            with label_errors(candidate, "asked"):
-                found = estimators.answers(model, frame.iloc[test], self._spec.task, self._classes)
-            return self._at_levels(found, levels)
-
-        return answer
-
-    def _correction_groups(self, train: Array) -> Array | None:
-        """Return the groups that a correction of quantiles must not tear apart."""
-        return None if self._groups is None else self._groups[train]
-
-    def _at_levels(self, answers: Array, own: Sequence[float]) -> Array:
-        """Return the answers at the spec's levels.
-
-        Raises BadData where the version, an earlier one, does not answer at one of them.
-        """
-        if not self._spec.levels:
-            return answers
-        found = pick_levels(answers, own, self._spec.levels)
-        if found is None:
-            raise BadData(f"it answers at the levels {', '.join(level_names(own))} only")
-        return found
-
-    def _finished_answer(self, manifest: BundleManifest) -> Callable[[Array, Array], Array]:
-        """Return what a finished champion answers: nothing of it is fitted again."""
-        model = NativePredictor(manifest.inputs, self._context.ports.store.get(manifest.native))
-        feed = feed_from_table(manifest.inputs.columns, self._table)
-
-        def answer(_: Array, test: Array) -> Array:
-            answers = model.predict_feed({name: a[test] for name, a in feed.items()})
-            return answers if is_wide(self._spec.task) else answers[:, 0]
-
-        return answer
-
-    def _chosen_answer(self, train: Array, test: Array) -> tuple[Array, float]:
-        """Return the answers of the candidate and settings that the fold's training rows choose."""
-        spec = self._spec
-        schema = schema_of(self._table, spec.inputs, spec.task, self._classes, spec.levels)
-        frame = estimators.frame(schema, self._table).iloc[train]
-        inner = self._inner_folds(train)
-        measures = self.measures.take(train)
-        options = {}
-        for result in self._trained:
-            candidate = spec.candidate(result.candidate)
-            pipeline = estimators.build_pipeline(
-                candidate, schema, spec.train.seed, candidate.params, self._own
-            )
-            weights = None if self._weights is None else self._weights[train]
-            tried = search(
-                Ground(
-                    pipeline,
-                    candidate,
-                    spec,
-                    frame,
-                    self._y[train],
-                    inner,
-                    _quiet,
-                    schema,
-                    weights=weights,
-                    groups=self._correction_groups(train),
-                    measures=measures,
-                )
-            )
-            if tried.score is not None:
-                options[candidate.name] = (candidate, tried, tried.score)
-        contenders = [
-            Contender(name, score, tuple(tried.fold_scores), candidate.rank)
-            for name, (candidate, tried, score) in options.items()
-        ]
-        tested = max((tried.tested or 0.0 for _, tried, _ in options.values()), default=0.0)
-        decision = choose_candidate(
-            spec.train.metric,
-            contenders,
-            greater_is_better=spec.metric_named(spec.train.metric).greater_is_better,
-            tested=tested,
-            rule=spec.train.choice,
-        )
-        if decision is None:
-            raise BadData("No candidate has a finite score on the training rows of a fold.")
-        candidate, tried, _ = options[decision.name]
-        return self._deciding_answer(candidate, tried.params, self._own)(train, test)
 
 
 def _candidate_of(name: str, settings: Settings) -> Candidate:

@@ -18,10 +18,12 @@ import pyarrow as pa
 
 from pipelines.bundle.rows import feed_from_table
 from pipelines.errors import BadData, PerennialError
+from pipelines.plurals import how_many
 from pipelines.science.cluster_metrics import random_assignment
-from pipelines.science.gates import LEAST_HELD_OUT
-from pipelines.science.metrics import UNLABELLED, score, why_undefined
+from pipelines.science.gate.rows import LEAST_HELD_OUT
+from pipelines.science.metrics import score, why_undefined
 from pipelines.science.own_metrics import RowMetric
+from pipelines.science.usable_rows import UNLABELLED
 from pipelines.tasks import classifies, finds_classes, learns_named_classes, learns_nothing
 from pipelines.training import estimators
 from pipelines.training.contract import ROWS, check_contract, some_rows
@@ -30,7 +32,7 @@ from pipelines.training.folds import search_folds, usable_folds
 from pipelines.training.inspection import new_estimator
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.preparation import Prepared, prepare, unseen_classes
-from pipelines.training.quantiles import refuse_too_few
+from pipelines.training.quantiles import UNWEIGHTED, refuse_too_few
 from pipelines.training.storing import dump, prove_stored
 from pipelines.training.targets import targets
 from pipelines.training.weights import weights_of
@@ -80,6 +82,8 @@ def rehearse(context: Context, sample: Sample, own: CodeProcess | None = None) -
     judge = measure_rows(context, rows.holdout, rows.truth, rows.classes)
     if unseen := unseen_classes(rows, spec):
         found.warnings.append(f"{unseen}; they count as wrong answers")
+    if rows.weights is not None and spec.quantiles and spec.quantiles.conformal:
+        found.warnings.append(UNWEIGHTED)
     _look_at_folds(spec, sample, rows, found, learn)
     _look_at_metrics(spec, sample, rows, found, judge)
     small = _small(spec, rows)
@@ -91,7 +95,7 @@ def rehearse(context: Context, sample: Sample, own: CodeProcess | None = None) -
         model = _fit(spec, candidate, setting, small, own)
         if candidate.fenced and candidate.name not in stored:
             stored.add(candidate.name)
-            prove_stored(model, small.schema, dump(model), _feed(small))
+            prove_stored(model, small.schema, dump(model), _held_out_feed(small))
         found.fits += 1
     return found
 
@@ -161,7 +165,7 @@ def _look_at_metrics(
     if learns_nothing(spec.task):
         truth, which = truth[truth != UNLABELLED], "held-out rows with a label"
     values = len(np.unique(truth))
-    held = f"the {len(truth):,} {which} show {values} value{'' if values == 1 else 's'}"
+    held = f"the {len(truth):,} {which} show {how_many(values, 'value')}"
     why = (
         f"{held} of {spec.target.column}, so {', '.join(undefined)} cannot be computed there and"
         " the gate would refuse every challenger"
@@ -241,7 +245,7 @@ def _ends(space: list[Any] | Range) -> list[Any]:
     return [int(e) for e in ends] if all(float(e).is_integer() for e in ends) else ends
 
 
-def _feed(rows: Prepared) -> Feed:
+def _held_out_feed(rows: Prepared) -> Feed:
     return feed_from_table(rows.schema.columns, rows.holdout)
 
 
@@ -253,7 +257,7 @@ def _fit(
     own: CodeProcess | None,
 ) -> Any:
     """Fit one setting on the small rows, ask it of the held-out ones, and return it."""
-    lowered = _lowered(candidate, setting)
+    lowered = _lower(candidate, setting)
     pipeline = estimators.build_pipeline(candidate, rows.schema, spec.train.seed, lowered, own)
     try:
         check_contract(
@@ -266,7 +270,7 @@ def _fit(
             task=spec.task,
             log=_QUIET,
         )
-        few = candidate.uncorrected()
+        few = candidate.without_correction()
         model = fit_pipeline(pipeline, rows.inputs, rows.y, few, _QUIET, weights=rows.weights)
         with label_errors(candidate, "asked"):
             estimators.answers(
@@ -274,16 +278,16 @@ def _fit(
             )
     except PerennialError as error:
         if candidate.search and error.at[2:] == ():
-            error.message += f" (with {_said(setting)})"
+            error.message += f" (with {_describe(setting)})"
         raise
     return model
 
 
-def _said(setting: dict[str, Any]) -> str:
+def _describe(setting: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in setting.items())
 
 
-def _lowered(candidate: Candidate, setting: dict[str, Any]) -> dict[str, Any]:
+def _lower(candidate: Candidate, setting: dict[str, Any]) -> dict[str, Any]:
     """Return the setting with sizes that cost time lowered, those that it leaves out too."""
     lowered = {
         name: min(value, _AT_MOST[name])

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from pipelines.classes import binary_name, class_name, class_names
 from pipelines.columns.widening import type_in_words
 from pipelines.errors import BadData
-from pipelines.science.metrics import UNLABELLED
+from pipelines.plurals import how_many
+from pipelines.science.usable_rows import UNLABELLED
 from pipelines.spec.anomaly import needs_truth
 from pipelines.tasks import answers_scores, classifies, learns_named_classes, learns_nothing
 
@@ -31,7 +32,7 @@ def classes_of(table: pa.Table, spec: Spec) -> list[str] | None:
     """Return the names of a multiclass target's classes, sorted as texts; None for other tasks."""
     if not learns_named_classes(spec.task):
         return None
-    return sorted(_seen(spec, table))
+    return sorted(_classes_in(spec, table))
 
 
 def binary_classes(spec: Spec, *tables: pa.Table) -> tuple[str, str] | None:
@@ -44,20 +45,20 @@ def binary_classes(spec: Spec, *tables: pa.Table) -> tuple[str, str] | None:
     if positive is None or spec.task != "binary":
         return None
     own = class_name(positive) or ""
-    seen = _seen(spec, *tables)
+    seen = _classes_in(spec, *tables)
     names = sorted({name for v in seen if (name := binary_name(v, positive)) is not None})
     if own not in names:
         yaml = "; YAML reads yes as true: write it in quotes" if isinstance(positive, bool) else ""
         raise BadData(
-            f"target.positive: {_shown([own])} is none of the values of {spec.target.column}:"
-            f" {_shown(names)}.",
+            f"target.positive: {_join_names([own])} is none of the values of {spec.target.column}:"
+            f" {_join_names(names)}.",
             remedy=f"write `positive: {_as_yaml(names)}`, or another of them{yaml}.",
             at=_POSITIVE,
         )
     if len(names) != TWO:
         raise BadData(
             f"target.positive: {spec.target.column} holds {_count(len(names))}, a binary task needs"
-            f" two: {_shown(names)}.",
+            f" two: {_join_names(names)}.",
             remedy="derive the target by `expression`, or use the task multiclass."
             if len(names) > TWO
             else "widen train.window.",
@@ -104,7 +105,7 @@ def targets(table: pa.Table, spec: Spec, classes: list[str] | None) -> Array:
     if not np.isin(values, (0, 1)).all():
         raise BadData(
             f"The target {spec.target.column} of a binary task holds values besides 0 and 1:"
-            f" {_shown(sorted(_seen(spec, table)))}.",
+            f" {_join_names(sorted(_classes_in(spec, table)))}.",
             remedy=_remedy(column, spec),
             at=_COLUMN,
         )
@@ -128,7 +129,7 @@ def _anomalies(table: pa.Table, spec: Spec) -> Array:
     if not np.isin(values[~unknown], (0, 1)).all():
         raise BadData(
             f"The target {spec.target.column} of an anomaly task holds values besides 0 and 1:"
-            f" {_shown(sorted(_seen(spec, table)))}.",
+            f" {_join_names(sorted(_classes_in(spec, table)))}.",
             remedy="derive it by `expression`, or build a boolean; null where nobody has told.",
             at=_COLUMN,
         )
@@ -180,7 +181,7 @@ def _of_positive(column: pa.ChunkedArray, spec: Spec) -> Array:
     if len(set(meant.values()) - {own}) > 1:
         raise BadData(
             f"target.positive: beside {own!r}, {spec.target.column} holds several values:"
-            f" {_shown(sorted({n for n in meant.values() if n != own}))}.",
+            f" {_join_names(sorted({n for n in meant.values() if n != own}))}.",
             remedy="derive the target by `expression`, or use the task multiclass.",
             at=_POSITIVE,
         )
@@ -189,7 +190,7 @@ def _of_positive(column: pa.ChunkedArray, spec: Spec) -> Array:
     return np.asarray(is_positive, dtype=np.int64)
 
 
-def _seen(spec: Spec, *tables: pa.Table) -> set[str]:
+def _classes_in(spec: Spec, *tables: pa.Table) -> set[str]:
     column = spec.target.column
     return {
         name
@@ -216,13 +217,13 @@ def _remedy(column: pa.ChunkedArray, spec: Spec) -> str:
         hint = f"write `target: {{column: {spec.target.column}, positive: {_as_yaml(names)}}}`"
         return f"{hint} (or the other value), or build a boolean."
     return (
-        f"it has {_count(len(names))} ({_shown(names)}): derive the target by `expression`, or use"
-        " the task multiclass."
+        f"it has {_count(len(names))} ({_join_names(names)}): derive the target by `expression`,"
+        " or use the task multiclass."
     )
 
 
 def _count(number: int) -> str:
-    return f"{number} value" if number == 1 else f"{number} values"
+    return how_many(number, "value")
 
 
 def _as_yaml(names: list[str]) -> str:
@@ -236,7 +237,7 @@ def _as_yaml(names: list[str]) -> str:
 _YES = {"yes", "y", "true", "t", "1", "positive", "ja", "oui", "si"}
 
 
-def _shown(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     texts = [repr(n if len(n) <= LENGTH else f"{n[:LENGTH]}…") for n in names[:SHOWN]]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(texts) + more

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.errors import BadData
+from pipelines.plurals import how_many
 
 if TYPE_CHECKING:
     from pipelines.spec import Spec
@@ -31,7 +32,7 @@ def weights_of(rows: pa.Table, spec: Spec) -> Array | None:
     values: Array = np.array(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
     bad = ~np.isfinite(values)
     if bad.any():
-        raise _wrong(name, f"is missing, or not finite, in {int(bad.sum()):,} rows")
+        raise _wrong(name, f"is missing, or not finite, in {how_many(int(bad.sum()), 'row')}")
     if (values < 0).any():
         raise _wrong(name, f"is negative in {int((values < 0).sum()):,} rows")
     if len(values) and not values.sum() > 0:

@@ -21,6 +21,7 @@ from pipelines.fence.frames import PROBLEM, Torn
 from pipelines.fence.guard import bare_environment
 from pipelines.fence.process import Child
 from pipelines.intervals import SNAPSHOT
+from pipelines.settings import SIGNING_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,6 +135,13 @@ def _show_path(path: Path) -> str:
     return f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
 
 
+def _environment() -> dict[str, str]:
+    """Return what `features.py` and `source.py` see: all variables, for the passwords of sources
+    are among them, but not the key that signs bundles.
+    """
+    return {name: text for name, text in os.environ.items() if name != SIGNING_KEY}
+
+
 def _call(
     path: Path,
     request: dict[str, Any],
@@ -151,7 +159,7 @@ def _call(
         "path": str(path),
         "subject": subject,
         "sys_path": [*sys.path, *(entry for entry in paths if entry not in sys.path)],
-        "environ": dict(os.environ) if memory is None else bare_environment(),
+        "environ": _environment() if memory is None else bare_environment(),
     }
     try:
         answer = child.ask(full_request, tables or {}, timeout)
@@ -219,7 +227,7 @@ class _Own(threading.local):
 
 def _start(memory: int | None) -> Child:
     if memory is None:
-        return Child("pipelines.user_code.child")
+        return Child("pipelines.user_code.child", environment=_environment())
     return Child(
         "pipelines.user_code.child",
         (str(memory),),

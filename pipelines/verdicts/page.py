@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.intervals import iso
+from pipelines.plurals import how_many
 from pipelines.templates import fill
 from pipelines.verdicts import words
 
@@ -55,23 +56,29 @@ def render(
         as_of=iso(as_of),
         because=because,
         labels=_labels(candidates),
+        learns_without=result.threshold is not None and result.threshold.rate is not None,
     )
 
 
 def _labels(candidates: Sequence[TrainResult]) -> list[str]:
-    """Return in words which rows were neither learnt from nor judged on for want of a label."""
+    """Return in words which rows have no label; but those of an anomaly model nothing uses them."""
     waiting = max((c.rows_waiting for c in candidates), default=0)
     missing = max((c.rows_without_label for c in candidates), default=0)
-    texts = [f"{waiting:,} {'row waits' if waiting == 1 else 'rows wait'} for their label"]
-    texts.append(f"{missing:,} {'row has' if missing == 1 else 'rows have'} none though it is due")
+    texts = [f"{how_many(waiting, 'row waits', 'rows wait')} for their label"]
+    texts.append(f"{how_many(missing, 'row has', 'rows have')} no label though it is due")
     return [text for text, number in zip(texts, (waiting, missing), strict=True) if number]
 
 
 def _threshold(result: GateResult) -> str:
-    """Return in words above which probability the challenger decides; empty where nobody asked."""
+    """Return in words above which answer the challenger decides; empty where nobody asked."""
     threshold = result.threshold
     if threshold is None:
         return ""
+    if threshold.rate is not None:
+        return (
+            f"It flags a row whose score is above {threshold.value:g}; the spec promises to flag"
+            f" {threshold.rate:.3g} of the rows."
+        )
     if not threshold.chosen_for:
         return f"It decides for the positive class above {threshold.value:g}, as the spec says."
     name = threshold.chosen_for

@@ -10,13 +10,21 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipelines.intervals import iso
-from pipelines.tasks import STAND_INS
+from pipelines.plurals import how_many
+from pipelines.tasks import STAND_INS, UNPROVEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pipelines.intervals import Interval
-    from pipelines.messages import DeployResult, DriftResult, DriftVerdict, GateResult, ReportResult
+    from pipelines.messages import (
+        DeployResult,
+        DriftResult,
+        DriftVerdict,
+        GateResult,
+        ProveResult,
+        ReportResult,
+    )
 
 MEANINGS: dict[DriftVerdict, str] = {
     "no_drift": "What was asked of the model looks like what it learnt from.",
@@ -38,6 +46,9 @@ NO_RETRAINING: dict[DriftVerdict, str] = {
     "alarm": "something is broken, and a retraining would learn from it; a person must look",
 }
 """Why a verdict on a window starts no retraining."""
+
+
+PURPOSES = {"retrain": "a retraining", "drift": "a drift check"}
 
 
 class Line(NamedTuple):
@@ -91,9 +102,13 @@ def live_score(metric: str, live: float | None, expected: float | None) -> str:
 
 
 def rows_seen(rows: object, source: object, labelled: object, champion: str | None) -> str:
-    """Return which rows a verdict on a window stands on."""
+    """Return which rows a verdict on a window stands on.
+
+    `labelled` is None of a model that has no labels.
+    """
     against = f"against version {champion}" if champion else "without a champion"
-    return f"{count(rows)} rows of {source}, {count(labelled)} labelled, {against}"
+    known = "" if labelled is None else f" {count(labelled)} labelled,"
+    return f"{count(rows)} rows of {source},{known} {against}"
 
 
 def window(model: str, interval: Interval) -> str:
@@ -108,13 +123,15 @@ def release(result: DeployResult) -> str:
 
 
 def opponent(result: GateResult) -> str:
-    """Return whom the challenger was judged against."""
+    """Return against whom the challenger was judged, or that it was judged by its promise."""
     champion = f"the champion, version {result.champion}" if result.champion else ""
     if champion and not result.incident:
-        return champion
+        return f"against {champion}"
+    if any(c.name == UNPROVEN for c in result.checks):
+        return "by its promise and the bounds alone, because what decides needs no label"
     why = f"{champion}, cannot answer" if champion else "no version serves yet"
     named = (name for name in STAND_INS if any(c.name == f"versus {name}" for c in result.checks))
-    return f"{STAND_INS[next(named, 'dummy')]}, because {why}"
+    return f"against {STAND_INS[next(named, 'dummy')]}, because {why}"
 
 
 def refusal(candidate: str | None, reasons: Iterable[object]) -> str:
@@ -141,6 +158,31 @@ def gate_entry(
     return ": ".join(filter(None, [challenger(candidate, version), join(reasons)])) + because
 
 
+def ingest_entry(batches: int, purpose: str, reason: str) -> str:
+    """Return which batches a run reads, as a list of decisions shows it."""
+    what = f"{how_many(batches, 'batch')} for {PURPOSES.get(purpose, purpose)}"
+    return f"{what}: {reason}" if reason else what
+
+
+def validation_entry(batches: int, rows: int, expectations: int, warnings: int) -> str:
+    """Return what held on a run's batches."""
+    what = f"no critical expectation broke on {how_many(batches, 'batch')} ({rows:,} rows)"
+    counts = f"{how_many(expectations, 'expectation')}, {how_many(warnings, 'warning')}"
+    return f"{what}: {counts}"
+
+
+def features_entry(revision: str, rows: int) -> str:
+    """Return which features version a run stands on."""
+    return f"features version {revision[:12]} with {how_many(rows, 'row')}"
+
+
+def training_entry(candidate: str, estimator: str, rows: int, seed: int, skipped: str) -> str:
+    """Return what training a candidate came to."""
+    if skipped:
+        return f"{candidate} ({estimator}) was skipped: {skipped}"
+    return f"{candidate} ({estimator}) learnt from {how_many(rows, 'row')}, seed {seed}"
+
+
 def gate(result: GateResult) -> list[Line]:
     """Return the gate's verdict for a log: every check, and every reason to refuse, once."""
     who = "the challenger" if not result.candidate else challenger(result.candidate, result.version)
@@ -155,6 +197,34 @@ def gate(result: GateResult) -> list[Line]:
             lines.append(Line(level, f"  {mark} {check.name}: {check.detail}"))
     failed = {check.detail for check in result.checks if not check.passed}
     return lines + _because((r for r in result.reasons if r not in failed), logging.WARNING)
+
+
+def approval(result: GateResult) -> list[Line]:
+    """Return for a log what became of a verdict when a person was asked."""
+    level = logging.INFO if result.verdict == "promote" else logging.WARNING
+    who = challenger(result.candidate, result.version)
+    said = Line(level, f"After approval, {who}: {result.verdict.upper()}")
+    return [said, *_because(result.reasons, level)]
+
+
+def nobody_approved(until: str) -> str:
+    """Return why a version is refused that nobody answered for in time."""
+    return f"nobody approved it by {until}"
+
+
+def answered(by: str, why: str) -> str:
+    """Return what was answered on a version; `why` says why it is no yes."""
+    return why or f"approved by {by}"
+
+
+def overridden(by: str, reason: str) -> str:
+    """Return the mark of a version that a person wants to serve although it was refused."""
+    return f"refused, and overridden by {by}: {reason}"
+
+
+def override_entry(version: str, by: str, reason: str, reasons: Iterable[object]) -> str:
+    """Return an override as a list of decisions shows it."""
+    return f"version {version}: {overridden(by, reason)} (refused because: {join(reasons)})"
 
 
 def drift(result: DriftResult) -> list[Line]:
@@ -192,3 +262,20 @@ def in_one_line(lines: Iterable[Line]) -> str:
 
 def _because(reasons: Iterable[str], level: int) -> list[Line]:
     return [Line(level, f"  because {reason}") for reason in reasons]
+
+
+def proof(version: str, differences: Sequence[str], causes: Sequence[str], rows: int) -> str:
+    """Return how a version came out that was built again."""
+    name = f"version {version} was built again"
+    if not differences:
+        return f"{name} and is equal ({rows:,} rows)"
+    why = f"; not as it was: {join(causes)}" if causes else ""
+    return f"{name} and is different: {join(differences)}{why}"
+
+
+def prove(result: ProveResult) -> list[Line]:
+    """Return what a proof came to; a difference never gets here, since it is an error."""
+    if result.verdict == "skipped":
+        return [Line(logging.WARNING, f"Nothing was proven: {result.why}")]
+    text = f"Version {result.version} was built again and is equal: {result.checks} things were"
+    return [Line(logging.INFO, f"{text} compared, and {result.rows:,} rows asked, bit for bit.")]

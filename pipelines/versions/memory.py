@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 
 
 class MemoryVersions:
-    """All commits in a list, with a scratch folder for `fetch`."""
+    """All commits in a list, with a scratch folder for `fetch`: a new one unless one is named."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, scratch: Path | None = None) -> None:
+        """Start empty. A folder that is named must be there, and stays its maker's to remove."""
         self.blobs: dict[str, bytes] = {}
         self._commits: list[tuple[str, str, dict[str, FeatureFile]]] = []
         self._lock = threading.RLock()
-        self._scratch = Path(tempfile.mkdtemp(prefix="perennial-memory-versions-"))
-        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        if scratch is None:
+            scratch = Path(tempfile.mkdtemp(prefix="perennial-memory-versions-"))
+            weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+        self._scratch = scratch
 
     def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
         """Return the files of a revision by batch name."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.science.drift import score_text, strength, values_gone, values_new
+from pipelines.science.drift_reasons import score_text, strength, values_gone, values_new
 from pipelines.spec.drift import P_VALUES
 from pipelines.templates import fill
 from pipelines.verdicts.words import MEANINGS, plain
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.intervals import Interval
-    from pipelines.science.drift import ColumnFact, Decision, DriftFacts, PerformanceFact
+    from pipelines.science.drift import Decision
+    from pipelines.science.drift_facts import ColumnFact, DriftFacts
+    from pipelines.science.live_performance import PerformanceFact
     from pipelines.spec.drift import Drift
 
 _TEMPLATE = Path(__file__).with_name("page.html")
@@ -36,14 +38,15 @@ _LEFT, _RIGHT = 60.0, 660.0
 class About:
     """Whose window it is.
 
-    `champion` is None where nothing serves; `counts` are further figures to show, by name.
+    `champion` is None where nothing serves, `labelled` where the model has no labels;
+    `counts` are further figures to show, by name.
     """
 
     model: str
     window: Interval
     source: Literal["traffic", "batches"]
     champion: str | None
-    labelled: int
+    labelled: int | None
     counts: Mapping[str, int | str] = field(default_factory=dict)
 
 
@@ -120,7 +123,7 @@ def _performance(fact: PerformanceFact, rules: Drift) -> dict[str, Any]:
     span = sorted(at(v) for v in ends if v is not None)
     return {
         "metric": fact.metric,
-        "rows": fact.rows,
+        "rows": fact.rows_in_words,
         "greater": greater,
         "worse": fact.worse,
         "span": span if len(span) == len(ends) else None,

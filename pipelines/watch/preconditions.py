@@ -16,7 +16,7 @@ import numpy as np
 
 from pipelines.bundle.rows import FLOAT32_MAX
 from pipelines.spec.drift import NUMBER_METHODS, TEXT_METHODS
-from pipelines.tasks import has_named_classes
+from pipelines.tasks import finds_classes, has_named_classes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,7 +95,7 @@ def check(
     faults += _predictions(
         champion.reference.predictions, champion.task, "of the champion's holdout"
     )
-    faults += _check_labelled(labelled)
+    faults += _check_labelled(labelled, champion.task)
     if columns and champion.reference.inputs.num_rows == 0:
         faults.append("the champion's bundle holds no training rows to compare with")
     tables = [table for _, table in sides]
@@ -258,10 +258,11 @@ def _predictions(predictions: Array, task: str, whose: str) -> list[str]:
     return [f"{wrong:,} of {len(predictions):,} predictions {whose} are {what}"] if wrong else []
 
 
-def _check_labelled(labelled: Labelled | None) -> list[str]:
+def _check_labelled(labelled: Labelled | None, task: str) -> list[str]:
     if labelled is None:
         return []
-    pairs = (("labels", labelled.y), ("predictions of labelled rows", labelled.p))
+    answers = "answers" if finds_classes(task) else "predictions of labelled rows"
+    pairs = (("labels", labelled.y), (answers, labelled.p))
     wrong = (
         (what, int((~np.isfinite(np.asarray(values, dtype=np.float64))).sum()))
         for what, values in pairs

@@ -81,7 +81,7 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
         rows = rows.take(pa.array(np.sort(picks)))
     answers = {
         **({EVENT_TIME: held.rows[spec.event_time]} if spec.event_time else {}),
-        PREDICTION: pa.array(watched(held.score, held.classes, spec.levels)),
+        PREDICTION: pa.array(watched_answers(held.score, held.classes, spec.levels)),
         **({TARGET: held.rows[spec.target.column]} if spec.has_target else {}),
     }
     return Reference(
@@ -107,7 +107,9 @@ def read(store: Store, reference: Reference, schema: InputSchema) -> ChampionSam
     return ChampionSample(rows.select(names), column.to_numpy())
 
 
-def watched(answers: Array, classes: list[str] | None, levels: Sequence[float] | None) -> Array:
+def watched_answers(
+    answers: Array, classes: list[str] | None, levels: Sequence[float] | None
+) -> Array:
     """Return the one number or label (n,) of each answer that is watched for drift.
 
     Of several classes the best label, of quantiles the median.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pipelines.bundle.schema import InputSchema
     from pipelines.science.own_metrics import AnyMetric
+    from pipelines.science.pieces import Span
 
     Array = NDArray[Any]
 
@@ -72,3 +73,5 @@ class ChampionReference:
     """Of an anomaly model: the share of rows that it promises to flag."""
     calibrated_on: int = 0
     """On how many rows its threshold was set."""
+    span: Span = "day"
+    """How long rows are alike (`alike.span` of the spec)."""

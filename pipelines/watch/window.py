@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval, complete_before, floor, following, iso
+from pipelines.plurals import how_many
 from pipelines.spec.drift import TRAFFIC
 from pipelines.spec.units import duration_text
 
@@ -142,9 +143,13 @@ def too_few_to_judge(spec: Spec, held_out: int, batches: int, waiting: int) -> s
     else:
         advice = f"`gate: {{min_rows: {max(held_out, 2)}}}`"
     wait = duration_text(spec.target.known_after)
-    waits = f"; {waiting:,} rows wait for theirs, known {wait} after the event" if waiting else ""
+    waits = (
+        f"; {how_many(waiting, 'row waits', 'rows wait')} for theirs, known {wait} after the event"
+        if waiting
+        else ""
+    )
     return (
-        f"the holdout ({count} {'batch' if count == 1 else 'batches'}) holds {held_out} rows whose"
+        f"the holdout ({how_many(count, 'batch')}) holds {how_many(held_out, 'row')} whose"
         f" outcome is known{waits}. The gate needs {min_rows} and would refuse every challenger:"
         f" write {advice} (the fewer rows judge, the larger a gain must be to be proven)"
     )
@@ -172,7 +177,8 @@ def holdout_too_small(spec: Spec, labels: int, length: timedelta) -> str:
     )
     after_text = f", which is {duration_text(wait)} after the event" if wait else ""
     return (
-        f"the holdout ({batches} {'batch' if batches == 1 else 'batches'}) would hold about {rows}"
-        f" rows whose outcome is known{after_text}; the gate needs {min_rows} (gate.min_rows) and"
-        f" would refuse every challenger: use {enough}, or a lower gate.min_rows"
+        f"the holdout ({how_many(batches, 'batch')}) would hold about"
+        f" {how_many(rows, 'row')} whose outcome is known{after_text}; the gate needs"
+        f" {min_rows} (gate.min_rows) and would refuse every challenger: use {enough}, or a lower"
+        " gate.min_rows"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-RETRAIN, DRIFT, ROLLBACK = "retrain", "drift", "rollback"
+RETRAIN, DRIFT, ROLLBACK, PROVE = "retrain", "drift", "rollback", "prove"
 """The kinds of DAGs that a model has."""
 
 

@@ -60,6 +60,16 @@ def model_path(model: str) -> str:
     return f"{URL_PREFIX}/models/{model}"
 
 
+def why_path(model: str, version: str) -> str:
+    """Return the path of the page that says how a version came to be."""
+    return f"{URL_PREFIX}/why/{model}/{quote(version, safe='')}"
+
+
+def answer_path(model: str, question: str, subject: str) -> str:
+    """Return the path at which a program asks about a model."""
+    return f"{URL_PREFIX}/api/{model}/{question}/{quote(subject, safe='')}"
+
+
 def mlflow_path(model: str, run_id: str = "") -> str:
     """Return the path of the plugin's that leads on to MLflow: to a run, or to the model's
     experiment.

@@ -156,9 +156,10 @@ class AwaitRetraining(_RetrainingOperator):
 
     ui_color = "#ffefeb"
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Wait for at most `WAIT`."""
-        super().__init__(**{"execution_timeout": WAIT, **kwargs})
+    def __init__(self, *, longest: timedelta = WAIT, **kwargs: Any) -> None:
+        """Wait for at most `longest`."""
+        super().__init__(**{"execution_timeout": longest, **kwargs})
+        self.longest = longest
 
     # The trigger says no more than «look again».
     def execute(self, context: Context, event: Any = None) -> dict[str, str]:  # noqa: ARG002
@@ -184,7 +185,7 @@ class AwaitRetraining(_RetrainingOperator):
             states=list(ENDED),  # type: ignore[arg-type]  # texts: Airflow has two DagRunState
             run_ids=[run],
         )
-        return self.defer(trigger=trigger, method_name="execute", timeout=WAIT)
+        return self.defer(trigger=trigger, method_name="execute", timeout=self.longest)
 
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
@@ -197,7 +198,7 @@ class AwaitRetraining(_RetrainingOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout as error:
             raise AirflowFailException(
-                f"The retraining did not end within {WAIT}. Remedy: look at the runs of"
+                f"The retraining did not end within {self.longest}. Remedy: look at the runs of"
                 f" {self.retrain_dag}; when the retraining has ended, clear this task."
             ) from error
 

@@ -44,9 +44,11 @@ def test_each_committed_figure_is_one_of_a_benchmark():
 TOGETHER = {
     "readback": "500 rows with labels",
     "gate": "equal models, proven better",
+    "dependence": "intervals that hold the truth",
     "profile": "beyond chance",
     "ingest": "against DuckDB",
     "leaks": "harmless columns",
+    "ledger": "touched rows that verify names",
     "parity": "greatest difference",
     "resume": "same best trial as undisturbed",
     "choice": "one standard error takes the simple one",
@@ -56,6 +58,7 @@ TOGETHER = {
     "clusters": "no groups, 4 looked for: the challenger is refused",
     "drift": "600 x 15 rows",
     "quantiles": "split conformal",
+    "proof": "identical answers",
 }
 """What each of those that compute in their own process prints."""
 
@@ -75,7 +78,7 @@ def test_what_computes_runs(ended, name):
 
 @pytest.mark.slow
 def test_parsing_runs_and_finds_the_dags_of_each_model():
-    assert "2 models (3 DAGs each)" in run("parsing")
+    assert "2 models (4 DAGs each)" in run("parsing")
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def test_groups_count_where_there_are_some():
     )
     sentences = describe_sides(few, table(800))
     assert "by branch" in sentences[0]
-    assert "groups, and 20 are needed" in sentences[1]
+    assert "of 12 groups only, and 20 are needed" in sentences[1]
 
 
 def test_many_rows_with_a_high_min_rows_would_be_refused():

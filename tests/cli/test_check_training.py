@@ -238,3 +238,45 @@ def test_labels_that_wait_are_counted_apart_from_those_that_are_missing(command,
     assert code == 0, found["detail"]
     assert "20 rows wait for their label, which is known 1h after the event" in found["detail"]
     assert "10 rows have no label though it should be known by now" in found["detail"]
+
+
+MAKE = """
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import QuantileRegressor
+from sklearn.pipeline import Pipeline
+
+
+def make(numbers, level):
+    pages = ColumnTransformer([("pages", "passthrough", ["pages"])])
+    return Pipeline([("pages", pages), ("line", QuantileRegressor(quantile=level, alpha=1.0))])
+"""
+QUANTILES = (
+    ("task: binary", "task: quantiles\nquantiles: {levels: [0.1, 0.9], conformal: true}"),
+    (COLUMN, "{column: waited, known_after: 1h}"),
+    ("roc_auc", "pinball"),
+    ("at_least", "at_most"),
+    ("DummyClassifier", "DummyRegressor"),
+    (
+        "estimator: sklearn.linear_model.LogisticRegression, search: {C: [0.1, 1.0]}",
+        "pipeline: make",
+    ),
+)
+
+
+def test_an_own_pipeline_of_quantiles_is_told_what_it_lacks_and_that_weights_do_not_promise(
+    command, world
+):
+    rebuild(world, ("bought=_.bought == 1", "bought=_.bought == 1, waited=_.minutes, w=_.minutes"))
+    respec(world, *QUANTILES, ("train: {", "train: {sample_weight: w, "))
+    code = world.home / "models" / "sales" / "model.py"
+    code.write_text(MAKE.replace("level):", "shape=0.5):").replace("=level", "=shape"))
+    status, found = check(command)
+    assert status == 65
+    assert "candidates.linear" in found["detail"]
+    assert "`make` of model.py asks for no 'level'" in found["detail"]
+    assert "write `def make(level)`" in found["detail"]
+    code.write_text(MAKE)
+    done = command("check", "sales", "--json")
+    assert done.returncode == 0, done.stdout
+    said = " ".join(each["detail"] for each in json.loads(done.stdout))
+    assert "train.sample_weight counts in the fits, and not in the correction" in said

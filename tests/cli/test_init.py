@@ -97,7 +97,7 @@ def test_what_is_assumed_is_said_with_the_option_that_says_otherwise(command, wo
         ("", [], "is empty"),
         ("a,b\n1,2\n3,4\n", ["--target", "c"], "--target c: there is no such column"),
         ("a,b\n1,2\n3,4\n", ["--target", "b", "--time", "a"], "the column holds no times"),
-        ("a,b\n1,2\n1,4\n", ["--target", "b", "--key", "a"], "1 rows have the key"),
+        ("a,b\n1,2\n1,4\n", ["--target", "b", "--key", "a"], "1 row has the key"),
         ("a,b\n1,2\n3,2\n", ["--target", "b"], "nothing to predict (always the same)"),
         ("a,b\n1,2\n3,4\n", ["--delimiter", ";;"], "delimiter"),
         ("a,b\n1,2\n3,4\n", ["--encoding", "utf-99"], "no encoding is named"),

@@ -51,7 +51,7 @@ def test_backup_and_restore_by_command(perennial, world):
     result = perennial("backup", tar)
     assert result.returncode == 0, result.stderr
     assert "It holds keys" in result.stdout
-    assert "ledger: 1 entries, chain intact" in result.stderr
+    assert "ledger: 1 entry, chain intact" in result.stderr
     assert perennial("backup", tar).returncode == 65
     refused = perennial("restore", tar)
     assert (refused.returncode, "not empty" in refused.stderr) == (65, True)

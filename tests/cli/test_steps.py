@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from pipelines.ledger import Outcome, outcomes
+from pipelines.ledger import Outcome, Override, outcomes
 from pipelines.messages import DecideRequest
 from pipelines.step_record import last_record
 from pipelines.steps import decide
-from tests.decisions import raw
+from tests.decisions import crown, gate_verdict, raw
 from tests.unit.steps.verdicts import drifted, enter
 
 
@@ -24,8 +24,11 @@ def test_each_step_by_hand_without_airflow(command):
     assert json.loads(command("status", "sales", "--json").stdout)[0]["last_verdict"].startswith(
         "promote: linear (version 1)"
     )
-    [verdict] = json.loads(command("history", "sales", "--json").stdout)
-    assert (verdict["kind"], verdict["body"]["verdict"]) == ("verdict", "promote")
+    entries = json.loads(command("history", "sales", "--json").stdout)
+    kinds = [entry["kind"] for entry in entries]
+    assert set(kinds) == {"ingest", "validation", "features", "training", "verdict"}
+    verdict = entries[kinds.index("verdict")]
+    assert verdict["body"]["verdict"] == "promote"
     away = command("deploy", "sales", PERENNIAL_DEPLOY_TIMEOUT_SECONDS="0.5")
     assert away.returncode == 75
     assert "127.0.0.1:1" in away.stderr
@@ -50,7 +53,7 @@ def test_a_look_by_hand_starts_nothing_and_says_so(command):
     )
     assert Path(found["page_file"]).is_file()
     entries = json.loads(command("history", "sales", "--json").stdout)
-    assert [e["kind"] for e in entries] == ["drift", "drift"]
+    assert [e["kind"] for e in entries if e["kind"] == "drift"] == ["drift", "drift"]
     status = command("status", "sales").stdout
     assert (
         "not enough data: window until 2024-01-09T00:00:00Z (0 rows of batches, 0 labelled, without"
@@ -105,6 +108,27 @@ def test_status_and_history_say_what_a_watch_did(command, world):
     said = command("history", "sales", COLUMNS="300").stdout
     assert "refused version 2: drift__sales__2024-01-05T00:00:00Z: not better" in said
     assert "grade A, rows 3" in said  # of a newer version: shown as it is
+
+
+def test_status_and_history_mark_a_version_that_a_person_promoted(command, world):
+    ledger = world.context().ports.ledger
+    ledger.append("sales", "weak", gate_verdict(version="2", verdict="refuse", reasons=["weak"]))
+    over = Override(
+        version="2", by="ann", reason="we must", refused_by="weak", reasons=["too", "weak"]
+    )
+    ledger.append("sales", "override:hand__x", over)
+    ledger.crown("sales", expected=None, champion=crown("2"), key="override:hand__x")
+    mark = "refused, and overridden by ann: we must"
+    [champion, verdict] = [
+        line
+        for line in command("status", "sales").stdout.splitlines()
+        if line.split()[0] in {"champion", "verdict"}
+    ]
+    assert champion.endswith(f"(release 1), {mark}")
+    assert verdict.endswith(f"[{mark}]")
+    history = command("history", "sales", COLUMNS="250").stdout
+    assert history.count(mark) == 3, "the verdict, the override itself, the crown"
+    assert "(refused because: too; weak)" in history
 
 
 def test_a_step_for_programs_prints_logs_to_stderr_and_one_record(perennial):

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from pipelines.intervals import iso
 from pipelines.ledger import Head
-from pipelines.ledger.port import chain_entry
+from pipelines.ledger.chain import chain_entry
 from pipelines.refs import canonical
 from tests.contracts.processes import HOME
 from tests.decisions import raw

@@ -63,6 +63,33 @@ class TestLedger:
         assert ledger.find("m", "verdict", "a") == first
         assert ledger.verify() == 1
 
+    def test_many_are_added_at_once_in_their_order(self, ledger):
+        before = ledger.append("m", "b", raw("verdict", {"x": 0}))
+        decisions = [(key, raw("verdict", {"x": n})) for n, key in enumerate("abcb")]
+        found = ledger.append_many("m", [*decisions, ("a", raw("release", {}))])
+        assert [e.seq for e in found] == [2, 1, 3, 1, 4]
+        assert found[1] == before
+        assert ledger.entries() == sorted({e.seq: e for e in found}.values(), key=lambda e: e.seq)
+        assert ledger.append_many("m", decisions) == found[:4]
+        assert ledger.append_many("m", []) == []
+        assert ledger.verify() == 4
+
+    def test_many_are_added_all_or_none(self, ledger):
+        ledger.append("m", "a", raw("verdict", {}))
+        wrong = [("b", raw("verdict", {})), ("c", raw("verdict", {"x": float("nan")}))]
+        with pytest.raises(RequestError, match="body"):
+            ledger.append_many("m", wrong)
+        assert [e.key for e in ledger.entries()] == ["a"]
+        assert ledger.append("m", "d", raw("verdict", {})).seq == 2
+        assert ledger.verify() == 2
+
+    def test_a_walk_meets_every_entry(self, ledger):
+        ledger.append_many("m", [(f"k{n}", raw("verdict", {"n": n})) for n in range(1_205)])
+        ledger.append("n", "k", raw("verdict", {}))
+        assert list(ledger.walk()) == ledger.entries()
+        assert [e.seq for e in ledger.walk("m")] == list(range(1, 1_206))
+        assert list(ledger.walk("nobody")) == []
+
     def test_a_key_counts_per_model_and_kind(self, ledger):
         for model, kind in (("m", "verdict"), ("m", "release"), ("n", "verdict")):
             ledger.append(model, "a", raw(kind, {}))

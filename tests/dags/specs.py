@@ -24,30 +24,31 @@ train: {{metric: roc_auc{schedule}}}
 candidates:
   - {{name: linear, estimator: sklearn.linear_model.LogisticRegression}}
   - {{name: baseline, estimator: sklearn.dummy.DummyClassifier}}
-gate: {{at_least: {{roc_auc: 0.6}}, versus_champion: {{metric: roc_auc}}}}
+gate: {{at_least: {{roc_auc: 0.6}}, versus_champion: {{metric: roc_auc}}{gate}}}
 """
 
 
-def spec_text(name: str, schedule: str = "", drift: str = "") -> str:
+def spec_text(name: str, schedule: str = "", drift: str = "", gate: str = "") -> str:
     """Return the text of a good spec.
 
-    `schedule` is that of retrain, `drift` that of drift (none: the model is not watched).
+    `schedule` is that of retrain, `drift` that of drift (none: the model is not watched),
+    `gate` is more of the gate, from its comma on.
     """
-    text = SPEC.format(name=name, schedule=f", schedule: {schedule}" if schedule else "")
+    text = SPEC.format(name=name, schedule=f", schedule: {schedule}" if schedule else "", gate=gate)
     return text + (
         f"drift: {{schedule: {drift}, window: 2 batches, cooldown: 3d}}\n" if drift else ""
     )
 
 
-def make_spec(name: str = "demo", schedule: str = "", drift: str = "") -> Spec:
+def make_spec(name: str = "demo", schedule: str = "", drift: str = "", gate: str = "") -> Spec:
     """Return a good spec."""
-    return parse_spec(spec_text(name, schedule, drift).encode(), f"models/{name}/model.yaml")
+    return parse_spec(spec_text(name, schedule, drift, gate).encode(), f"models/{name}/model.yaml")
 
 
-def write_models(home: Path, *names: str, drift: str = "") -> Path:
+def write_models(home: Path, *names: str, drift: str = "", gate: str = "") -> Path:
     """Write good specs below `home`/models and return `home`."""
     for name in names:
         folder = home / "models" / name
         folder.mkdir(parents=True)
-        (folder / "model.yaml").write_text(spec_text(name, drift=drift))
+        (folder / "model.yaml").write_text(spec_text(name, drift=drift, gate=gate))
     return home

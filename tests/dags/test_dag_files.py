@@ -61,7 +61,8 @@ def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(tmp_path):
     bare.mkdir()
     (bare / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
     facts = read(write_models(tmp_path, "cabs", "demo"))
-    assert facts["dags"] == ["retrain_cabs", "retrain_demo", "rollback_cabs", "rollback_demo"]
+    kinds = ("prove", "retrain", "rollback")
+    assert facts["dags"] == [f"{kind}_{name}" for kind in kinds for name in ("cabs", "demo")]
     assert facts["errors"] == {}
     assert HEAVY & set(facts["modules"]) <= set(read(tmp_path, dags=bare)["modules"]), (
         "no more than a bare DAG costs"
@@ -73,6 +74,8 @@ def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_importe
     facts = read(write_models(tmp_path, "demo"))
     assert facts["dags"] == [
         "drift_cabs",
+        "prove_cabs",
+        "prove_demo",
         "retrain_cabs",
         "retrain_demo",
         "rollback_cabs",
@@ -96,6 +99,16 @@ def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_importe
     )
 
 
+def test_a_model_that_asks_a_person_brings_airflows_question_and_no_ledger(tmp_path):
+    question = "airflow.providers.standard.operators.hitl"
+    assert question not in read(write_models(tmp_path, "cabs"))["modules"]
+    facts = read(write_models(tmp_path, "asked", gate=", approval: required"))
+    assert facts["errors"] == {}
+    assert question in facts["modules"]
+    light = {"pipelines.ledger", "pipelines.approvals", "pipelines.ports", *HEAVY}
+    assert light & set(facts["modules"]) == set()
+
+
 def test_a_broken_spec_is_an_import_error_with_its_remedy_and_breaks_nothing_else(tmp_path):
     write_models(tmp_path, "cabs", "demo", "typo", "yaml", "Not a name")
     (tmp_path / "models" / "typo" / "model.yaml").write_text(spec_text("typo") + "colour: red\n")
@@ -106,7 +119,8 @@ def test_a_broken_spec_is_an_import_error_with_its_remedy_and_breaks_nothing_els
     os.mkfifo(tmp_path / "models" / "pipe" / "model.yaml")
     (tmp_path / "models" / "gone" / "model.yaml").symlink_to("nowhere")
     facts = read(tmp_path)
-    assert facts["dags"] == ["retrain_cabs", "retrain_demo", "rollback_cabs", "rollback_demo"]
+    kinds = ("prove", "retrain", "rollback")
+    assert facts["dags"] == [f"{kind}_{name}" for kind in kinds for name in ("cabs", "demo")]
     error = facts["errors"].pop("broken_specs.py")
     assert facts["errors"] == {}
     assert "models/typo/model.yaml:17: colour: unknown key; did you mean 'column'?" in error
@@ -127,14 +141,15 @@ def test_a_worker_builds_only_the_dag_that_it_is_asked_for(tmp_path):
 def test_a_hundred_models_are_a_hundred_dags(tmp_path):
     names = [f"model_{number:03}" for number in range(100)]
     facts = read(write_models(tmp_path, *names))
-    assert facts["dags"] == [f"{kind}_{name}" for kind in ("retrain", "rollback") for name in names]
+    kinds = ("prove", "retrain", "rollback")
+    assert facts["dags"] == [f"{kind}_{name}" for kind in kinds for name in names]
 
 
 def test_the_same_files_give_the_same_dag_every_time(tmp_path):
     """Otherwise Airflow would show a new version of the DAG at every parse."""
     write_models(tmp_path, "demo", drift="daily")
     first = read(tmp_path)["serialized"]
-    assert set(first) == {"drift_demo", "retrain_demo", "rollback_demo"}
+    assert set(first) == {"drift_demo", "prove_demo", "retrain_demo", "rollback_demo"}
     assert first == read(tmp_path)["serialized"]
 
 

@@ -71,10 +71,11 @@ def test_the_tasks_hang_together_as_their_requests_say(dag):
     }
 
 
-def test_the_requests_have_the_fields_that_the_steps_know(dag):
+def test_the_requests_have_the_fields_that_the_steps_know():
     from pipelines import messages
 
-    for step in ["validate", "features", "gate", "package", "deploy", "close"]:
+    dag = retrain(make_spec("demo", gate=", approval: required"))
+    for step in ["validate", "features", "gate", "approve", "package", "deploy", "close"]:
         model = getattr(messages, f"{step.title()}Request")
         names = {field.alias or name for name, field in model.model_fields.items()}
         assert {"run", *dag.get_task(step).request} == names, step

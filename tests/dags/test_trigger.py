@@ -10,7 +10,7 @@ import pytest
 from perennial_airflow.trigger import LONGEST, RefuseUnknownKeys, known_keys, refusal
 
 from benchmarks import kills, loop
-from pipelines.trigger_conf import DriftConf, RetrainConf, RollbackConf
+from pipelines.trigger_conf import DriftConf, ProveConf, RetrainConf, RollbackConf
 
 
 class Api:
@@ -69,7 +69,13 @@ RUNS = "/api/v2/dags/{}/dagRuns"
 
 
 @pytest.mark.parametrize(
-    ("kind", "conf"), [("retrain", RetrainConf), ("drift", DriftConf), ("rollback", RollbackConf)]
+    ("kind", "conf"),
+    [
+        ("retrain", RetrainConf),
+        ("drift", DriftConf),
+        ("rollback", RollbackConf),
+        ("prove", ProveConf),
+    ],
 )
 def test_the_keys_are_those_that_the_first_task_takes(kind, conf):
     assert known_keys(kind) == set(conf.model_fields)
@@ -92,6 +98,11 @@ def test_the_keys_are_those_that_the_first_task_takes(kind, conf):
             "/airflow" + RUNS.format("rollback_sales"),
             {"conf": {"image": "evil"}},
             "unknown key 'image'; rollback_sales takes reason, to.",
+        ),
+        (
+            RUNS.format("prove_sales"),
+            {"conf": {"from_folder": True}},
+            "unknown key 'from_folder'; prove_sales takes reason, version.",
         ),
         (RUNS.format("retrain%5Fsales"), {"conf": {"x" * 500: 1}}, "unknown key 'xxx"),
         (

@@ -13,7 +13,19 @@ LOCAL = "python-base:local"
 """The base of the images, where they were not built from the official one."""
 
 
-@pytest.mark.parametrize("name", WITH_AN_ENGINE)
+LONG = ("required", "containers")
+"""Of these each takes minutes, and what it measures is tested in `test_deploy_packages.py` and
+`test_place_containers.py` too.
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long) if name in LONG else name
+        for name in WITH_AN_ENGINE
+    ],
+)
 def test_what_needs_an_engine_runs(engine, name):
     base = {"BASE": LOCAL} if engine.images(LOCAL) else {}
     assert "nothing was measured" not in run(name, **base)

@@ -127,6 +127,25 @@ def test_the_loop_runs_in_it_and_answers_through_the_gateway(engine, up):
     assert left == []
 
 
+def test_what_serves_in_it_is_signed_and_no_release_has_the_key(engine, up):
+    up.first_release()
+    listing = as_json(up.perennial("keys", "list", "--json"))
+    (key,) = listing["keys"]
+    assert (listing["required"], listing["signs"], key["state"]) == (True, key["id"], "trusted")
+    assert up.predict().status_code == 200
+    containers = engine.containers(
+        filters={"label": [f"perennial.stack={up.project}", "perennial.kind=release"]}
+    )
+    assert containers
+    for container in containers:
+        body = engine.inspect_container(container["Id"])
+        environment = dict(line.split("=", 1) for line in body["Config"]["Env"])
+        assert environment["PERENNIAL_REQUIRE_SIGNATURE"].lower() == "true"
+        assert up.secrets["PERENNIAL_SECRET_SIGNING"] not in environment.values()
+        (trust,) = (mount for mount in body["Mounts"] if mount["Destination"] == "/trust")
+        assert (trust["Name"], trust["RW"]) == (f"{up.project}_trust", False)
+
+
 @pytest.mark.long
 def test_the_shipped_flights_go_the_same_way(up):
     tasks = up.retrain(dag="retrain_flight_delays", as_of="2013-03-01T00:00:00Z")

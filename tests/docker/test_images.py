@@ -117,9 +117,9 @@ print(json.dumps([ours, len(bare), writable]))
 @pytest.mark.parametrize(
     ("name", "folders"),
     [
-        ("steps", "/state /gateway"),
+        ("steps", "/state /gateway /trust"),
         ("serving", "/state"),
-        ("airflow", "/state /gateway /airflow/logs"),
+        ("airflow", "/state /gateway /trust /airflow/logs"),
     ],
 )
 def test_the_folders_that_volumes_take_over_belong_to_the_user(said, name, folders):
@@ -160,15 +160,20 @@ sys.path.insert(0, "/app/plugins")
 from airflow.dag_processing.dagbag import DagBag
 import perennial_plugin
 from perennial_airflow.pages.app import make_app
-from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
+from perennial_airflow.fab_log_in import NamedFabAuthManager
+from types import SimpleNamespace
 import asyncpg, psycopg2, docker, pipelines.ledger.sql
 bag = DagBag("/app/dags")
 make_app()
 heavy = ("pandas", "sklearn", "mlflow", "pyarrow", "numpy", "dvc", "great_expectations")
 there = [n for n in heavy if importlib.util.find_spec(n)]
-print(json.dumps([sorted(bag.dags), bag.import_errors, there]))
+ann = SimpleNamespace(get_id=lambda: "3", get_name=lambda: "ann")
+may = [NamedFabAuthManager.is_authorized_hitl_task(None, assigned_users=users, user=ann)
+       for users in ({"ann", "bob"}, {"3"}, {"bob"})]
+print(json.dumps([sorted(bag.dags), bag.import_errors, there, may]))
 """
-    dags, errors, there = python(said, "airflow", program)
+    dags, errors, there, may = python(said, "airflow", program)
+    assert may == [True, False, False], "an approver is named by log-in"
     assert (errors, there) == ({}, [])
     assert {"retrain_flight_delays", "drift_flight_delays"} <= set(dags)
 

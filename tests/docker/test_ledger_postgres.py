@@ -79,6 +79,13 @@ def test_what_was_touched_behind_its_triggers_is_named(server, ledger, url):
         ledger.verify()
 
 
+def test_a_check_waits_for_no_writer(url, ledger):
+    ledger.append_many("m", [(f"k{n}", raw("verdict", {"n": n})) for n in range(3)])
+    with create_engine(url).connect() as writer:
+        writer.execute(text("SELECT seq FROM head FOR UPDATE"))
+        assert ledger.verify() == 3
+
+
 def test_of_two_processes_one_crowns(url, ledger):
     """Each tries to depose the other a hundred times.
 

@@ -79,7 +79,7 @@ def test_every_path_that_a_document_names_is_there(page):
 
 
 def test_a_path_that_is_not_there_would_be_seen():
-    text = "`pipelines/gone.py`, pipelines/steps/, `gone_too.py`, `science/gates.py`"
+    text = "`pipelines/gone.py`, pipelines/steps/, `gone_too.py`, `science/gate/verdict.py`"
     assert [p for p in named_paths(text) if not is_there(p)] == ["pipelines/gone.py"] * 2 + [
         "gone_too.py"
     ]

@@ -92,5 +92,6 @@ def test_a_program_that_inherits_a_lock_holds_it_until_it_ends(tmp_path):
         with pytest.raises(Busy), take(hold, tmp_path / "lock"):
             pass
     process.communicate(timeout=60)  # it ends when the heir has closed its stderr, too
-    with take(hold, tmp_path / "lock"):
+    # An heir that ends closes its stderr before the lock, which may take it another moment.
+    with hold(tmp_path / "lock", "The heir is at work.", seconds=60):
         pass

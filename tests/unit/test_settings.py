@@ -101,11 +101,13 @@ def test_all_wrong_settings_are_named_and_no_secret_is_shown():
         "PERENNIAL_AIRFLOW_PORT": "x",
         "PERENNIAL_PLACE": "moon",
         "PERENNIAL_PROOF_TOKEN": "secret" * 30,
+        "PERENNIAL_SIGNING_KEY": "secret" * 30,
     }
     with pytest.raises(RequestError) as caught:
         load_settings(wrong)
     assert caught.value.message.splitlines() == [
         "PERENNIAL_AIRFLOW_PORT: must be a whole number, found 'x'.",
+        "PERENNIAL_SIGNING_KEY: must have at most 128 characters.",
         "PERENNIAL_PLACE: must be 'process', 'docker', found 'moon'.",
         "PERENNIAL_PROOF_TOKEN: must have at most 128 characters.",
     ]
@@ -113,7 +115,8 @@ def test_all_wrong_settings_are_named_and_no_secret_is_shown():
 
 @pytest.mark.parametrize("sign", [*ODD, "\n", "\t", "\x7f", "\udcff", "\u2028"])
 @pytest.mark.parametrize(
-    "name", ["HOME", "STATE", "STORE", "VERSIONS", "MLFLOW_ARTIFACTS", "GATEWAY", "RELEASES"]
+    "name",
+    ["HOME", "STATE", "STORE", "VERSIONS", "MLFLOW_ARTIFACTS", "GATEWAY", "RELEASES", "TRUST"],
 )
 def test_a_path_that_a_library_would_misread_is_refused_by_name(name, sign):
     with pytest.raises(RequestError) as refused:
@@ -147,3 +150,13 @@ def test_a_missing_database_names_its_setting():
 def test_a_message_never_shows_a_password():
     assert without_password("postgresql://me:secret@db/shop") == "postgresql://db/shop"
     assert without_password("s3://bucket/key") == "s3://bucket/key"
+
+
+def test_where_keys_are_trusted_signatures_are_required_unless_somebody_says_otherwise(tmp_path):
+    environ = {"PERENNIAL_STATE": str(tmp_path)}
+    assert not load_settings(environ).require_signature
+    (tmp_path / "trust").mkdir()
+    assert load_settings(environ).require_signature
+    assert not load_settings({**environ, "PERENNIAL_REQUIRE_SIGNATURE": "false"}).require_signature
+    elsewhere = {**environ, "PERENNIAL_TRUST": str(tmp_path / "elsewhere")}
+    assert not load_settings(elsewhere).require_signature

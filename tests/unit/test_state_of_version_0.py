@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from pipelines.answers.origins import why
 from pipelines.deployment import releases
 from pipelines.deployment.process_target import ProcessTarget
+from pipelines.errors import Untrusted
 from pipelines.intervals import iso
 from pipelines.ledger import GateVerdict
 from pipelines.messages import (
@@ -15,6 +19,7 @@ from pipelines.messages import (
     GateResult,
     RollbackRequest,
 )
+from pipelines.ops.signing_keys import begin
 from pipelines.ports import Ports
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.settings import local_path
@@ -48,7 +53,14 @@ def context(tmp_path):
 def served(context):
     """Open the newest release as the server does."""
     newest = releases.newest(context.ports.store, MODEL)
-    return open_release(context.ports.store, MODEL, newest.number, max_rows=10, now=iso(NOW))
+    return open_release(
+        context.ports.store,
+        MODEL,
+        newest.number,
+        max_rows=10,
+        now=iso(NOW),
+        settings=context.settings,
+    )
 
 
 def go_back(context):
@@ -85,7 +97,29 @@ def test_a_further_retraining_is_judged_deployed_and_closed_upon_it(context):
     assert done == DeployResult(release=6, version="3", previous="1")
     assert served(context).release.version == "3"
     added = ledger.entries()[len(ENTRIES) :]
-    assert [e.kind for e in added[2:]] == ["verdict", "release", "champion", "outcome"]
+    steps = ["ingest", "validation", "features", "training", "training"]
+    decisions = ["verdict", "release", "champion", "outcome"]
+    assert [e.kind for e in added[2:]] == [*steps, *decisions]
     for entry in added:  # a verdict says since then why its candidate was chosen
-        assert set(entry.body) - {"choice"} in version_0.fields(entry.kind), entry.kind
-    assert ledger.verify() == len(ENTRIES) + 6
+        if entry.kind not in steps:
+            known = version_0.fields(entry.kind)
+            assert set(entry.body) - {"choice", "made_from"} in known, entry.kind
+    assert ledger.verify() == len(ENTRIES) + 11
+    origin = why(ledger, context.ports.store, MODEL, "3")
+    assert origin.missing == {}
+    assert set(why(ledger, context.ports.store, MODEL, "1").missing) >= {"training", "batches"}
+
+
+def test_a_first_key_signs_what_it_crowned_and_that_serves_where_signatures_are_required(
+    context, tmp_path
+):
+    settings = context.settings.replace(
+        ledger_url=f"sqlite:///{tmp_path / 'ledger.db'}", require_signature=True
+    )
+    context = replace(context, settings=settings)
+    with pytest.raises(Untrusted, match="it has no signature"):
+        served(context)
+    begin(settings, context.ports.store, NOW)
+    assert served(context).release.version == "2"
+    assert go_back(context).version == "1"
+    assert served(context).release.version == "1"

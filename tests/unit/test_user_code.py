@@ -249,6 +249,21 @@ def test_a_file_is_loaded_once_for_each_content_and_sees_the_environment_of_now(
     assert read(write(code + "\n"))[0]["events"]["a"].to_pylist() == ["two"]
 
 
+def test_the_users_code_never_sees_the_key_that_signs_bundles(write, monkeypatch):
+    code = """
+    import os, pyarrow
+    def read(start, end):
+        return pyarrow.table({'a': [os.environ.get(n) for n in ('SHOP', 'PERENNIAL_SIGNING_KEY')]})
+    """
+    monkeypatch.setenv("SHOP", "one")
+    monkeypatch.setenv("PERENNIAL_SIGNING_KEY", "secret")
+    results = []
+    asker = threading.Thread(target=lambda: results.append(read(write(code))))  # with a new child
+    asker.start()
+    asker.join()
+    assert results[0][0]["events"]["a"].to_pylist() == ["one", None]
+
+
 def test_threads_have_children_of_their_own(write):
     path = write(
         "import os, pyarrow\ndef read(start, end):\n    return pyarrow.table({'pid':"

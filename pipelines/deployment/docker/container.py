@@ -10,7 +10,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
-from pipelines.container_paths import STATE, store_in_container
+from pipelines.container_paths import STATE, TRUST, store_in_container, trust_in_container
 from pipelines.deployment.docker import golden
 from pipelines.deployment.docker.names import container_name, is_of
 from pipelines.errors import Conflict, Refused, Unreachable
@@ -51,6 +51,7 @@ _HANDED_ON = (
     "own_code_answer_seconds",
     "lock_timeout_seconds",
     "serving_poll_seconds",
+    "require_signature",
 )
 """The settings that a release's server shares with whoever deploys it."""
 
@@ -104,7 +105,7 @@ def _create(
     environment = {
         f"PERENNIAL_{field.upper()}": str(getattr(settings, field)) for field in _HANDED_ON
     }
-    environment |= store_in_container(settings)
+    environment |= store_in_container(settings) | trust_in_container(settings)
     environment |= {
         "PERENNIAL_SERVING_HOST": "0.0.0.0",  # noqa: S104 -- in its own network
         "PERENNIAL_IMAGE": image.id,
@@ -139,8 +140,11 @@ def _host(settings: Settings, limits: Limits) -> dict[str, Any]:
     from docker.types import LogConfig, Mount
 
     source = settings.docker_state or str(settings.state)
+    mounts = [Mount(STATE, source, type="bind" if _bound(settings) else "volume")]
+    if settings.docker_trust is not None:
+        mounts.append(Mount(TRUST, settings.docker_trust, type="volume", read_only=True))
     return {
-        "mounts": [Mount(STATE, source, type="bind" if _bound(settings) else "volume")],
+        "mounts": mounts,
         "read_only": True,
         "tmpfs": {"/tmp": "size=64m,mode=1777"},  # noqa: S108 -- the container's own
         "cap_drop": ["ALL"],

@@ -15,7 +15,9 @@ from pipelines.deployment.docker.environment_image import with_packages
 from pipelines.deployment.docker.names import image_name, is_of, labels, of_model, of_release
 from pipelines.errors import GiveUp
 from pipelines.refs import canonical
+from pipelines.signing.signatures import signature_keys
 from pipelines.store.port import KEYS
+from pipelines.store.sealing import seal
 
 if TYPE_CHECKING:
     from pipelines.bundle.manifest import Release
@@ -121,12 +123,16 @@ def serving_image(engine: ReleaseEngine, settings: Settings, manifest: BundleMan
 def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str, bytes]:
     """Return the store that the image brings, by path.
 
-    The bundle's objects, all verified, and the keys of one release.
+    The bundle's objects, all verified, its signatures, and the keys of one release.
 
     The native model of a compiled bundle is among them: whoever opens a bundle verifies every file
     that its manifest names.
     """
     objects = {ref.uri: store.get(ref) for ref in (release.bundle, *manifest.files)}
+    for key in signature_keys(store, release.bundle):
+        signature = store.read(key)
+        if signature is not None:
+            objects[f"{KEYS}/{key}"] = seal(signature)
     objects[f"{KEYS}/{release_key(release.model, release.number)}"] = canonical(release)
     objects[f"{KEYS}/{served_key(release.model)}"] = b"1"
     return objects

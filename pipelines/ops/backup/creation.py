@@ -18,6 +18,7 @@ from pipelines.ops.backup.archive import Writer
 from pipelines.ops.backup.databases import databases, dump, refuse_damage, tables
 from pipelines.ops.backup.parts import REPOSITORY, contents, parts, refuse_store_elsewhere, roots
 from pipelines.ops.lock import hold_features, hold_state
+from pipelines.plurals import how_many
 from pipelines.settings import airflow_database, is_web, without_password
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
             remedy="check PERENNIAL_STATE and PERENNIAL_LEDGER_URL.",
         )
     ledger = SqlLedger(settings.ledger_url, migrate=False)
-    say(f"ledger: {ledger.verify()} entries, chain intact")
+    say(f"ledger: {how_many(ledger.verify(), 'entry')}, chain intact")
     _refuse_part_of_system(
         settings, sources, has_champions=bool(ledger.entries(kind="champion", limit=1))
     )
@@ -211,7 +212,7 @@ def _add_part(writer: Writer, part: Part, say: Callable[[str], None]) -> None:
         if files % 5_000 == 0:
             say(f"{part.name}: {files:,} files so far")
     if files:
-        say(f"{part.name}: {files:,} files, {(writer.bytes - before) / MEGABYTE:,.1f} MB")
+        say(f"{part.name}: {how_many(files, 'file')}, {(writer.bytes - before) / MEGABYTE:,.1f} MB")
 
 
 def _hold_off_writers(settings: Settings, part: Part) -> contextlib.AbstractContextManager[None]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 REPOSITORY = "versions/repo"
+SIGNING_KEYS = ("signing_key", "signing_key.next")
+"""Whoever holds a backup must not be able to sign: a restored system gets a new key."""
 
 
 class Part(NamedTuple):
@@ -44,6 +46,7 @@ def roots(settings: Settings) -> dict[str, Path]:
     """
     folders = {
         "secrets": settings.state / "secrets",
+        "trust": settings.trust,
         "hand": settings.state / "hand",
         "artifacts": settings.mlflow_artifacts,
         "versions": settings.versions,
@@ -73,7 +76,7 @@ def unfinished_mark(settings: Settings) -> Path:
 def parts(settings: Settings) -> list[Part]:
     """Return the folders in the order in which they are copied."""
     folders = roots(settings)
-    plain = [Part(name, folders[name]) for name in ("secrets", "hand", "artifacts")]
+    plain = [Part(name, folders[name]) for name in ("secrets", "trust", "hand", "artifacts")]
     features = [Part(f"versions/{name}", folders["versions"] / name) for name in ("repo", "remote")]
     return [
         *plain,
@@ -85,8 +88,8 @@ def parts(settings: Settings) -> list[Part]:
 def contents(part: Part) -> Iterator[Path]:
     """Yield the part's files and empty folders, sorted folder by folder.
 
-    Left out: locks, half-written files, and of the features' repository what DVC makes again from
-    its remote.
+    Left out: locks, half-written files, the key that signs bundles, which no copy may hold, and of
+    the features' repository what DVC makes again from its remote.
     """
     if part.folder.is_dir():
         yield from _below(part, part.folder)
@@ -109,6 +112,8 @@ def _is_left_out(part: Part, path: Path) -> bool:
         or path.name.endswith(".lock")
         or (path.name.startswith(".") and path.name.endswith(".tmp"))
     ):
+        return True
+    if part.name == "secrets" and path.name in SIGNING_KEYS:
         return True
     if part.name != REPOSITORY:
         return False

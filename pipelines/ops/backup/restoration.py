@@ -27,6 +27,7 @@ from pipelines.ops.backup.databases import Kind, databases, load, tables
 from pipelines.ops.backup.parts import refuse_store_elsewhere, roots, unfinished_mark
 from pipelines.ops.backup.scratch import DRAFT
 from pipelines.ops.lock import hold_state
+from pipelines.plurals import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -67,7 +68,7 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
         _refuse_what_is_there(settings, folders, by_name.values())
         mark.unlink(missing_ok=True)
         with _say_what_is_there(settings, folders, by_name.values()), _name_os_errors(settings):
-            say(f"writing {len(manifest.members):,} files of {manifest.at}")
+            say(f"writing {how_many(len(manifest.members), 'file')} of {manifest.at}")
             try:
                 _clear(drafts)
                 extract(source, lambda name: _destination(drafts, name))
@@ -82,7 +83,7 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
                 _clear(drafts)
             entries = SqlLedger(settings.ledger_url).verify()
             mark.unlink()
-    say(f"ledger: {entries} entries, chain intact")
+    say(f"ledger: {how_many(entries, 'entry')}, chain intact")
     return entries
 
 

@@ -16,7 +16,9 @@ from pipelines.ledger.anchors import FileAnchor, stand
 from pipelines.ledger.database import REVISION
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.doctor.packages import check_packages
+from pipelines.ops.doctor.signing import check_signature
 from pipelines.ops.findings import Finding, ok, problem, run_check, warning
+from pipelines.plurals import how_many
 from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def check_ledger(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield ok("ledger's schema", revision)
-        yield ok("ledger", f"{ledger.verify()} entries, chain intact")
+        yield ok("ledger", f"{how_many(ledger.verify(), 'entry')}, chain intact")
 
 
 def check_anchor(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding]:
@@ -77,14 +79,14 @@ def check_anchor(settings: Settings, ports: ConfiguredPorts) -> Iterator[Finding
     if standing.anchored is None and standing.count:
         yield warning(
             what,
-            f"{anchor.name} remembers nothing yet, of {standing.count} entries.",
+            f"{anchor.name} remembers nothing yet, of {how_many(standing.count, 'entry')}.",
             "`perennial verify --set-anchor`.",
         )
     elif standing.behind:
         yield warning(
             what,
-            f"{anchor.name} is {standing.behind} entries behind, at {standing.anchored} of"
-            f" {standing.count}.",
+            f"{anchor.name} is {how_many(standing.behind, 'entry')} behind, at"
+            f" {standing.anchored} of {standing.count}.",
             remedy,
         )
     else:
@@ -119,6 +121,7 @@ def check_champion(
         return [ok(f"{model}: champion", "none yet")]
     checks = {
         "bundle": lambda: _check_bundle(settings, ports, model, champion),
+        "signature": lambda: check_signature(settings, ports, model, champion),
         "packages": lambda: check_packages(settings, ports, model, champion),
         "features": lambda: _check_features(ports, model, champion),
         "MLflow": lambda: _check_registry(settings, ports, model, champion),
@@ -165,7 +168,9 @@ def _check_features(ports: ConfiguredPorts, model: str, champion: Champion) -> I
             _BACKUP,
         )
     else:
-        yield ok(what, f"revision {revision[:12]}, {len(files)} files whole in DVC's remote")
+        yield ok(
+            what, f"revision {revision[:12]}, {how_many(len(files), 'file')} whole in DVC's remote"
+        )
 
 
 def _check_registry(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import PerennialError
 from pipelines.ops import agreement
-from pipelines.ops.doctor import champions, machine, modes
+from pipelines.ops.doctor import champions, machine, modes, signing
 from pipelines.ops.doctor import docker as engine
 from pipelines.ops.findings import Finding, ok, problem, run_check
 
@@ -38,6 +38,7 @@ def diagnose(
         "restore": lambda: machine.check_restore(settings),
         "killed backup": lambda: machine.check_scratch(settings),
         "keys": lambda: machine.check_keys(settings),
+        "signing keys": lambda: signing.check_signing_keys(settings),
         "modes": lambda: modes.check_modes(settings),
         "locks": lambda: machine.check_locks(settings),
         "databases": lambda: agreement.check_databases(settings),

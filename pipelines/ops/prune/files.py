@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import Unreachable
 from pipelines.ops.backup import scratch
 from pipelines.ops.prune.leftover import Leftover
+from pipelines.rebuilding.folders import find_abandoned
 from pipelines.settings import airflow_logs
 from pipelines.versions.objects import Objects, has_md5, md5
 
@@ -29,9 +30,19 @@ def abandoned_scratch(settings: Settings) -> Iterator[Leftover]:
     Only a caller that holds `ops.lock.hold_state` may remove it.
     """
     for folder in scratch.find_abandoned(settings):
-        size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
         yield Leftover(
-            "killed backup or restore", str(folder), size, remove=partial(_remove_tree, folder)
+            "killed backup or restore",
+            str(folder),
+            _size_of(folder),
+            remove=partial(_remove_tree, folder),
+        )
+
+
+def abandoned_rebuilds(settings: Settings) -> Iterator[Leftover]:
+    """Yield what killed rebuilds left, with copies of rows in it. Raises Busy."""
+    for folder in find_abandoned(settings):
+        yield Leftover(
+            "killed rebuild", str(folder), _size_of(folder), remove=partial(_remove_tree, folder)
         )
 
 
@@ -118,6 +129,14 @@ def _remove_file(path: Path, limit: float) -> bool:
     return True
 
 
+def _size_of(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def _remove_tree(folder: Path) -> bool:
-    shutil.rmtree(folder)
+    """Remove a folder unless somebody has begun to; tell whether it went."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return False
     return True

@@ -33,7 +33,7 @@ def needed_objects(
     keys = (item.name for item in store.contents("entries"))
     entries = (read_json_entry(store, key) for key in keys if key not in removed_keys)
     by_hand = (_read_json(path) for path in files_below(settings.state / "hand"))
-    bodies = (entry.body for entry in ports.ledger.entries())
+    bodies = (entry.body for entry in ports.ledger.walk())
     values = (value for source in (bodies, entries, by_hand) for value in source)
     return reachable_objects(store, (ref for value in values for ref in references(value)))
 

@@ -69,11 +69,14 @@ def _find(
     now = utc_now()
     limit, write_limit = (now - older_than).timestamp(), now.timestamp() - UNFINISHED_SECONDS
     entries = list(store_leftovers.old_entries(ports, limit))
+    objects = list(store_leftovers.old_objects(settings, ports, entries, limit))
     return [
-        *store_leftovers.unfinished(ports.store, write_limit),
+        *store_leftovers.unfinished_objects(ports.store, write_limit),
         *files.unfinished_files(settings, write_limit),
+        *files.abandoned_rebuilds(settings),
         *entries,
-        *store_leftovers.old_objects(settings, ports, entries, limit),
+        *objects,
+        *store_leftovers.old_signatures(ports, objects, limit),
         *files.cached_features(settings, limit),
         *unused_runs(settings, ports.ledger, limit),
         *files.old_logs(settings, limit),

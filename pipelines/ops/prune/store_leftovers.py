@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted
+from pipelines.ledger import StepOfRun
 from pipelines.ops.prune.leftover import Leftover
 from pipelines.ops.prune.needed import needed_objects, reachable_objects, read_json_entry
 from pipelines.run_names import safe_id, watch_run
+from pipelines.signing.signatures import SIGNATURES
 from pipelines.store.references import references
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from pipelines.store.port import Kind, Store, StoredItem
 
 
-def unfinished(store: Store, limit: float) -> Iterator[Leftover]:
+def unfinished_objects(store: Store, limit: float) -> Iterator[Leftover]:
     """Yield what writers that died had begun before the limit (seconds since 1970)."""
     for item in _old(store, "unfinished", "", limit):
         yield _leftover("half-written file", store, "unfinished", item, limit)
@@ -35,9 +37,10 @@ def old_entries(ports: ConfiguredPorts, limit: float) -> Iterator[Leftover]:
     has to do with.
 
     A result goes where nothing that it names is reached from the ledger: what it says can be
-    computed again.
+    computed again. What a step entered on the way counts for nothing here: each run did.
     """
-    store, entries = ports.store, ports.ledger.entries()
+    store = ports.store
+    entries = [e for e in ports.ledger.walk() if not isinstance(e.decision, StepOfRun)]
     reachable = reachable_objects(store, (r for entry in entries for r in references(entry.body)))
     runs = {run for entry in entries for run in runs_of(entry)}
     for item in _old(store, "entries", "results", limit):
@@ -84,6 +87,21 @@ def old_objects(
         for item in items:
             if item.name not in needed_uris:
                 yield _leftover("object", ports.store, "objects", item, limit)
+
+
+def old_signatures(
+    ports: ConfiguredPorts, removed: list[Leftover], limit: float
+) -> Iterator[Leftover]:
+    """Yield old signatures of bundles that are gone when the objects `removed` are."""
+    items = list(_old(ports.store, "entries", SIGNATURES, limit))
+    if not items:
+        return
+    gone = {leftover.name for leftover in removed}
+    objects = (item.name for item in ports.store.contents("objects"))
+    kept = {name.rsplit("/", 1)[-1].split(".")[0] for name in objects if name not in gone}
+    for item in items:
+        if item.name.split("/")[1] not in kept:
+            yield _leftover("signature", ports.store, "entries", item, limit)
 
 
 def _old(store: Store, kind: Kind, below: str, limit: float) -> Iterator[StoredItem]:

@@ -60,7 +60,7 @@ def _macro(of_class: ByClass, true: Array, called: Array, hit: Array) -> Array:
     return np.asarray(total / positive_part(there.sum(axis=1)))
 
 
-def _weighted(of_class: ByClass, true: Array, called: Array, hit: Array) -> Array:
+def _weighted_mean(of_class: ByClass, true: Array, called: Array, hit: Array) -> Array:
     total = (of_class(true, called, hit) * true).sum(axis=1)
     return np.asarray(total / positive_part(true.sum(axis=1)))
 
@@ -70,7 +70,7 @@ def _micro(true: Array, _called: Array, hit: Array) -> Array:
     return np.asarray(hit.sum(axis=1) / positive_part(true.sum(axis=1)))
 
 
-def _balanced(true: Array, called: Array, hit: Array) -> Array:
+def _mean_recall(true: Array, called: Array, hit: Array) -> Array:
     there = (true > 0).sum(axis=1)
     return np.where(there > 1, _recalls(true, called, hit).sum(axis=1) / there, np.nan)
 
@@ -114,13 +114,13 @@ def _averages(name: str, of_class: ByClass) -> dict[str, Formula]:
     return {
         f"{name}_macro": OfClasses(partial(_macro, of_class)),
         f"{name}_micro": OfClasses(_micro),
-        f"{name}_weighted": OfClasses(partial(_weighted, of_class)),
+        f"{name}_weighted": OfClasses(partial(_weighted_mean, of_class)),
     }
 
 
 FORMULAS: dict[str, Formula] = {
     "accuracy": OfSums(lambda y, label: (label == y,), mean, labels=True),
-    "balanced_accuracy": OfClasses(_balanced),
+    "balanced_accuracy": OfClasses(_mean_recall),
     "matthews": OfClasses(_matthews),
     "kappa": OfClasses(_kappa),
     "precision": OfSums(_hits, lambda hit, called, *_: hit / positive_part(called), labels=True),

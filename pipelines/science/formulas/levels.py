@@ -81,7 +81,7 @@ def mean_losses(y: Array, p: Array, levels: tuple[float, ...]) -> Array:
     return np.asarray(np.where(off >= 0, of_level * off, (of_level - 1) * off).mean(axis=1))
 
 
-def _covered(y: Array, lower: Array, upper: Array, _: float) -> Array:
+def _is_between(y: Array, lower: Array, upper: Array, _: float) -> Array:
     return np.asarray((y >= lower) & (y <= upper), dtype=np.float64)
 
 
@@ -103,7 +103,7 @@ def _interval_score(y: Array, lower: Array, upper: Array, coverage: float) -> Ar
 NAMES = frozenset({"pinball", "coverage", "width", "interval_score"})
 """The metrics of the catalogue that only answers at levels have."""
 _SPANS: dict[str, Callable[[Array, Array, Array, float], Array]] = {
-    "coverage": _covered,
+    "coverage": _is_between,
     "width": _width,
     "interval_score": _interval_score,
 }

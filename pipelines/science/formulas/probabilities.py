@@ -24,7 +24,7 @@ def _squares(y: Array, p: Array) -> tuple[Array]:
     p = np.asarray(p, dtype=np.float64)
     if p.ndim == 1:
         return ((y - p) ** 2,)
-    own = np.where(y < 0, 0.0, _given(y, p))
+    own = np.where(y < 0, 0.0, _of_true_class(y, p))
     return ((p**2).sum(axis=1) - 2 * own + 1,)
 
 
@@ -34,12 +34,12 @@ def _surprise(y: Array, p: Array) -> tuple[Array]:
     """
     p = np.asarray(p, dtype=np.float64)
     by_class = np.column_stack([1 - p, p]) if p.ndim == 1 else p
-    truth = np.where(y < 0, 0.0, _given(y, by_class))
+    truth = np.where(y < 0, 0.0, _of_true_class(y, by_class))
     eps = np.finfo(np.float64).eps
     return (-np.log(np.clip(truth, eps, 1 - eps)),)
 
 
-def _given(y: Array, p: Array) -> Array:
+def _of_true_class(y: Array, p: Array) -> Array:
     return np.asarray(p[np.arange(len(y)), np.maximum(y, 0).astype(np.int64)])
 
 

@@ -37,7 +37,7 @@ def clusters(folder: Path, measures: Measures, p: Array) -> list[Path]:
         rows = at[cluster[at] == place]
         where.plot(points[rows, 0], points[rows, 1], ".", alpha=0.6, label=str(place))
     where.set(title=f"two components ({share:.0%})", xlabel="first", ylabel="second")
-    where.legend()
+    where.legend(loc="upper right")
     return [save_figure(figure, folder / "clusters.png")]
 
 
@@ -50,4 +50,4 @@ def _draw_silhouettes(axis: Any, found: Array, cluster: Array) -> None:
         rows = np.flatnonzero(owner == place)
         axis.barh(rows, values[rows], height=1.0, label=str(place))
     axis.axvline(float(np.nanmean(found)), linestyle=":", color="grey")
-    axis.legend()
+    axis.legend(loc="upper right")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.bundle.predictor import output_name
 from pipelines.tasks import answers_probabilities, answers_scores, classifies
 from pipelines.training.onnx.converters import register_converters
+from pipelines.training.onnx.level_fits import finish_levels
 from pipelines.training.onnx.nested import acting_steps, estimators_in, replace_estimators
 from pipelines.training.onnx.scores import turn_scores
 from pipelines.training.onnx.tree_nodes import round_thresholds
@@ -34,8 +35,7 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
-    if type(pipeline.steps[-1][1]).__name__ == "FinishedModel":
-        finished: bytes = pipeline.steps[-1][1].model
+    if (finished := _finished_model(pipeline.steps[-1][1], schema)) is not None:
         return finished
     register_converters()
     pipeline = replace_estimators(round_thresholds(pipeline), _adapt)
@@ -64,6 +64,16 @@ def to_onnx(pipeline: Any, schema: InputSchema) -> bytes:
         model.opset_import.add(domain=domain, version=version)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def _finished_model(estimator: Any, schema: InputSchema) -> bytes | None:
+    """Return the ONNX model that a folder brought, with its levels in order; None of others."""
+    levels = type(estimator).__name__ == "QuantileFits"
+    inner = estimator.estimators_[0] if levels else estimator
+    if type(inner).__name__ != "FinishedModel":
+        return None
+    model: bytes = inner.model
+    return finish_levels(model, estimator, output_name(schema)) if levels else model
 
 
 def _options(pipeline: Any, schema: InputSchema) -> dict[int, dict[str, Any]]:

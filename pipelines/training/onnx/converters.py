@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pipelines.bundle.clusters import Clusters
-from pipelines.bundle.quantile_fits import QuantileFits
+from pipelines.bundle.quantile_fits import QuantileFits, QuantileVote
 from pipelines.training.onnx.clusters import clusters_shape, convert_clusters, parse_clusters
 from pipelines.training.onnx.graph import Nodes
-from pipelines.training.onnx.level_fits import convert_levels, level_shape
+from pipelines.training.onnx.level_fits import convert_levels, convert_vote, level_shape
 from pipelines.training.onnx.oblivious_trees import register_catboost
 from pipelines.training.onnx.stacks import convert_stack, stack_shape
 from pipelines.transformers.numbers import Cycles, SignedLog
@@ -85,7 +85,8 @@ def _register_locked() -> None:
         (SignedLog, _signed_log_shape, _convert_signed_log),
     ):
         update_registered_converter(numbers, f"Perennial{numbers.__name__}", shape, convert)
-    update_registered_converter(QuantileFits, "PerennialQuantileFits", level_shape, convert_levels)
+    for levels, convert in ((QuantileFits, convert_levels), (QuantileVote, convert_vote)):
+        update_registered_converter(levels, f"Perennial{levels.__name__}", level_shape, convert)
     # skl2onnx 1.20 takes the nearest learnt point, and scikit-learn the line between two.
     calibrated_classifier_cv._transform_isotonic = convert_isotonic  # noqa: SLF001
 

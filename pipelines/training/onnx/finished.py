@@ -91,7 +91,7 @@ def _try_out(model: FinishedModel, schema: InputSchema) -> None:
     if len(first) != _ROWS:
         raise BadData(
             f"it answers {first.size} numbers to {_ROWS} rows, which the task does not ask for.",
-            remedy="let it answer one value, or one probability per class, to each row.",
+            remedy="let it answer one value, or one number for each class or level, to each row.",
         )
     if not np.isfinite(first).all():
         raise BadData(

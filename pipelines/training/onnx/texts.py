@@ -90,7 +90,7 @@ def _texts(values: Any, known: list[str], rng: np.random.Generator) -> list[str]
     texts = [*own, *_ODD]
     for text in own[:5] + words[:20] + words[-5:]:
         texts += [f" {text}", f"{text} ", text.upper(), text.title(), text + "s", text[:-1]]
-        texts += [unicodedata.normalize("NFD", text), _accented(text)]
+        texts += [unicodedata.normalize("NFD", text), _with_accents(text)]
     if not words:
         return texts
     for sign in _BETWEEN:
@@ -103,6 +103,6 @@ def _texts(values: Any, known: list[str], rng: np.random.Generator) -> list[str]
     return [*texts, " ".join(rng.choice(words, _LONG).tolist())]
 
 
-def _accented(text: str) -> str:
+def _with_accents(text: str) -> str:
     """Return the text with accents on its vowels."""
     return text.translate(str.maketrans("aeiouAEIOU", "áéíóúÁÉÍÓÚ"))

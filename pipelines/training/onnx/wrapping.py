@@ -2,7 +2,8 @@
 
 A finished model takes either one tensor of all numbers, [n, k] in the order of `features.inputs`,
 or one tensor by the name of each input, [n, 1] or [n]. It answers one tensor: [n, classes]
-probabilities, or [n, 1] or [n] with the value or the probability of the positive class.
+probabilities, [n, levels] quantiles in the order of `quantiles`, or [n, 1] or [n] with the value or
+the probability of the positive class.
 """
 
 from __future__ import annotations
@@ -225,7 +226,9 @@ def _answer(model: Any, schema: InputSchema) -> tuple[list[Any], list[Any], list
     if last is not None and last != width and not single:
         raise BadData(
             f"it answers {last} numbers to a row, not {width}.",
-            remedy="a class of the rows is one number, in the order of the classes' names.",
+            remedy="let it answer one number for each level, in the order of `quantiles`."
+            if schema.levels
+            else "a class of the rows is one number, in the order of the classes' names.",
         )
     shape = onnx.helper.make_tensor(
         "perennial_shape", onnx.TensorProto.INT64, [2], [-1, 1 if single else width]

@@ -77,7 +77,7 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         if sample_weight is not None:
             tables["w"] = pa.table({"w": pa.array(np.asarray(sample_weight, dtype=np.float64))})
         header, _ = self._process.ask(self._candidate.name, request, tables)
-        self._hold(number, header["classes"])
+        self._keep_number(number, header["classes"])
         for text in header["warnings"]:
             warnings.warn(text, stacklevel=2)
         return self
@@ -91,18 +91,28 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         request = {**self._request("load"), "model": number}
         tables = {"model": table_of_bytes(stored)}
         header, _ = self._process.ask(self._candidate.name, request, tables)
-        self._hold(number, header["classes"])
+        self._keep_number(number, header["classes"])
         return self
 
-    def _hold(self, number: int, classes: list[int] | None) -> None:
+    def _keep_number(self, number: int, classes: list[int] | None) -> None:
         self.number = number
         weakref.finalize(self, self._process.forget, number)
         if classes is not None:
             self.classes_ = np.array(classes, dtype=np.int64)
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels that it answers at; none where it answers with one value or with classes."""
+        return tuple(self._schema.levels or ())
+
+    def correct(self, shifts: Array) -> None:
+        """Move the answers at the levels by `shifts` (k,)."""
+        self.ask({"what": "correct", "shifts": np.asarray(shifts).tolist()}, {})
+
     def predict(self, inputs: pd.DataFrame) -> Array:
-        """Return values (n,)."""
-        return self._ask("predict", inputs)[:, 0]
+        """Return values (n,), or those at the levels (n, k)."""
+        answers = self._ask("predict", inputs)
+        return answers if self.levels else answers[:, 0]
 
     def predict_proba(self, inputs: pd.DataFrame) -> Array:
         """Return probabilities (n, k), in the order of `classes_`."""
@@ -123,7 +133,8 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         return self._process
 
     def _ask(self, method: str, inputs: pd.DataFrame) -> Array:
-        _, tables = self.ask({"what": "ask", "method": method}, {"x": _table(inputs)})
+        request = {"what": "ask", "method": method, "levels": self.levels}
+        _, tables = self.ask(request, {"x": _table(inputs)})
         return array_of_table(tables["answers"])
 
     def _request(self, what: str) -> dict[str, Any]:
@@ -139,6 +150,8 @@ class OwnEstimator(BaseEstimator):  # type: ignore[misc]
         return {
             **head,
             "function": self._candidate.pipeline.function,
+            "levels": self.levels,
+            "wanted": [*self._candidate.params, *self._candidate.search],
             "facts": {
                 "inputs": [c.name for c in columns],
                 "numbers": [c.name for c in columns if c.kind != "string"],

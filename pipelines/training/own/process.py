@@ -96,6 +96,7 @@ class CodeProcess:
             "check": "importing the estimator",
             "fit": "fitting",
             "ask": "answering",
+            "correct": "being corrected",
             "load": "loading",
         }
         what = doing.get(str(request["what"]), "storing")

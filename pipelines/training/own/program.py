@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -25,7 +25,15 @@ from pipelines.bundle.schema import InputSchema
 from pipelines.bundle.strangeness import strangeness
 from pipelines.errors import SpecError
 from pipelines.fence.own_code import FILE, OwnCode, load_code
-from pipelines.tasks import answers_scores, classifies
+from pipelines.tasks import classifies
+from pipelines.training.own.fits import fit_levels, fit_own
+from pipelines.training.own.functions import (
+    LEVEL,
+    arguments_of,
+    refuse_no_estimator,
+    refuse_set_levels,
+    refuse_without_level,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +77,7 @@ class Builder(Protocol):
 class TrainingProgram:
     """Holds fitted models by number.
 
-    Asked to `check`, `make`, `fit`, `load`, `ask`, `dump` or `compile`.
+    Asked to `check`, `make`, `fit`, `correct`, `load`, `ask`, `dump` or `compile`.
     """
 
     def __init__(self, paths: Sequence[str], builder: Builder) -> None:
@@ -91,8 +99,13 @@ class TrainingProgram:
             return making[request["what"]](request, tables)
         model = self._models[request["model"]]
         if request["what"] == "ask":
-            answers = _ask(model, request["method"], frame_from_feed(feed_of_table(tables["x"])))
+            frame = frame_from_feed(feed_of_table(tables["x"]))
+            answers = _ask(model, request["method"], frame, len(request["levels"]))
             return {}, {"answers": table_of_array(answers)}
+        if request["what"] == "correct":
+            last = model.steps[-1][1] if hasattr(model, "steps") else model
+            last.correct(np.asarray(request["shifts"], dtype=np.float64))
+            return {}, {}
         if request["what"] == "dump":
             return {}, {"model": table_of_bytes(self._dump(model))}
         return _compile(model, request, tables)
@@ -101,15 +114,22 @@ class TrainingProgram:
         self.code = OwnCode.model_validate(request["code"])
         if "candidate" in request:
             return {"parameters": self._builder.defaults(request)}, {}
-        made = self._estimator(request, {})
-        parameters = made.get_params(deep=True)
+        levels = request["levels"]
+        parameters = self._estimator(request, {}, *levels[:1]).get_params(deep=True)
+        if len(levels) > 1:
+            last = self._estimator(request, {}, levels[-1]).get_params(deep=True)
+            refuse_set_levels(parameters, last, request["wanted"], request["function"])
         plain = {
             name: value if isinstance(value, _PLAIN) else None for name, value in parameters.items()
         }
         return {"parameters": plain}, {}
 
-    def _estimator(self, request: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
-        """Return what the model's function makes, with these parameters and the spec's seed."""
+    def _estimator(
+        self, request: Mapping[str, Any], settings: Mapping[str, Any], level: float | None = None
+    ) -> Any:
+        """Return what the model's function makes, with these parameters and the spec's seed; of a
+        level, where a model of quantiles is made.
+        """
         self.code = OwnCode.model_validate(request["code"])
         module, name = load_code(self.code), request["function"]
         function = getattr(module, name, None)
@@ -118,8 +138,12 @@ class TrainingProgram:
                 f"{FILE} has no function {name!r}.",
                 remedy=f"add it: `def {name}(numbers, texts)` returns the estimator.",
             )
-        made = function(**_arguments(function, name, request["facts"]))
-        _refuse_no_estimator(made, name, request["facts"]["task"])
+        facts = request["facts"]
+        if level is not None:
+            refuse_without_level(function, name)
+            facts = {**facts, LEVEL: level}
+        made = function(**arguments_of(function, name, facts))
+        refuse_no_estimator(made, name, request["facts"]["task"])
         parameters = made.get_params(deep=True)
         seeds = {
             key: request["facts"]["seed"]
@@ -131,21 +155,21 @@ class TrainingProgram:
     def _fit(self, request: Mapping[str, Any], tables: dict[str, pa.Table]) -> Reply:
         if "candidate" in request:
             return self._fit_candidate(request, tables)
-        model = self._estimator(request, request["settings"])
         frame, y = frame_from_feed(feed_of_table(tables["x"])), tables["y"]["y"].to_numpy()
         before = frame.copy()
-        extra = {}
-        if "w" in tables:
-            step = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""
-            extra = {f"{step}sample_weight": tables["w"]["w"].to_numpy()}
+        weights = tables["w"]["w"].to_numpy() if "w" in tables else None
+        make, levels = partial(self._estimator, request, request["settings"]), request["levels"]
+        one = None if levels else make()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            fitted = model.fit(frame, y.copy(), **extra)
+            if one is None:
+                model = fit_levels(make, levels, frame, y, weights)
+            else:
+                model = fit_own(one, frame, y, weights)
         if not frame.equals(before):
             raise SpecError(
                 "`fit` changes the table that it is given.", remedy="work on a copy of it."
             )
-        model = model if fitted is None else fitted
         classes = _classes(model, y) if classifies(request["facts"]["task"]) else None
         self._models[request["model"]] = model
         texts = [f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught]
@@ -197,49 +221,6 @@ class TrainingProgram:
         return data
 
 
-def _arguments(function: Any, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts that the function asks for by the names of its parameters."""
-    arguments = {}
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
-            continue
-        if parameter.name in facts and parameter.kind != parameter.POSITIONAL_ONLY:
-            arguments[parameter.name] = facts[parameter.name]
-        elif parameter.default is parameter.empty:
-            raise SpecError(
-                f"`{name}` of {FILE} asks for {parameter.name!r}, which nobody gives.",
-                remedy=f"its parameters may be {', '.join(facts)}; or give it a default.",
-            )
-    return arguments
-
-
-def _refuse_no_estimator(made: Any, name: str, task: str) -> None:
-    """Raise SpecError for what cannot be fitted and asked."""
-    kind = type(made).__name__
-    if isinstance(made, type):
-        raise SpecError(
-            f"`{name}` of {FILE} returns the class {made.__name__}, not an estimator.",
-            remedy=f"return `{made.__name__}(...)`.",
-        )
-    needed = ["get_params", "set_params", "fit"]
-    needed.append(
-        "score_samples"
-        if answers_scores(task)
-        else "predict"
-        if not classifies(task)
-        else "predict_proba"
-    )
-    # A pipeline shows a method of its last step once that is there, fitted or not; one that cannot
-    # say yet is asked again when it is fitted.
-    absent = [method for method in needed if not hasattr(made, method)]
-    if absent:
-        raise SpecError(
-            f"`{name}` of {FILE} returns a {kind} without {' and '.join(absent)}.",
-            remedy="return an estimator or a Pipeline of scikit-learn's kind"
-            " (`class Mine(ClassifierMixin, BaseEstimator)`); a classifier gives probabilities.",
-        )
-
-
 def _classes(model: Any, y: Array) -> list[int]:
     classes = getattr(model, "classes_", None)
     if classes is None:
@@ -254,8 +235,11 @@ def _classes(model: Any, y: Array) -> list[int]:
     return known
 
 
-def _ask(model: Any, method: str, frame: pd.DataFrame) -> Array:
-    """Return the answers, (n,) or (n, k). Raises SpecError where they have another form."""
+def _ask(model: Any, method: str, frame: pd.DataFrame, levels: int) -> Array:
+    """Return the answers, (n,) or (n, k) by class or level.
+
+    Raises SpecError where they have another form.
+    """
     before = frame.copy()
     with np.errstate(all="ignore"):
         if method == "score_samples":  # as it is served, by which one fit is like another
@@ -266,9 +250,9 @@ def _ask(model: Any, method: str, frame: pd.DataFrame) -> Array:
         raise SpecError(
             f"`{method}` changes the table that it is given.", remedy="work on a copy of it."
         )
-    width = len(model.classes_) if method == "predict_proba" else 0
+    width = len(model.classes_) if method == "predict_proba" else levels
     right = (len(frame), width) if width else (len(frame),)
-    if method == "predict" and answers.shape == (len(frame), 1):
+    if method == "predict" and not levels and answers.shape == (len(frame), 1):
         answers = answers[:, 0]
     if answers.shape != right:
         raise SpecError(

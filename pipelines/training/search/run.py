@@ -95,7 +95,7 @@ def _result(trials: Trials, ended_by: Ending) -> SearchResult:
         score=best.mean,
         spread=best.spread,
         fold_scores=best.scores,
-        tested=_tested(ground),
+        tested=_test_share(ground),
         setting=setting,
         trials=trials.tried,
         ended_by=ended_by,
@@ -103,7 +103,7 @@ def _result(trials: Trials, ended_by: Ending) -> SearchResult:
     )
 
 
-def _tested(ground: Ground) -> float:
+def _test_share(ground: Ground) -> float:
     """Return how many rows of a snapshot judge for each that is learnt from.
 
     Of windows in time 0: each row judges once at most, and the correction by which shared rows

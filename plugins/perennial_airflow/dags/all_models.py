@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perennial_airflow.dag_names import DRIFT, RETRAIN, ROLLBACK, dag_name
+from perennial_airflow.dag_names import DRIFT, PROVE, RETRAIN, ROLLBACK, dag_name
 from perennial_airflow.dags.drift import drift
+from perennial_airflow.dags.prove import prove
 from perennial_airflow.dags.retrain import retrain
 from perennial_airflow.dags.rollback import rollback
 from pipelines.settings import load_settings
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipelines.spec import Spec
 
-KINDS = (RETRAIN, DRIFT, ROLLBACK)
+KINDS = (RETRAIN, DRIFT, ROLLBACK, PROVE)
 
 
 def dags(kind: str, dag_id: str | None) -> dict[str, DAG]:
@@ -52,7 +53,7 @@ def _make(kind: str, spec: Spec) -> DAG | str | None:
     try:
         if kind == DRIFT:
             return drift(spec, spec.drift) if spec.drift is not None else None
-        return retrain(spec) if kind == RETRAIN else rollback(spec)
+        return {RETRAIN: retrain, ROLLBACK: rollback, PROVE: prove}[kind](spec)
     # What Airflow refuses of one model must not take away the DAGs of the others.
     except Exception as error:  # noqa: BLE001
         return (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
 from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
 from perennial_airflow.dags.tasks import Steps
-from perennial_airflow.retraining_operators import AwaitRetraining, StartRetraining
+from perennial_airflow.retraining_operators import WAIT, AwaitRetraining, StartRetraining
 from pipelines.spec.drift import TRAFFIC
 from pipelines.spec.units import batches_text, duration_text
 from pipelines.steps.catalogue import TIMEOUT
@@ -81,7 +81,11 @@ def drift(spec: Spec, rules: Drift) -> DAG:
         start = StartRetraining(task_id="start", execution_timeout=TIMEOUT, **arguments)
         # `start` may end skipped although there is a run to wait for: when another copy of it was
         # faster.
-        wait = AwaitRetraining(task_id="await", trigger_rule="none_failed", **arguments)
+        # A retraining may wait for a person too
+        longest = WAIT + (spec.gate.approval_within if spec.gate.asks else timedelta(0))
+        wait = AwaitRetraining(
+            task_id="await", trigger_rule="none_failed", longest=longest, **arguments
+        )
         report = step(
             "report", trigger_rule="none_failed", drift=check, decide=decide, retrain=wait
         )

@@ -5,17 +5,19 @@ From raw data to a served version, or to a refusal with its reasons.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
 from perennial_airflow.dag_names import RETRAIN, dag_name
 from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
 from perennial_airflow.dags.tasks import Steps
+from pipelines.spec.units import duration_text
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
+    from perennial_airflow.places.step_operator import StepOperator
     from pipelines.spec import Spec
 
 PARAMS = {
@@ -51,7 +53,7 @@ Owned by **{owner}**; a {task} task on {batches}; {when}.
 | `features` | builds the feature table and gives it a version | |
 | `train` | one task per candidate: {candidates} | killed or crashed: tried again |
 | `gate` | judges the best candidate | a refusal is a result: the run ends green |
-| `package` | fits the winner again on {rows}, compiles it | skipped after a refusal |
+{approval}| `package` | fits the winner again on {rows}, compiles it | skipped after a refusal |
 | `deploy` | has the server switch to it, or goes back | the old version stays |
 | `close` | ends the run in the registry, whatever came of it | never decides how the run ended |
 
@@ -71,6 +73,12 @@ what it had finished stays, and the drift run finds it under the same id.
 """
 
 
+APPROVAL = """\
+| `ask` | asks a person whether the promoted challenger may serve | no answer in {within}: a no |
+| `approve` | writes down who answered what, and when | a no is a refusal: the run ends green |
+"""
+
+
 def retrain(spec: Spec) -> DAG:
     """Return the model's retrain DAG."""
     with model_dag(
@@ -84,18 +92,39 @@ def retrain(spec: Spec) -> DAG:
             "train", [candidate.name for candidate in spec.candidates], features=features
         )
         gate = step("gate", features=features, train=train)
+        verdict = _approval(spec, step, gate) if spec.gate.asks else gate
         package = step(
             "package",
             features=features,
             train=train,
-            gate=gate,
+            gate=verdict,
             skip_unless={"gate": {"verdict": "promote"}},
         )
-        deploy = step("deploy", gate=gate, package=package)
-        close = step("close", features=features, gate=gate, deploy=deploy)
+        deploy = step("deploy", gate=verdict, package=package)
+        ends: dict[str, Any] = {"features": features, "gate": gate, "deploy": deploy}
+        if spec.gate.asks:
+            ends["approve"] = verdict
+        close = step("close", **ends)
         close.set_upstream(train)  # where one candidate failed, the others are still at work
         close.as_teardown(on_failure_fail_dagrun=False)
     return dag
+
+
+def _approval(spec: Spec, step: Steps, gate: StepOperator) -> StepOperator:
+    """Return the task that writes a person's answer down, after the one that asks for it."""
+    # Loaded for the models that ask alone: Airflow's own operator brings much with it
+    from perennial_airflow.approval_operator import AskApproval
+
+    ask = AskApproval(
+        task_id="ask",
+        model=spec.name,
+        gate=gate.output,
+        approvers=spec.gate.approvers,
+        within=spec.gate.approval_within,
+    )
+    ask.set_upstream(gate)
+    # A refusal asks nobody: `ask` is skipped, and the refusal passes through
+    return step("approve", gate=gate, answer=ask, trigger_rule="none_failed")
 
 
 def _doc(spec: Spec) -> str:
@@ -106,6 +135,9 @@ def _doc(spec: Spec) -> str:
         owner=spec.owner,
         task=spec.task,
         batches=f"batches of one {spec.batch}" if spec.batch else "a snapshot (no time)",
+        approval=APPROVAL.format(within=duration_text(spec.gate.approval_within))
+        if spec.gate.asks
+        else "",
         rows="all rows" if spec.batch else "all rows but the held-out ones",
         when=(
             f"scheduled {spec.train.schedule}"

@@ -4,12 +4,16 @@ knows of that model.
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
+from typing import Annotated
 
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import HTTPException, Request
+from fastapi import Depends, HTTPException, Request
 
 from perennial_airflow.dag_names import RETRAIN, dag_name
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
 class Reader:
@@ -33,3 +37,13 @@ class Reader:
                 raise
             return False
         return True
+
+
+TheReader = Annotated[Reader, Depends()]
+
+
+def expect_model(reader: Reader, model: str) -> None:
+    """Raise HTTPException unless this can be a model, and the user may read it."""
+    if not NAME.fullmatch(model):
+        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such model.")
+    reader.expect(model)

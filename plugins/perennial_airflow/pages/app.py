@@ -5,9 +5,8 @@ Every route asks who the user is, and whether they may read the model.
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import get_user
@@ -17,9 +16,11 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from perennial_airflow.links import URL_PREFIX, airflow_path, login_path, mlflow_path, page_path
-from perennial_airflow.pages.access import Reader
-from perennial_airflow.pages.html import add_frame, render
-from perennial_airflow.pages.records import HISTORY, Records, records
+from perennial_airflow.pages import answers
+from perennial_airflow.pages.access import TheReader, expect_model
+from perennial_airflow.pages.html import add_frame
+from perennial_airflow.pages.records import HISTORY, TheRecords
+from perennial_airflow.pages.responses import HEADERS, page_response
 from pipelines.errors import PerennialError, TryAgain
 from pipelines.mlflow_pages import (
     experiment_page,
@@ -35,21 +36,10 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
-LONGEST_RUN = 256
+    from perennial_airflow.pages.access import Reader
+    from perennial_airflow.pages.records import Records
 
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-OWN = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'self'"
-)
-"""What our own pages may do: look as they look."""
+LONGEST_RUN = 256
 
 STORED = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src"
@@ -61,8 +51,8 @@ STORED = (
 Run its own scripts (Evidently's draws with them) as nobody, without cookies, and fetch nothing.
 """
 
-TheReader = Annotated[Reader, Depends()]
-TheRecords = Annotated[Records, Depends(records)]
+API = "/api/"
+"""Below this path programs ask; they get JSON, also of what went wrong."""
 router = APIRouter()
 
 
@@ -79,6 +69,7 @@ def make_app() -> FastAPI:
         dependencies=[Depends(get_user)],
     )
     app.include_router(router)
+    app.include_router(answers.router)
     app.add_exception_handler(StarletteHTTPException, _show_refusal)
     app.add_exception_handler(RequestValidationError, _show_not_understood)
     app.add_exception_handler(PerennialError, _show_failure)
@@ -93,19 +84,19 @@ def overview(reader: TheReader, model_records: TheRecords) -> Response:
     states = [model_records.state(name, good.get(name), errors.get(name)) for name in names]
     base = mlflow_address(model_records.settings)
     mlflow = experiments_page(base) if base else None
-    return _page("overview", title="Models", states=states, mlflow=mlflow)
+    return page_response("overview", title="Models", states=states, mlflow=mlflow)
 
 
 @router.get("/models/{model}")
 def model_page(model: str, reader: TheReader, model_records: TheRecords) -> Response:
     """Show everything that was decided about a model."""
-    _expect(reader, model)
+    expect_model(reader, model)
     good, errors = model_records.specs()
     entries = model_records.history(model)
     if not entries and model not in good and model not in errors:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no model {model}.")
     state = model_records.state(model, good.get(model), errors.get(model))
-    return _page(
+    return page_response(
         "model",
         title=model,
         state=state,
@@ -119,11 +110,11 @@ def model_page(model: str, reader: TheReader, model_records: TheRecords) -> Resp
 
 
 @router.get("/pages/{model}/{kind}/{run}")
-def run_page(
+def runpage_response(
     model: str, kind: str, run: str, reader: TheReader, model_records: TheRecords
 ) -> Response:
     """Show a page that a step published for its run."""
-    _expect(reader, model)
+    expect_model(reader, model)
     if kind not in KINDS or len(run) > LONGEST_RUN:
         raise HTTPException(
             HTTPStatus.NOT_FOUND, f"There are no such pages; there are: {', '.join(KINDS)}."
@@ -141,6 +132,7 @@ def run_page(
         base=airflow_path(),
         model=model,
         here=f"{kind} of {run}",
+        marks=model_records.marks_of_page(model, kind, run),
         mlflow=_mlflow(model_records, model),
     )
     return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": STORED})
@@ -167,36 +159,16 @@ def _require_mlflow(reader: Reader, model_records: Records, model: str) -> str:
     """Return MLflow's address. Raises HTTPException where the user may not read the model, or where
     MLflow has none.
     """
-    _expect(reader, model)
+    expect_model(reader, model)
     base = mlflow_address(model_records.settings)
     if base is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "MLflow has no address on the web here.")
     return base
 
 
-def _expect(reader: Reader, model: str) -> None:
-    """Raise HTTPException unless this can be a model, and the user may read it."""
-    if not NAME.fullmatch(model):
-        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such model.")
-    reader.expect(model)
-
-
 def _mlflow(model_records: Records, model: str) -> str | None:
     """Return the path that leads on to the model's experiment; None where MLflow has no address."""
     return airflow_path() + mlflow_path(model) if mlflow_address(model_records.settings) else None
-
-
-def _page(
-    template: str,
-    *,
-    status: int = HTTPStatus.OK,
-    headers: Mapping[str, str] | None = None,
-    **values: Any,
-) -> Response:
-    html = render(template, base=airflow_path(), **values)
-    return HTMLResponse(
-        html, status, headers={**(headers or {}), **HEADERS, "Content-Security-Policy": OWN}
-    )
 
 
 def _show_refusal(request: Request, error: Exception) -> Response:
@@ -207,8 +179,10 @@ def _show_refusal(request: Request, error: Exception) -> Response:
     """
     # What this handler is registered for.
     assert isinstance(error, StarletteHTTPException)  # noqa: S101
+    if _asks_as_program(request):
+        return _show_problem_as_json(error.status_code, error.detail, error.headers)
     if error.status_code != HTTPStatus.UNAUTHORIZED:
-        return _page(
+        return page_response(
             "problem",
             status=error.status_code,
             headers=error.headers,
@@ -216,12 +190,8 @@ def _show_refusal(request: Request, error: Exception) -> Response:
             problem=error.detail,
         )
     if "text/html" not in request.headers.get("accept", ""):
-        return JSONResponse(
-            {"detail": error.detail},
-            error.status_code,
-            headers={**(error.headers or {}), **HEADERS},
-        )
-    return _page(
+        return _show_problem_as_json(error.status_code, error.detail, error.headers)
+    return page_response(
         "login",
         status=error.status_code,
         headers=error.headers,
@@ -230,15 +200,33 @@ def _show_refusal(request: Request, error: Exception) -> Response:
     )
 
 
+def _show_problem_as_json(
+    status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    return JSONResponse({"detail": detail}, status, headers={**(headers or {}), **HEADERS})
+
+
+def _asks_as_program(request: Request) -> bool:
+    return _path_of_ours(request).startswith(API)
+
+
+def _path_of_ours(request: Request) -> str:
+    """Return the path that was asked for, from the plugin's own prefix on."""
+    inner = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return f"/{inner.removeprefix(URL_PREFIX).lstrip('/')}"
+
+
 def _requested_path(request: Request) -> str:
     """Return the path of the page that was asked for, as the browser knows it."""
-    inner = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    return airflow_path() + URL_PREFIX + quote(f"/{inner.removeprefix(URL_PREFIX).lstrip('/')}")
+    return airflow_path() + URL_PREFIX + quote(_path_of_ours(request))
 
 
 # What a client sent is not echoed.
-def _show_not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG001
-    return _page(
+def _show_not_understood(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    if _asks_as_program(request):
+        detail = "This is no question that is answered here (docs/ledger.md)."
+        return _show_problem_as_json(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return page_response(
         "problem",
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
         title="Not understood",
@@ -246,11 +234,13 @@ def _show_not_understood(_: Request, error: Exception) -> Response:  # noqa: ARG
     )
 
 
-def _show_failure(_: Request, error: Exception) -> Response:
+def _show_failure(request: Request, error: Exception) -> Response:
     """Show one of our errors in its own words: 503 where a retry may help."""
     status = (
         HTTPStatus.SERVICE_UNAVAILABLE
         if isinstance(error, TryAgain)
         else HTTPStatus.INTERNAL_SERVER_ERROR
     )
-    return _page("problem", status=status, title="This cannot be shown", problem=str(error))
+    if _asks_as_program(request):
+        return _show_problem_as_json(status, str(error))
+    return page_response("problem", status=status, title="This cannot be shown", problem=str(error))

@@ -24,7 +24,7 @@ def render(template: str, **values: Any) -> str:
 
     In its frame, `model` leads to the model's page, and `mlflow` to MLflow.
     """
-    return _fill(template, {"model": "", "mlflow": None, "here": "", **values})
+    return _fill(template, {"model": "", "mlflow": None, "here": "", "marks": [], **values})
 
 
 def add_frame(page: bytes, *, own: bool, **values: Any) -> bytes:

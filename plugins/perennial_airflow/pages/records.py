@@ -8,10 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from fastapi import Depends
+
+from pipelines.approvals import Mark, Marks, marks_of
 from pipelines.ledger import DriftCheck
 from pipelines.ports import ConfiguredPorts
+from pipelines.run_names import versions_of
 from pipelines.settings import Settings, load_settings
 from pipelines.spec import load_all
 from pipelines.store.pages import NEWEST, find_page, has_page
@@ -45,6 +49,8 @@ class State:
     drift: Entry | None
     request: Entry | None
     """The request for a retraining of which nothing has come yet."""
+    marks: Marks
+    """What people said of its versions."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Records:
             verdict=_newest(ledger, name, "verdict"),
             drift=_newest(ledger, name, "drift"),
             request=find_open_request(ledger, name, self.now()),
+            marks=marks_of(ledger, name),
         )
 
     def history(self, name: str) -> list[Entry]:
@@ -80,6 +87,18 @@ class Records:
         """Return the newest drift checks of a model that can be read here, newest first."""
         newest = self.ports.ledger.entries(name, "drift", limit=CHECKS)[::-1]
         return [entry for entry in newest if isinstance(entry.decision, DriftCheck)]
+
+    def marks_of_page(self, model: str, kind: PageKind, run: str) -> list[tuple[str, Mark]]:
+        """Return what people said of the versions that a page is about, by version."""
+        ledger, marks = self.ports.ledger, marks_of(self.ports.ledger, model)
+        if kind == "versions":
+            versions = versions_of(run)
+        elif kind in {"verdict", "comparison"}:
+            verdict = ledger.find(model, "verdict", run)
+            versions = (str(verdict.body.get("version")),) if verdict else ()
+        else:
+            return []
+        return [(version, mark) for version in versions if (mark := marks.of(version))]
 
     def has_profile(self, model: str) -> bool:
         """Tell whether there is a page that shows the model's data."""
@@ -95,6 +114,9 @@ def records() -> Records:
     """Return the records that the environment's settings name."""
     settings = load_settings()
     return Records(settings, ConfiguredPorts(settings))
+
+
+TheRecords = Annotated[Records, Depends(records)]
 
 
 def _newest(ledger: Ledger, model: str, kind: Kind) -> Entry | None:

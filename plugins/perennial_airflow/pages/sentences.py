@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from perennial_airflow.dag_names import DRIFT, RETRAIN, ROLLBACK, dag_name
-from perennial_airflow.links import page_path, run_path
+from perennial_airflow.dag_names import DRIFT, PROVE, RETRAIN, ROLLBACK, dag_name
+from perennial_airflow.links import page_path, run_path, why_path
 from pipelines.intervals import SNAPSHOT, iso
 from pipelines.ledger import (
+    Approval,
     Crown,
     DriftCheck,
+    Features,
     GateVerdict,
+    Ingest,
     Outcome,
+    Override,
+    Proof,
     Quarantine,
     Reconciliation,
     ReleaseIntent,
@@ -20,6 +25,8 @@ from pipelines.ledger import (
     RetrainHold,
     RetrainRequest,
     SchemaChange,
+    StepOfRun,
+    Training,
 )
 from pipelines.run_names import ROLLBACK as ROLLBACK_KEY
 from pipelines.run_names import is_by_hand, pair_name, watch_run
@@ -43,6 +50,10 @@ _TONES: dict[str, Tone] = {
     "deployed": "good",
     "refused": "warn",
     "failed": "bad",
+    "equal": "good",
+    "different": "bad",
+    "approved": "good",
+    "not_approved": "warn",
 }
 
 
@@ -56,7 +67,7 @@ class Words:
     links: list[tuple[str, str]] = field(default_factory=list)
 
 
-def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for each kind of entry
+def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911,PLR0912 -- a case for each kind
     """Return an entry in words.
 
     An entry of a kind or a shape that is not known here shows its plain fields.
@@ -75,7 +86,9 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for
             return _outcome(entry, outcome)
         case Crown() as crown:
             text = f"version {crown.version} became champion with release {crown.release}"
-            return Words("champion", "good", text, [*_against(entry, crown), *_link_run(entry)])
+            links = [*_against(entry, crown), *_link_run(entry)]
+            why = _why(entry.model, crown.version)
+            return Words("champion", "good", text, [*links, *why])
         case ReleaseIntent() as intent:
             text = _join(f"release {intent.number} with version {intent.version}", intent.reason)
             return Words("release", "plain", text, _link_run(entry))
@@ -90,8 +103,19 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911 -- one case for
                 else f"the batch {span(quarantine.interval)}"
             )
             return Words("quarantine", "bad", _join(batch, words.join(quarantine.reasons)))
+        case Proof() as proof:
+            return _proof(entry, proof)
         case SchemaChange() as change:
             return Words("schema", "plain", _join("schema.yaml", words.join(change.changes)))
+        case Approval() as answer:
+            text = f"version {answer.version}: {words.answered(answer.by, answer.why)}"
+            word = "approved" if answer.approved else "not_approved"
+            return Words(*_badge(word), text, _link_run(entry))
+        case Override() as over:
+            text = words.override_entry(over.version, over.by, over.reason, over.reasons)
+            return Words("override", "bad", text, _runs(RETRAIN, entry.model, over.refused_by))
+        case StepOfRun() as step:
+            return Words(entry.kind, "plain", step.words, _step_run(entry, step))
         case _:
             return Words(entry.kind.replace("_", " "), "plain", entry.summary)
 
@@ -115,6 +139,22 @@ def span(window: Interval) -> str:
 def _link_run(entry: Entry) -> list[tuple[str, str]]:
     """Return the link to the run that decided, a retraining or a rollback."""
     return _runs(RETRAIN, entry.model, entry.run)
+
+
+def _step_run(entry: Entry, step: StepOfRun) -> list[tuple[str, str]]:
+    """Return the link to the run that a step belongs to; none where that may be of either kind."""
+    match step:
+        case Ingest(purpose="drift"):
+            return _runs(DRIFT, entry.model, step.run)
+        case Ingest() | Features() | Training():
+            return _link_run(entry)
+        case _:
+            return []
+
+
+def _why(model: str, version: str) -> list[tuple[str, str]]:
+    """Return the link to the page that says how a version came to be; none without a version."""
+    return [("why", why_path(model, version))] if version else []
 
 
 def _against(entry: Entry, crown: Crown) -> list[tuple[str, str]]:
@@ -154,7 +194,8 @@ def _verdict(entry: Entry, verdict: GateVerdict) -> Words:
     )
     kinds = ("verdict", "comparison", "validation")
     pages = _pages(entry.model, entry.run, *((kind, kind) for kind in kinds))
-    return Words(*_badge(verdict.verdict), text, [*pages, *_link_run(entry)])
+    why = _why(entry.model, verdict.version)
+    return Words(*_badge(verdict.verdict), text, [*pages, *_link_run(entry), *why])
 
 
 def _drift(entry: Entry, check: DriftCheck) -> Words:
@@ -168,6 +209,12 @@ def _drift(entry: Entry, check: DriftCheck) -> Words:
     )
     text = _join(f"window {span(check.window)}", words.join(check.reasons)) + f" ({facts})"
     return Words(*_badge(check.verdict), text, [*pages, *_runs(DRIFT, entry.model, run)])
+
+
+def _proof(entry: Entry, proof: Proof) -> Words:
+    pages = [] if is_by_hand(entry.run) else _pages(entry.model, entry.run, ("proof", "proof"))
+    text = words.proof(proof.version, proof.differences, proof.causes, proof.rows)
+    return Words(*_badge(proof.verdict), text, [*pages, *_runs(PROVE, entry.model, entry.run)])
 
 
 def _request(entry: Entry, request: RetrainRequest) -> Words:

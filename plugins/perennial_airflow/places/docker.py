@@ -18,10 +18,16 @@ from perennial_airflow.places.container_setup import Setup
 from perennial_airflow.places.docker_engine import StepEngine, make_unreachable
 from perennial_airflow.places.docker_place import DockerPlace
 from perennial_airflow.places.step_operator import StepOperator
-from pipelines.container_paths import STATE, path_in_container, store_in_container
+from pipelines.container_paths import (
+    STATE,
+    TRUST,
+    path_in_container,
+    store_in_container,
+    trust_in_container,
+)
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
-from pipelines.settings import PREFIX, QUIET, SQL_PREFIX, Settings, load_settings
+from pipelines.settings import PREFIX, QUIET, SIGNING_KEY, SQL_PREFIX, Settings, load_settings
 from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
@@ -43,6 +49,8 @@ OWN_SETTINGS = frozenset(
         "STORE",
         "VERSIONS",
         "GATEWAY",
+        "TRUST",
+        "SIGNING_KEY",
         "RELEASES",
         "PLACE",
         "IMAGE",
@@ -51,7 +59,10 @@ OWN_SETTINGS = frozenset(
         "DATA",
     )
 )
-"""The settings of the worker that say nothing to a container, which has its own."""
+"""The settings of the worker that say nothing to a container, which has its own.
+
+The signing key is told to the step that signs, and to no other.
+"""
 
 INDEX_VARIABLES = (
     "UV_DEFAULT_INDEX",
@@ -184,14 +195,17 @@ def container_name(settings: Settings, model: str, step: str, *run: object) -> s
 def container_mounts(settings: Settings, step: str) -> tuple[Mount, ...]:
     """Return the mounts of a step's container.
 
-    The state, and for those that deploy containers what is shared with the gateway.
+    The state, the trusted keys where they are a volume, and for those that deploy containers what
+    is shared with the gateway.
     """
     kind = "bind" if _is_folder(settings) else "volume"
-    state = Mount(STATE, _state(settings), type=kind)
-    if not _deploys(settings, step):
-        return (state,)
-    gateway = str(settings.gateway) if kind == "bind" else settings.docker_gateway
-    return state, Mount(GATEWAY, gateway, type=kind)
+    mounts = [Mount(STATE, _state(settings), type=kind)]
+    if settings.docker_trust is not None:
+        mounts.append(Mount(TRUST, settings.docker_trust, type="volume", read_only=True))
+    if _deploys(settings, step):
+        gateway = str(settings.gateway) if kind == "bind" else settings.docker_gateway
+        mounts.append(Mount(GATEWAY, gateway, type=kind))
+    return tuple(mounts)
 
 
 def container_environment(
@@ -209,7 +223,9 @@ def container_environment(
         if name in PASSED_VARIABLES or _is_setting(name)
     }
     environment |= {**HOME, "PERENNIAL_STATE": STATE, "PERENNIAL_DOCKER_STATE": _state(settings)}
-    environment |= store_in_container(settings)
+    environment |= store_in_container(settings) | trust_in_container(settings)
+    if STEPS[step].signs and environ.get(SIGNING_KEY):
+        environment[SIGNING_KEY] = environ[SIGNING_KEY]
     if settings.is_set("versions"):
         name = f"{PREFIX}VERSIONS"
         environment[name] = path_in_container(name, settings.versions, settings.state)

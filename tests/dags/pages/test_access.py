@@ -20,7 +20,22 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-ROUTES = ["/", "/models/sales", f"/pages/sales/drift/{RUN}", "/mlflow/sales", "/mlflow/sales/ab12"]
+ROUTES = [
+    "/",
+    "/models/sales",
+    f"/pages/sales/drift/{RUN}",
+    "/mlflow/sales",
+    "/mlflow/sales/ab12",
+    "/why/sales/1",
+]
+PROGRAMS = [
+    "/api/sales/who-served",
+    "/api/sales/why/1",
+    "/api/sales/why-prediction/r1",
+    "/api/sales/lineage?batch=2026-01-01T00",
+    "/api/sales/export",
+]
+"""What programs ask: they get JSON, whatever they accept."""
 
 
 def test_every_route_that_there_is_asks_for_the_user(world):
@@ -36,12 +51,18 @@ def test_every_route_that_there_is_asks_for_the_user(world):
         "/pages/{model}/{kind}/{run}",
         "/mlflow/{model}",
         "/mlflow/{model}/{run_id}",
+        "/why/{model}/{version}",
+        "/api/{model}/who-served",
+        "/api/{model}/why/{version}",
+        "/api/{model}/why-prediction/{request_id:path}",
+        "/api/{model}/lineage",
+        "/api/{model}/export",
     }
     for path, route in paths.items():
         assert get_user in calls(route.dependant), path
 
 
-@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("path", [*ROUTES, *PROGRAMS])
 def test_nobody_gets_in_without_a_log_in(world, path):
     answer = world.get(path)
     assert answer.status_code == 401
@@ -65,7 +86,7 @@ def test_the_app_describes_itself_to_nobody(world, path):
     assert world.get(path).status_code == 404
 
 
-@pytest.mark.parametrize("path", [*ROUTES[1:], "/models/nobody"])
+@pytest.mark.parametrize("path", [*ROUTES[1:], *PROGRAMS, "/models/nobody", "/api/nobody/export"])
 def test_a_model_that_the_user_may_not_read_is_forbidden_whether_or_not_it_is_there(world, path):
     world.log_in("cabs")
     assert world.get(path).status_code == 403
@@ -94,6 +115,8 @@ def test_every_answer_is_guarded(known, path):
         pytest.param("/pages/SALES/drift/x", id="no model's name"),
         pytest.param("/models/%3Cscript%3E", id="a script as model"),
         pytest.param("/models/nobody%0a", id="a line's end"),
+        pytest.param("/why/sales/9", id="no such version"),
+        pytest.param("/why/sales/%3Cscript%3E", id="a script as version"),
         pytest.param("/nowhere", id="no route"),
     ],
 )

@@ -10,7 +10,14 @@ from urllib.parse import quote
 
 import pytest
 
-from pipelines.ledger import Outcome, Reconciliation, RequestConf, RetrainRequest
+from pipelines.ledger import (
+    Approval,
+    Outcome,
+    Override,
+    Reconciliation,
+    RequestConf,
+    RetrainRequest,
+)
 from pipelines.store.pages import KINDS, NEWEST, publish_page
 from tests.dags.pages.visits import OLD, RUN, World
 from tests.dags.specs import spec_text
@@ -59,6 +66,51 @@ def test_the_overview_says_what_serves_since_when_and_what_was_last_found(known)
     outcome = Outcome(run=request.run_id, outcome="deployed", version="2", reasons=[])
     known.ledger.append("sales", request.run_id, outcome)
     assert ">under way<" not in known.get("/").text
+
+
+def override(**facts):
+    said = {
+        "version": "2",
+        "by": "bob",
+        "reason": "we must",
+        "refused_by": RUN,
+        "reasons": ["weak"],
+    }
+    return Override(**{**said, **facts})
+
+
+def test_the_mark_of_an_override_stands_wherever_its_version_or_verdict_is_shown(known):
+    mark = "refused, and overridden by bob: we must"
+    known.ledger.append("sales", RUN, gate_verdict(version="2", verdict="refuse", reasons=["weak"]))
+    known.ledger.append("sales", "later", gate_verdict(version="3"))
+    for kind, run in [("verdict", RUN), ("comparison", RUN), ("versions", "1..2"), ("drift", RUN)]:
+        publish_page(known.store, model="sales", kind=kind, run=run, page=OLD.encode())
+    publish_page(known.store, model="sales", kind="verdict", run="later", page=OLD.encode())
+    for path in ("/", "/models/sales", f"/pages/sales/verdict/{RUN}"):
+        assert mark not in known.get(path).text
+    known.ledger.append("sales", "override:hand__x", override())
+    known.ledger.crown("sales", expected=None, champion=crown("2"), key="override:hand__x")
+    for path in ("/", f"/pages/sales/verdict/{RUN}", f"/pages/sales/comparison/{RUN}"):
+        assert mark in known.get(path).text, path
+    assert mark in known.get("/pages/sales/versions/1..2").text
+    history = known.get("/models/sales").text
+    assert history.count(mark) == 4, "what serves, the verdict, the crown, the override itself"
+    for path in (f"/pages/sales/drift/{RUN}", "/pages/sales/verdict/later"):
+        assert mark not in known.get(path).text, path
+
+
+def test_a_verdict_says_what_was_answered_when_a_person_was_asked(known):
+    known.ledger.append("sales", RUN, gate_verdict(version="2"))
+    publish_page(known.store, model="sales", kind="verdict", run=RUN, page=OLD.encode())
+    why = f"{HOSTILE} did not approve it"
+    no = Approval(
+        version="2", approved=False, by="ann", answered_at="2024-01-04T00:00:00Z", why=why
+    )
+    known.ledger.append("sales", RUN, no)
+    for path in ("/", "/models/sales", f"/pages/sales/verdict/{RUN}"):
+        text = known.get(path).text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt; did not approve it" in text
+        assert "<script" not in text
 
 
 def test_a_broken_spec_says_what_is_wrong_and_what_still_serves(known):

@@ -10,10 +10,14 @@ from perennial_airflow.pages.sentences import describe_entry, span
 
 from pipelines.intervals import Interval
 from pipelines.ledger import (
+    Approval,
     Decision,
+    Ingest,
     Kind,
     MemoryLedger,
     Outcome,
+    Override,
+    Proof,
     Quarantine,
     Reconciliation,
     ReleaseIntent,
@@ -28,6 +32,9 @@ from tests.decisions import NOTHING, crown, drift_check, gate_verdict, raw
 WINDOW = Interval(start=datetime(2024, 1, 3, tzinfo=UTC), end=datetime(2024, 1, 4, tzinfo=UTC))
 INTENT = ReleaseIntent(number=3, version="2", bundle=NOTHING, reason="")
 RUN = "drift__sales__2024-01-04T00:00:00Z"
+YES = Approval(version="2", approved=True, by="ann", answered_at="2024-01-04T00:00:00Z")
+NO = YES.model_copy(update={"approved": False, "why": "ann did not approve it"})
+OVER = Override(version="2", by="bob", reason="we must", refused_by="r", reasons=["weak", "old"])
 
 
 def words(key: str, decision: Decision):
@@ -59,6 +66,14 @@ def outcome(run: str = RUN, **facts: Any) -> Outcome:
             "refused",
             "bad",
             "row 3 differs",
+        ),
+        (YES, "approved", "good", "version 2: approved by ann"),
+        (NO, "not approved", "warn", "version 2: ann did not approve it"),
+        (
+            OVER,
+            "override",
+            "bad",
+            "version 2: refused, and overridden by bob: we must (refused because: weak; old)",
         ),
         (
             Quarantine(
@@ -145,7 +160,7 @@ def test_a_run_that_decided_again_is_linked_by_its_own_name():
     ],
 )
 def test_what_a_command_has_done_links_to_no_run_of_airflow(key, decision):
-    assert words(key, decision).links == []
+    assert [name for name, _ in words(key, decision).links if name != "why"] == []
 
 
 def test_a_check_by_command_links_to_its_pages_alone():
@@ -155,7 +170,8 @@ def test_a_check_by_command_links_to_its_pages_alone():
 
 def test_a_rollback_by_dag_links_to_its_run():
     assert words("rollback:manual__x", crown("1")).links == [
-        ("run", "/dags/rollback_sales/runs/manual__x")
+        ("run", "/dags/rollback_sales/runs/manual__x"),
+        ("why", "/perennial/why/sales/1"),
     ]
 
 
@@ -170,6 +186,18 @@ def test_a_champion_leads_to_what_differs_from_the_one_before(before, after):
 def test_a_verdict_leads_to_the_candidates():
     found = dict(words("first", gate_verdict()).links)
     assert found["comparison"] == "/perennial/pages/sales/comparison/first"
+    assert found["why"] == "/perennial/why/sales/1"
+    assert "why" not in dict(words("first", gate_verdict(version="")).links)
+
+
+def test_a_step_leads_to_its_run_where_that_is_of_one_kind():
+    step = {"run": "x", "plan": NOTHING, "as_of": WINDOW.end, "batches": 3}
+    drift = words("x", Ingest(purpose="drift", **step))
+    assert drift.links == [("run", "/dags/drift_sales/runs/x")]
+    assert drift.text == "3 batches for a drift check"
+    assert words("x", Ingest(purpose="retrain", **step)).links == [
+        ("run", "/dags/retrain_sales/runs/x")
+    ]
 
 
 def test_a_request_links_to_the_retraining_and_to_who_asked_for_it():
@@ -202,3 +230,22 @@ def test_a_request_links_to_the_retraining_and_to_who_asked_for_it():
 )
 def test_a_span_is_as_short_as_it_can_be(window, said):
     assert span(window) == said
+
+
+def test_a_proof_says_how_the_champion_came_out_and_leads_to_its_page():
+    equal = Proof(
+        version="3", verdict="equal", differences=[], causes=[], rows=12_000, recipe=NOTHING
+    )
+    found = words("weekly", equal)
+    assert (found.badge, found.tone) == ("equal", "good")
+    assert found.text == "version 3 was built again and is equal (12,000 rows)"
+    assert found.links == [
+        ("proof", "/perennial/pages/sales/proof/weekly"),
+        ("run", "/dags/prove_sales/runs/weekly"),
+    ]
+    differs = {"verdict": "different", "differences": ["ONNX bytes: byte 7"]}
+    differs["causes"] = ["numpy is 2 and was 1"]
+    found = words("weekly", equal.model_copy(update=differs))
+    assert (found.badge, found.tone) == ("different", "bad")
+    assert found.text.endswith("different: ONNX bytes: byte 7; not as it was: numpy is 2 and was 1")
+    assert words("hand__rebuild-3-x", equal).links == []

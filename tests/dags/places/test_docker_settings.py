@@ -11,6 +11,7 @@ from perennial_airflow.places.docker import (
 )
 
 from pipelines.errors import GiveUp
+from pipelines.steps.catalogue import STEPS
 from tests.dags.places.worker_settings import settings
 
 WORKER = {
@@ -83,6 +84,27 @@ def test_only_what_deploys_reaches_the_engine_and_the_gateway(step, reaches):
             : 2 if reaches else 1
         ]
     )
+
+
+@pytest.mark.parametrize("step", sorted(STEPS))
+def test_only_the_packager_gets_the_key_that_signs(step):
+    worker = {**WORKER, "PERENNIAL_SIGNING_KEY": "secret", "PERENNIAL_TRUST": "/mnt/trust"}
+    known = settings(
+        docker_state="perennial_state", docker_trust="perennial_trust", trust="/mnt/trust"
+    )
+    got = container_environment(worker, known, step)
+    assert got.get("PERENNIAL_SIGNING_KEY") == ("secret" if step == "package" else None)
+    assert got["PERENNIAL_TRUST"] == "/trust"
+    (mount,) = (m for m in container_mounts(known, step) if m["Target"] == "/trust")
+    assert (mount["Source"], mount["ReadOnly"]) == ("perennial_trust", True)
+
+
+def test_without_a_volume_of_their_own_the_trusted_keys_are_in_the_state():
+    known = settings(state="/srv/state", trust="/srv/state/keys")
+    assert container_environment({}, known, "package")["PERENNIAL_TRUST"] == "/state/keys"
+    assert [m["Target"] for m in container_mounts(known, "package")] == ["/state"]
+    with pytest.raises(GiveUp, match="PERENNIAL_TRUST=/elsewhere is not below the state folder"):
+        container_environment({}, settings(state="/srv/state", trust="/elsewhere"), "package")
 
 
 def test_on_a_host_the_folders_are_bound():

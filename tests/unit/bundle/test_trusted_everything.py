@@ -31,7 +31,7 @@ from skops import io
 from threadpoolctl import threadpool_limits
 
 from pipelines.bundle.clusters import Clusters
-from pipelines.bundle.quantile_fits import QuantileFits
+from pipelines.bundle.quantile_fits import QuantileFits, QuantileVote
 from pipelines.bundle.trusted import TRUSTED
 from pipelines.transformers.dates import DateParts
 from pipelines.transformers.numbers import Cycles, SignedLog
@@ -149,6 +149,7 @@ def of_settings():
     yield "clusters", Clusters(KMeans(3, random_state=0)), X, CLASSES
     quantiles = QuantileFits(QuantileRegressor(alpha=0.0), (0.1, 0.9), "quantile")
     yield "quantiles", quantiles, X, VALUES
+    yield "vote", QuantileVote([("a", quantiles), ("b", quantiles)], (0.1, 0.9)), X, VALUES
     yield "sgd", MLPClassifier(solver="sgd", hidden_layer_sizes=(4,), max_iter=5), X, CLASSES
     for power in (0, 1.5):
         yield "tweedie", TweedieRegressor(power=power, link="auto"), X, VALUES

@@ -70,7 +70,7 @@ COLUMNS = {"id": Column(type="integer", nullable=False), "plan": Column(type="te
         ({"id": [1]}, "'plan' is gone (text in schema.yaml)"),
         ({"id": [1], "Plan2": ["a"]}, "'plan' may be called 'Plan2' now"),
         ({"id": [1], "other": ["a"]}, "new here: 'other'"),
-        ({"id": [None], "plan": ["a"]}, "'id' has 1 rows without a value"),
+        ({"id": [None], "plan": ["a"]}, "'id' has 1 row without a value"),
     ],
 )
 def test_what_breaks_the_contract_is_refused_by_name(table, words):

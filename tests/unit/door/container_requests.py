@@ -13,6 +13,7 @@ RULES = Rules(
     builds=("perennial/release-*",),
     volumes=("perennial_state", "perennial_gateway"),
     networks=("perennial", "perennial-edge"),
+    read_only=("perennial_trust",),
 )
 HEX = "0123456789abcdef" * 4
 OWN = {"perennial": "1", "perennial.stack": "mine"}

@@ -127,3 +127,27 @@ def test_an_image_by_id_is_asked_about():
     ):
         with pytest.raises(Denied):
             policy.judge_description(RULES, subject, other)
+
+
+TRUST = {"Type": "volume", "Source": "perennial_trust", "Target": "/trust"}
+
+
+def test_a_volume_that_may_only_be_read_is_mounted_so_and_not_otherwise():
+    mount = {**TRUST, "ReadOnly": True}
+    assert created_body(Mounts=[mount])["HostConfig"]["Mounts"] == [mount]
+    bind = "perennial_trust:/trust:ro"
+    assert created_body(Binds=[bind])["HostConfig"]["Binds"] == [bind]
+    for host in (
+        {"Mounts": [TRUST]},
+        {"Mounts": [{**TRUST, "ReadOnly": False}]},
+        {"Mounts": [{**TRUST, "ReadOnly": None}]},
+        {"Mounts": [{**TRUST, "ReadOnly": 1}]},
+        {"Mounts": [{**TRUST, "readOnly": True}]},
+        {"Mounts": [{**TRUST, "ReadOnly": True, "readonly": False}]},
+        {"Binds": ["perennial_trust:/trust"]},
+        {"Binds": ["perennial_trust:/trust:rw"]},
+        {"Binds": ["perennial_trust:/trust:ro,rw"]},
+        {"Binds": ["perennial_trust:/trust:ro:rw"]},
+    ):
+        with pytest.raises(Denied):
+            create(step_container(**host))

@@ -98,6 +98,14 @@ def rewritten(folder, count, keep):
     return other
 
 
+def test_of_many_decisions_at_once_it_remembers_the_last(anchor):
+    ledger = AnchoredLedger(MemoryLedger(), anchor)
+    found = ledger.append_many("m", [(f"k{n}", raw("verdict", {"n": n})) for n in range(3)])
+    assert anchor.read() == Head(seq=3, hash=found[-1].hash)
+    assert ledger.append_many("m", []) == []
+    assert list(ledger.walk("m")) == found
+
+
 def test_it_follows_every_decision(anchor):
     ledger = AnchoredLedger(MemoryLedger(), anchor)
     assert stand(ledger, anchor).anchored is None

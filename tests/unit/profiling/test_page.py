@@ -85,7 +85,7 @@ def test_quarantined_rows_are_shown_with_their_reasons():
         [["900", "be between"]], 17,
     )  # fmt: skip
     text = text_of(page_of(columns(1), quarantined=[bad]))
-    assert "events: 17 rows, the first 1 are shown" in text
+    assert "events: 17 rows, the first 1 is shown" in text
     assert "pages: too many" in text
     assert "900 be between" in text
     assert "Quarantined rows None." in text_of(page_of(columns(1)))

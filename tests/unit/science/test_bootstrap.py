@@ -8,15 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.science.bootstrap import (
-    MAX_BLOCKS,
-    MIN_BLOCKS,
-    blocks_of,
-    compare,
-    spread,
-    two_sided,
-)
+from pipelines.science.bootstrap import compare, spread, two_sided
 from pipelines.science.metrics import better_by, score
+from pipelines.science.pieces import pieces_of_times
 from pipelines.spec.metrics import find_metric, metrics_for
 
 RNG = np.random.default_rng(11)
@@ -95,31 +89,6 @@ def test_more_confidence_asks_for_more():
     )
 
 
-@pytest.mark.parametrize(
-    ("n", "days", "unit", "count"),
-    [
-        (500, 25, "days", 25),
-        (500, 2, "hours", 48),
-        (50, 0.5, "rows", 50),
-        (500, MIN_BLOCKS - 1, "hours", 456),
-        (3_000, 3_000, "groups of days", MAX_BLOCKS),
-        (3_000, 0.5, "groups of rows", MAX_BLOCKS),
-    ],
-)
-def test_blocks_are_days_where_there_are_enough_of_them(n, days, unit, count):
-    block, comparison = blocks_of(_times(n, days))
-    assert comparison == unit
-    assert block.max() + 1 == count
-    assert np.ptp(np.bincount(block)) <= 1 or unit in {"days", "hours"}
-
-
-def test_groups_are_neighbours_in_time_whatever_the_order_of_the_rows():
-    times = _times(2_000, 0.5)
-    shuffled = RNG.permutation(2_000)
-    assert np.array_equal(blocks_of(times[shuffled])[0], blocks_of(times)[0][shuffled])
-    assert (np.diff(blocks_of(times)[0]) >= 0).all()
-
-
 @pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "brier"])
 @pytest.mark.parametrize("unit", ["days", "rows"])
 def test_resamples_are_those_of_repeated_blocks(metric, unit):
@@ -127,8 +96,7 @@ def test_resamples_are_those_of_repeated_blocks(metric, unit):
     the same."""
     part = slice(0, N) if unit == "days" else slice(0, 40)
     y, good, poor, times = Y[part], GOOD[part], POOR[part], TIMES[part]
-    block, found_unit = blocks_of(times)
-    assert found_unit == unit
+    block = pieces_of_times(times).of_row if unit == "days" else np.arange(40)
     count = block.max() + 1
     draws = np.random.default_rng(1).integers(0, count, (1_000, count))
     differences = []
@@ -138,7 +106,9 @@ def test_resamples_are_those_of_repeated_blocks(metric, unit):
         differences.append(
             better_by(metric, score(metric, truth, one), score(metric, truth, other))
         )
-    comparison = _compare(metric, y, good, poor, times)
+    cut = {"event_times": times} if unit == "days" else {"groups": block}
+    comparison = compare(metric, y, challenger=good, opponent=poor, confidence=0.95, seed=1, **cut)
+    assert (comparison.unit, comparison.blocks) == (unit, count)
     assert comparison.p_better == np.mean(np.array(differences) > 0)
     assert np.min(np.abs(np.array(differences) - comparison.lower)) < 1e-12
 
@@ -174,7 +144,7 @@ def test_of_equal_models_one_in_twenty_is_taken_for_better():
     """
     wins, worlds = 0, 300
     times = _times(600, 25)
-    day, _ = blocks_of(times)
+    day = pieces_of_times(times).of_row
     for world in range(worlds):
         rng = np.random.default_rng(world)
         y = rng.normal(0, 1, 600)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from pipelines.science.bootstrap import draw_scores
-from pipelines.science.draws import Draws, acceleration, expand
+from pipelines.science.draws import Draws, acceleration, draw, expand, leave_out
+from pipelines.science.metrics import resample
 
 
 def draws_of(values, seed=1):
     """The draws of the mean of some numbers, each its own block; smaller is better."""
     rows = len(values)
-    return draw_scores("mae", values, np.zeros(rows), np.arange(rows), rows, seed)
+    scorers = [resample("mae", values, np.zeros(rows), np.arange(rows), rows)]
+    without = leave_out(scorers, smaller, rows)
+    return draw(scorers, smaller, rows, seed, without=without)
+
+
+def smaller(found):
+    return -found[0]
 
 
 def test_ends_are_those_of_scipy_s_bca():
@@ -62,3 +70,10 @@ def test_a_value_at_the_end_of_what_it_can_be_has_an_interval_all_the_same():
 def test_fewer_blocks_ask_for_more():
     assert expand(0.95, 20) < expand(0.95, 200) < 0.05 < expand(0.94, 10_000)
     assert expand(0.95, 1) == 0
+
+
+def test_likeness_of_neighbours_widens_an_interval_from_its_middle():
+    draws = draws_of(np.random.default_rng(3).exponential(1, 60))
+    wide = replace(draws, widening=2.0)
+    assert wide.bad_end(0.9) - wide.whole == pytest.approx(2 * (draws.bad_end(0.9) - draws.whole))
+    assert wide.good_end(0.9) > draws.good_end(0.9) > draws.whole

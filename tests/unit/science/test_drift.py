@@ -8,14 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.science.drift import (
-    ColumnFact,
-    DriftFacts,
-    PerformanceFact,
-    decide,
-    measure_performance,
-    strength,
-)
+from pipelines.science.drift import decide
+from pipelines.science.drift_facts import ColumnFact, DriftFacts
+from pipelines.science.drift_reasons import strength
+from pipelines.science.live_performance import PerformanceFact, measure_performance
 from pipelines.spec.drift import Drift, Performance
 
 RULES = Drift(schedule="monthly")

@@ -10,14 +10,13 @@ from pipelines.science.formulas.levels import NAMES as LEVEL_NAMES
 from pipelines.science.metrics import FAMILIES as FORMULA_FAMILIES
 from pipelines.science.metrics import (
     FORMULAS,
-    UNLABELLED,
     better_by,
     resample,
     score,
     scores,
-    unfit,
     why_undefined,
 )
+from pipelines.science.usable_rows import UNLABELLED
 from pipelines.spec.metrics import FAMILIES, METRICS, find_metric, metrics_for
 from pipelines.training.estimators import constant
 
@@ -218,12 +217,6 @@ def test_better_points_the_metrics_way():
 def test_a_constant_ranks_nothing():
     assert score("roc_auc", Y, np.full(N, 0.3)) == 0.5
     assert score("average_precision", Y, np.full(N, 0.3)) == pytest.approx(Y.mean())
-
-
-def test_answers_that_nobody_may_be_served_are_counted_by_row():
-    answers = np.array([[0.2, 0.8], [np.nan, 0.1], [0.5, np.inf], [1.2, -0.2], [1 + 1e-8, -1e-8]])
-    assert unfit(answers, "multiclass") == 3
-    assert unfit(answers, "regression") == 2
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "precision", "recall_at_20"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.science.gates import blind_spot
+from pipelines.science.gate.blind_spots import find_blind_spot
 from pipelines.science.promise import check_promise, promise_on_rows, promise_over_folds
 from pipelines.spec.gate import Gate
 from pipelines.spec.quantiles import Quantiles
@@ -62,6 +62,6 @@ def test_over_folds_their_spread_decides(coverage, kept):
 
 def test_a_gate_that_sees_the_median_alone_is_told():
     rule = {"at_most": {"wape": 0.5}, "versus_champion": {"metric": "mae"}}
-    assert "whether the levels are true" in blind_spot(Gate.model_validate(rule), "quantiles")
+    assert "whether the levels are true" in find_blind_spot(Gate.model_validate(rule), "quantiles")
     rule["guards"] = {"interval_score": 0.05}
-    assert blind_spot(Gate.model_validate(rule), "quantiles") == ""
+    assert find_blind_spot(Gate.model_validate(rule), "quantiles") == ""

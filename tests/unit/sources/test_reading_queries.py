@@ -45,7 +45,10 @@ def test_event_times_are_cut_and_what_is_no_time_is_said(caplog):
         None,
         None,
     ]
-    assert "rows.csv: 2 values of 'at' are no times and are read as missing." in caplog.messages
+    assert (
+        "rows.csv: 2 values of 'at' cannot be read as a time: missing from here on."
+        in caplog.messages
+    )
     assert (
         "rows.csv: the column 'at' has times finer than a microsecond; they are cut to"
         " microseconds." in caplog.messages

@@ -48,6 +48,34 @@ def test_a_promise_is_asked_for_in_short_or_at_length(conformal, share):
     assert spec.quantiles.least_rows == 99
 
 
+@pytest.mark.parametrize("kind", ["pipeline: make", "onnx: net.onnx"])
+def test_own_code_and_a_finished_model_may_answer_with_quantiles(kind):
+    (_, named) = parse("estimator: lightgbm.LGBMRegressor", kind).candidates
+    assert named.quantiles.levels == [0.05, 0.5, 0.95]
+
+
+def test_a_required_packages_estimator_needs_the_promise():
+    ask = (
+        f"{LEVELS}\ncandidates:",
+        "quantiles: {levels: [0.1, 0.9], conformal: true}\ncandidates:",
+    )
+    text = SPEC.replace("lightgbm.LGBMRegressor", "pnboost.Line")
+    text = text.replace("gate:", "requires: [pnboost==1.0]\ngate:")
+    with pytest.raises(
+        SpecError, match=r"pnboost\.Line learns no quantiles; write `conformal: true`"
+    ):
+        parse_spec(text.encode(), "m/model.yaml")
+    spec = parse_spec(text.replace(*ask).encode(), "m/model.yaml")
+    assert [c.name for c in spec.candidates if c.fenced] == ["boosted"]
+
+
+def test_candidates_of_quantiles_may_vote():
+    more = "  - {name: linear, estimator: sklearn.linear_model.QuantileRegressor}\n"
+    vote = "  - {name: both, vote: {linear: 1, boosted: 3}}\n"
+    spec = parse("gate: {at", f"{more}{vote}gate: {{at")
+    assert [part.name for part in spec.candidate("both").parts] == ["linear", "boosted"]
+
+
 def test_an_estimator_of_values_needs_the_promise():
     spec = parse(
         f"{LEVELS}\ncandidates:",
@@ -77,7 +105,7 @@ def test_an_estimator_of_values_needs_the_promise():
         (BOOSTED, "lightgbm.LGBMRegressor, params: {alpha: 0.3}}", "is set by the levels"),
         (BOOSTED, "lightgbm.LGBMRegressor, search: {objective: [mae]}}", "is set by the levels"),
         (BOOSTED, "lightgbm.LGBMRegressor, early_stopping: {}}", ":13: candidates.1.early_stop"),
-        ("estimator: lightgbm.LGBMRegressor", "pipeline: make", "does not go with quantiles"),
+        (BOOSTED, "sklearn.linear_model.Ridge, stack: [a, b]}", "name a `vote`, which takes the"),
         ("metric: pinball, h", "metric: coverage, h", ":9: train.metric: coverage is best for a"),
         ("{metric: pinball}", "{metric: width}", ":14: gate.versus_champion.metric: width is be"),
         ("metric: pinball, h", "metric: rmse, h", ":9: train.metric: 'rmse' does not fit"),

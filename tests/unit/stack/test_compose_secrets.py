@@ -5,12 +5,15 @@ A file that others may read is refused.
 
 from __future__ import annotations
 
+import base64
 import re
 import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
+from pipelines.signing.keys import SigningKey
 from stack import compose_secrets
 from stack.compose_secrets import SECRETS, SecretsError, check, main, make
 
@@ -140,3 +143,47 @@ def test_git_and_the_builds_ignore_the_file():
     assert {".env", ".env.*"} <= set((ROOT / ".gitignore").read_text().splitlines())
     assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
     assert compose_secrets.FILE == ROOT / ".env"
+
+
+def test_a_new_signing_key_takes_the_place_of_the_old_one_and_all_else_stays(file, capsys):
+    file.write_text("# mine\nPERENNIAL_BIND=0.0.0.0\n")
+    file.chmod(0o600)
+    make(file)
+    before = file.read_text().splitlines()
+    file.write_text("\n".join(before))  # as editors leave it
+    assert main(["--new-signing-key", str(file)]) == 0
+    after = file.read_text().splitlines()
+    assert len(after) == len(before)
+    old, new = set(before) - set(after), set(after) - set(before)
+    assert [line.split("=")[0] for line in (*old, *new)] == ["PERENNIAL_SECRET_SIGNING"] * 2
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    check(file)
+    key = values(file)["PERENNIAL_SECRET_SIGNING"]
+    assert len(SigningKey(base64.urlsafe_b64decode(key)).public) == 32
+    assert key not in capsys.readouterr().out
+
+
+def test_a_new_signing_key_is_refused_where_compose_would_refuse_the_file(file, capsys):
+    assert main(["--new-signing-key", str(file)]) == 1
+    make(file)
+    file.chmod(0o644)
+    before = file.read_bytes()
+    assert main(["--new-signing-key", str(file)]) == 1
+    assert file.read_bytes() == before
+    assert "chmod 600" in capsys.readouterr().err
+
+
+def test_compose_hands_the_signing_key_to_those_alone_who_sign():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    holders = {
+        name
+        for name, service in services.items()
+        if "PERENNIAL_SIGNING_KEY" in (service.get("environment") or {})
+    }
+    assert holders == {"init", "scheduler", "perennial"}
+    mounts = {
+        name
+        for name, service in services.items()
+        if any(str(volume).startswith("trust:") for volume in service.get("volumes", []))
+    }
+    assert mounts == {"init", "perennial"}

@@ -30,6 +30,7 @@ task: cluster
 source: {kind: files, uri: "raw.csv", first: 2024-01-01T00:00:00Z}
 batch: day
 event_time: at
+alike: {span: hour}
 key: [visit]
 features: {inputs: [a, b, channel]}
 train: {window: 4 batches, holdout: 2 batches, metric: silhouette, seed: 3, folds: 2}

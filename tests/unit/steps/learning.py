@@ -64,6 +64,7 @@ task: {task}
 source: {{kind: files, uri: "raw.csv", first: 2024-01-01T00:00:00Z}}
 batch: day
 event_time: at
+alike: {{span: hour}}
 key: [visit]
 target: {{column: y, known_after: {known_after}}}
 features: {{inputs: [a, b, count, flag, channel, place]}}

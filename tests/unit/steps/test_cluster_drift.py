@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
+from pipelines.verdicts import words
 from tests.served import trained
 from tests.unit.steps.looks import DAY, figures
 from tests.worlds import make_world, visits
@@ -83,3 +86,22 @@ def test_traffic_is_watched_by_its_own_answers_without_labels(watched):
     assert found.source == "traffic"
     assert found.verdict == "no_drift", found.reasons
     assert found.live == pytest.approx(found.expected, abs=0.05)
+
+
+def test_a_cluster_has_no_label_and_nothing_speaks_of_one(watched):
+    watched.world.rewrite(DAY, kinds(DAY, noise=4))
+    batches = watched.look(DAY)
+    watched.serve(watched.rows(DAY))
+    traffic = watched.look(DAY, "traffic")
+    assert (batches.source, traffic.source) == ("batches", "traffic")
+    for found in (batches, traffic):
+        assert found.labelled is None
+        assert figures(watched, found)["coverage"] is None
+        assert figures(watched, found)["counts"]["labelled"] == 0
+        page = watched.ports.store.get(found.page).decode()
+        said = page[page.index("<body>") :]
+        assert f"silhouette on {found.rows} rows; more is better" in " ".join(said.split())
+        assert "label" not in re.sub('aria-label="', "", said)
+        assert not any("label" in reason for reason in found.reasons)
+        assert not any("label" in line.text for line in words.drift(found))
+    assert any("silhouette on 240 rows is" in reason for reason in batches.reasons)

@@ -16,6 +16,7 @@ from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import decide, drift
 from pipelines.store.drift_figures import newest_figures
 from pipelines.store.pages import find_page
+from pipelines.watch.short_texts import fit_within, shorten
 from tests import version_0
 from tests.decisions import crown
 from tests.served import trained
@@ -163,7 +164,7 @@ def test_with_the_real_ports(trained_once, watched):
     The same verdict, in the places where people look for it.
     """
     ports = ConfiguredPorts(watched.world.settings)
-    for uri, data in trained_once.objects.items():
+    for uri, data in trained_once.ports.store.objects.items():
         ports.store.put(data, Path(uri).suffix)
     ports.ledger.crown(
         "sales", expected=None, champion=crown("1", trained_once.bundle.bundle), key="first"
@@ -189,10 +190,10 @@ def test_a_result_stays_small_whatever_was_found(watched):
     names = [f"{'x' * 60}{i}" for i in range(500)]
     big = found.model_copy(
         update={
-            "reasons": drift.shorten(loud, drift.REASONS),
-            "drifted": drift.fit_within(names, drift.NAMES),
+            "reasons": shorten(loud, drift.REASONS),
+            "drifted": fit_within(names, drift.NAMES),
         }
     )
     assert len(canonical(big)) < XCOM_LIMIT
     assert big.reasons[-1].endswith("more; the page shows all")
-    assert drift.shorten(["short", "words"], drift.REASONS) == ["short", "words"]
+    assert shorten(["short", "words"], drift.REASONS) == ["short", "words"]

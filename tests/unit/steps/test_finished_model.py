@@ -110,7 +110,7 @@ def test_as_champion_it_is_judged_over_folds_as_it_is_and_never_fitted(tmp_path,
     feed = feed_from_table(champion.manifest.inputs.columns, table)
     p = champion.predictor.predict_feed(feed)[:, 0]
     found = refits.champion(champion.manifest)
-    by_hand = [score("roc_auc", refits._y[test], p[test]) for _, test in refits._cuts]
+    by_hand = [score("roc_auc", refits._rows.y[test], p[test]) for _, test in refits._cuts]
     np.testing.assert_allclose(found.by_metric["roc_auc"], by_hand)
     assert f"the champion's {np.mean(by_hand):.3f}" in check(judged, "versus champion")
 

@@ -41,14 +41,19 @@ def waits(rows, *, first=0, signal=1.0):
     )
 
 
-@pytest.fixture
-def world(tmp_path, ports):
-    world = make_snapshot(tmp_path, ports)
+def make_quantiles(home, ports):
+    """A snapshot of loans whose model learns how long each takes, at three levels."""
+    world = make_snapshot(home, ports)
     world.respec(OLD, NEW)
     world.respec("{column: fault}", "{column: wait}")
     world.respec("metric: roc_auc, seed", "metric: pinball, seed")
     world.respec(CANDIDATES, OF_LEVELS)
     return world
+
+
+@pytest.fixture
+def world(tmp_path, ports):
+    return make_quantiles(tmp_path, ports)
 
 
 def test_it_is_promoted_with_its_promise_and_packed_with_its_levels(world, ports):

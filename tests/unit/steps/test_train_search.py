@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from pipelines.judging.challenger import choose_challenger
 from pipelines.refs import canonical
 from pipelines.spec import automl
 from pipelines.step_record import XCOM_LIMIT
-from pipelines.steps import gate
 from pipelines.training.search_state import SEARCHES
 from tests.unit.steps.learning import learning, spec_of_candidate, spec_text
 
@@ -55,5 +55,5 @@ def test_a_proposed_candidate_that_declines_says_why_and_is_never_chosen(tmp_pat
     tags = world.context.ports.registry.runs[forest.run_id].tags
     assert tags["skipped"] == forest.skipped
     assert tags["proposed_because"] == automl.REASONS["forest"]
-    found, _ = gate.choose_challenger(world.context, [world.train("linear"), forest])
+    found, _ = choose_challenger(world.context, [world.train("linear"), forest])
     assert found.candidate == "linear"

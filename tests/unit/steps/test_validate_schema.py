@@ -37,7 +37,7 @@ def run(world, ports):
         ),
         (
             lambda f: f.assign(visit=[None, *f["visit"][1:]]),
-            ["'visit' has 1 rows without a value", "nullable: false"],
+            ["'visit' has 1 row without a value", "nullable: false"],
         ),
     ],
 )

@@ -7,7 +7,7 @@ import os
 import time
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, OutlierMixin, RegressorMixin
 
 
 class Fair(ClassifierMixin, BaseEstimator):
@@ -104,3 +104,37 @@ class Needy(Fair):
     def __init__(self, what):
         super().__init__()
         self.what = what
+
+
+class Far(OutlierMixin, BaseEstimator):
+    """How far a row is from the middle, greater for what is near."""
+
+    def fit(self, X, y=None):
+        self.middle_ = np.asarray(X).mean(axis=0)
+        return self
+
+    def score_samples(self, X):
+        return -np.abs(np.asarray(X) - self.middle_).max(axis=1)
+
+
+class Deciding(OutlierMixin, BaseEstimator):
+    """It decides, and says by no score_samples how usual a row is."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def predict(self, X):
+        return np.ones(len(X))
+
+    def decision_function(self, X):
+        return np.zeros(len(X))
+
+
+class NanFar(Far):
+    def score_samples(self, X):
+        return super().score_samples(X) * np.nan
+
+
+class WideFar(Far):
+    def score_samples(self, X):
+        return np.tile(super().score_samples(X)[:, None], (1, 2))

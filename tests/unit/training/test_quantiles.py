@@ -141,6 +141,42 @@ def test_weights_count_in_the_fits_and_a_search_reaches_the_estimator():
     assert ask(model, _, table).tolist() != ask(plain, _, table).tolist()
 
 
+def test_weights_do_not_count_in_the_correction_and_it_is_said_once(caplog):
+    table, y = rows(400)
+    last = np.r_[np.ones(320), RNG.uniform(0, 1, 80)]
+    tried = candidate(RIDGE, conformal=True)
+    with caplog.at_level("WARNING", logger=LOG.name):
+        (weighted, _), (plain, _) = fit(tried, table, y, weights=last), fit(tried, table, y)
+    shifts = [m.named_steps["estimator"].shifts_.tolist() for m in (weighted, plain)]
+    assert shifts[0] == shifts[1]
+    said = [r.getMessage() for r in caplog.records if "sample_weight" in r.getMessage()]
+    assert len(said) == 1
+    assert "coverage is promised for rows, each of which counts once" in said[0]
+
+
+def test_a_vote_is_the_weighted_mean_at_each_level_and_is_corrected_as_a_whole():
+    table, y = rows(1_000)
+    parts = [candidate(BOOSTED), candidate("sklearn.linear_model.QuantileRegressor")]
+    parts = [part.model_copy(update={"name": name}) for part, name in zip(parts, "ab", strict=True)]
+    quantiles = Quantiles(levels=LEVELS, conformal=True)
+    voters = {}
+    for corrected in (False, True):
+        vote = Candidate.model_validate({"name": "both", "vote": {"a": 3, "b": 1}})
+        own = quantiles if corrected else Quantiles(levels=LEVELS)
+        for one in (*parts, vote):
+            one.place(parts, in_time=True, quantiles=own)
+        voters[corrected], schema = fit(vote, table, y)
+    answers = ask(voters[False], schema, table)
+    frame = estimators.frame(schema, table)
+    members = [m.predict(frame) for m in voters[False].named_steps["estimator"].estimators_]
+    assert answers == pytest.approx(np.average(members, axis=0, weights=[3, 1]))
+    assert (np.diff(answers, axis=1) >= 0).all()
+    fresh, truth = rows(4_000, seed=1)
+    held = ask(voters[True], schema, fresh)
+    covered = ((truth >= held[:, 0]) & (truth <= held[:, 2])).mean()
+    assert 0.8 - 3 * 0.029 < covered < 0.8 + 3 * 0.029
+
+
 def test_where_no_input_tells_anything_the_constant_takes_its_place():
     table = pa.table({"x": np.ones(100)})
     y = np.arange(100.0)
@@ -159,4 +195,4 @@ def test_rows_that_are_too_few_for_a_promise_are_told_before_any_fit():
     refuse_too_few(tried, 95, None)
     with pytest.raises(BadData, match=r"18 rows are left"):
         refuse_too_few(tried, 90, None)
-    refuse_too_few(tried.uncorrected(), 5, None)
+    refuse_too_few(tried.without_correction(), 5, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from pipelines.errors import BadData, SpecError
 from pipelines.fence.own_code import OwnCode
 from pipelines.settings import Settings
 from pipelines.spec import Candidate
+from pipelines.spec.quantiles import Quantiles
 from pipelines.store.memory import MemoryStore
 from pipelines.training import estimators
 from pipelines.training.contract import check_contract
@@ -111,6 +113,25 @@ def test_calibrations_and_stacks_are_made_of_it(process):
     both = candidate(candidate(), linear, name="both", estimator="", vote=["tree", "linear"])
     assert both.fenced
     assert len(set(answers(fit(process, both)))) > 4
+
+
+def test_its_errors_make_quantiles_which_are_stored_with_it(process):
+    levels, values = [0.1, 0.5, 0.9], np.arange(60.0)
+    one = candidate(name="middle", estimator="pnboost.Middle")
+    one.place(
+        [one], in_time=True, requires=True, quantiles=Quantiles(levels=levels, conformal=True)
+    )
+    schema = schema_of(TABLE, ["a", "b"], "quantiles", None, levels)
+    build_it = partial(estimators.build_pipeline, one, schema, 7, {}, process)
+    model = fit_pipeline(build_it(), FRAME, values, one, LOG)
+    found = estimators.answers(model, FRAME, "quantiles", None)
+    assert found.shape == (60, 3)
+    # It learns 0 to 47, whose middle is 23.5, and 48 to 59 correct: of 12, the 2nd, the two in the
+    # middle and the 12th.
+    assert found[0] == pytest.approx([48, 53.5, 59])
+    again = build_it()
+    again.named_steps["estimator"].load(dump(model))
+    assert estimators.answers(again, FRAME, "quantiles", None).tolist() == found.tolist()
 
 
 WRONG = {

@@ -38,7 +38,7 @@ def test_without_a_column_all_rows_count_alike():
     [
         (["1", "2"], r"heavy: the column holds (large_)?string, and weights are numbers"),
         ([1.0, None, float("nan")], r"is missing, or not finite, in 2 rows"),
-        ([1.0, float("inf")], r"is missing, or not finite, in 1 rows"),
+        ([1.0, float("inf")], r"is missing, or not finite, in 1 row"),
         ([1, -1, -2], r"is negative in 2 rows"),
         ([0, 0], r"is 0 in every row"),
     ],

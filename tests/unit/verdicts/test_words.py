@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.messages import DeployResult, GateResult, ReportResult
-from pipelines.verdicts import words
+from pipelines.messages import DeployResult, GateResult, ReportResult, TrainResult
+from pipelines.tasks import UNPROVEN
+from pipelines.verdicts import page, words
 from tests.unit.steps.verdicts import drifted
 
 
@@ -88,7 +90,7 @@ NAIVE = {"name": "versus seasonal naive", "passed": True, "detail": "better"}
     ],
 )
 def test_the_opponent_is_named_with_the_reason_where_it_is_no_champion(more, who):
-    assert words.opponent(judged(**more)) == who
+    assert words.opponent(judged(**more)) == f"against {who}"
 
 
 @pytest.mark.parametrize(
@@ -175,3 +177,26 @@ def test_the_verdict_for_an_xcom_stands_in_one_line():
     assert words.in_one_line(words.gate(judged())) == (
         "Verdict on linear (version 3): REFUSE | FAIL floor: 0.51 of 0.58 | ok rows: 400 of 100"
     )
+
+
+def test_a_verdict_without_labels_was_judged_by_its_promise():
+    unproven = {"name": UNPROVEN, "passed": True, "detail": "needs no label"}
+    assert words.opponent(judged(champion=None, checks=[unproven])).startswith("by its promise")
+    assert words.opponent(judged(checks=[unproven])) == "against the champion, version 2"
+
+
+def test_a_page_says_of_an_anomaly_model_that_it_learns_from_rows_without_a_label():
+    trained = TrainResult.model_construct(
+        candidate="forest", metrics={}, cv_score=0.7, rows_without_label=7
+    )
+    flagging = {"value": 0.6, "rate": 0.05}
+
+    def shown(**more: object) -> str:
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        found = judged(metrics={"f1": 0.5}, **more)
+        return page.render("m", "r", found, [trained], metric="f1", as_of=moment, because="hand")
+
+    assert "7 rows have no label though it is due" in shown(threshold=flagging)
+    assert "flags a row whose score is above 0.6" in shown(threshold=flagging)
+    assert "neither learnt from" not in shown(threshold=flagging)
+    assert "neither learnt from nor judged on" in shown()

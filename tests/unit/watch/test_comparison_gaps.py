@@ -93,7 +93,7 @@ def test_a_column_more_is_a_note():
 
 def test_unseen_texts_are_drift_of_their_input():
     found, _ = look_and_decide(window(replaced("carrier", [f"new {i % 7}" for i in range(ROWS)])))
-    assert found.facts.drifted == ["carrier"]
+    assert found.facts.drifted_names == ["carrier"]
     assert fact_of(found, "carrier").score == pytest.approx(np.sqrt(np.log(2)))
 
 
@@ -212,7 +212,7 @@ def test_one_constant_text_leaves_the_verdict_to_the_others(method):
         {"still": ["AA"] * ROWS, "moved": ["B6"] * ROWS, "same": ["AA", "B6"] * (ROWS // 2)}
     )
     found, decision = look_and_decide(window(seen), rules, against=champion(learnt))
-    assert (decision.verdict, found.facts.drifted) == ("no_drift", ["moved"])
+    assert (decision.verdict, found.facts.drifted_names) == ("no_drift", ["moved"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pipelines.spec.drift import NUMBER_METHODS, P_VALUES, TEXT_METHODS, Rule
-from pipelines.watch.evidently_run import ROWS, Compare, break_ties, run, sample_positions
+from pipelines.watch.evidently_run import run
+from pipelines.watch.evidently_samples import ROWS, Compare, break_ties, sample_positions
 
 RNG = np.random.default_rng(2)
 NUMBER = (RNG.normal(0.15, 1, 700), RNG.normal(0, 1, 900))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipelines.science.anomaly import flag_rate
-from pipelines.science.drift import ColumnFact, DriftFacts, decide
+from pipelines.science.drift import decide
+from pipelines.science.drift_facts import ColumnFact, DriftFacts
 from pipelines.watch.comparison import look
 from pipelines.watch.sides import Rows
 from tests.unit.watch.windows import RULES, champion, table, times

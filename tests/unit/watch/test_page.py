@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.intervals import Interval
-from pipelines.science.drift import ColumnFact, DriftFacts, PerformanceFact, decide
+from pipelines.science.drift import decide
+from pipelines.science.drift_facts import ColumnFact, DriftFacts
+from pipelines.science.live_performance import PerformanceFact
 from pipelines.spec.drift import Drift
 from pipelines.watch.page import About, render
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
 from pipelines.bundle.manifest import Release
 from pipelines.deployment.docker.container import start_container
 from pipelines.deployment.docker.engine import Container, Image
@@ -27,13 +29,24 @@ class Engine:
 
     def __init__(self) -> None:
         self.environment: dict[str, str] = {}
+        self.mounts: list[dict[str, Any]] = []
         self.running: Container | None = None
 
     def container(self, _: str) -> Container | None:
         return self.running
 
-    def create(self, *_: Any, environment: dict[str, str], **__: Any) -> None:
+    def create(
+        self,
+        _name: str,
+        _image: str,
+        _network: str,
+        host: dict[str, Any],
+        *,
+        environment: dict[str, str],
+        **_: Any,
+    ) -> None:
         self.environment = environment
+        self.mounts = host["mounts"]
 
     def start(self, name: str) -> None:
         self.running = Container(
@@ -89,3 +102,25 @@ def test_its_server_logs_to_the_store_that_the_steps_read(tmp_path):
     engine = Engine()
     start_container(engine, settings, RELEASE, Image("image", {}), Limits())
     assert engine.environment["PERENNIAL_STORE"] == "/state/other"
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_its_server_asks_for_signatures_as_the_settings_say_and_sees_no_key_that_signs(
+    tmp_path, required
+):
+    settings = load_settings(
+        {
+            "PERENNIAL_HOME": str(tmp_path),
+            "PERENNIAL_REQUIRE_SIGNATURE": str(required),
+            "PERENNIAL_SIGNING_KEY": "secret",
+            "PERENNIAL_TRUST": "/trust",
+            "PERENNIAL_DOCKER_TRUST": "perennial_trust",
+        }
+    )
+    engine = Engine()
+    start_container(engine, settings, RELEASE, Image("image", {}), Limits())
+    assert "secret" not in engine.environment.values()
+    served = load_settings(engine.environment)
+    assert (served.require_signature, str(served.trust)) == (required, "/trust")
+    (mount,) = (mount for mount in engine.mounts if mount["Target"] == "/trust")
+    assert (mount["Source"], mount["ReadOnly"]) == ("perennial_trust", True)

@@ -16,11 +16,14 @@ from pipelines.bundle.manifest import Release
 from pipelines.deployment.docker.context import archive
 from pipelines.deployment.docker.image import files, manifest_of
 from pipelines.deployment.docker.names import container_name, image_name, is_of, labels
-from pipelines.errors import Corrupted
+from pipelines.errors import Corrupted, Untrusted
+from pipelines.settings import Settings
+from pipelines.signing.signatures import sign
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
 from serving.loaded_release import open_release
 from tests.serving.bundles import put_bundle
+from tests.signing import trusted_key
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +38,45 @@ def release(bundle, number=3):
     return Release(model="flights", number=number, version="7", bundle=bundle, reason="a test")
 
 
+def opened(store, own_release, folder, settings=None):
+    """Return the release as a container opens it: from the files of its image."""
+    contents = files(store, own_release, manifest_of(store, own_release))
+    with tarfile.open(fileobj=io.BytesIO(archive(contents))) as tar:
+        tar.extractall(folder, filter="data")
+    known = settings.replace(releases=str(folder)) if settings else None
+    return open_release(
+        LocalStore(folder),
+        "flights",
+        3,
+        max_rows=10,
+        now="2026-01-01T00:00:00Z",
+        settings=known,
+    )
+
+
 @pytest.mark.parametrize("compiled", [True, False])
 def test_the_context_is_a_store_that_serves_the_release(shelf, tmp_path, compiled):
     store, bundles = shelf
     store.put(b"nobody needs this")
     own_release = release(bundles[compiled])
-    contents = files(store, own_release, manifest_of(store, own_release))
-    with tarfile.open(fileobj=io.BytesIO(archive(contents))) as tar:
-        tar.extractall(tmp_path, filter="data")
-    served = open_release(
-        LocalStore(tmp_path), "flights", 3, max_rows=10, now="2026-01-01T00:00:00Z"
-    )
+    served = opened(store, own_release, tmp_path)
     assert served.release == own_release
     assert golden_differences(served.bundle) == []
+    contents = files(store, own_release, manifest_of(store, own_release))
     assert len(contents) == (6 if compiled else 5)
+
+
+def test_an_image_brings_its_bundles_signatures(shelf, tmp_path):
+    store, bundles = shelf
+    own_store = MemoryStore()
+    own_store.objects.update(store.objects)
+    own_release = release(bundles[True])
+    settings = Settings(state=tmp_path, require_signature=True)
+    key = trusted_key(settings)
+    with pytest.raises(Untrusted, match="it has no signature"):
+        opened(own_store, own_release, tmp_path / "unsigned", settings)
+    sign(own_store, key, "flights", "7", own_release.bundle)
+    assert opened(own_store, own_release, tmp_path / "signed", settings).release == own_release
 
 
 def test_the_same_release_gives_the_same_bytes(shelf):

@@ -51,7 +51,12 @@ def test_it_is_recorded_beside_the_score_that_flatters(tmp_path):
 
 def test_a_snapshot_is_cut_again_by_other_seeds():
     text = spec_text()
-    for line in ("batch: day\n", "event_time: at\n", ", first: 2024-01-01T00:00:00Z"):
+    for line in (
+        "batch: day\n",
+        "event_time: at\n",
+        "alike: {span: hour}\n",
+        ", first: 2024-01-01T00:00:00Z",
+    ):
         text = text.replace(line, "")
     text = text.replace(", known_after: 1h", "").replace(
         "window: 4 batches, holdout: 2 batches, ", ""

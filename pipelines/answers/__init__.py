@@ -1,0 +1,1 @@
+"""What the ledger answers: who served, why, and what rests on what."""

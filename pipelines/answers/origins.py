@@ -1,0 +1,205 @@
+"""Why a version is as it is: what it was made from, who let it serve, and when it did.
+
+Light: Airflow's API server, whose image has no Arrow, answers by this module too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from pydantic import Field
+
+from pipelines.answers.service import NOT_RECORDED, Turn, turns
+from pipelines.data.manifests import Plan
+from pipelines.errors import Corrupted, RequestError
+from pipelines.intervals import Moment
+from pipelines.ledger import (
+    Approval,
+    Features,
+    GateVerdict,
+    MadeFrom,
+    Override,
+    Reconciliation,
+    ReleaseIntent,
+    RetrainRequest,
+    Training,
+    Validation,
+)
+from pipelines.refs import Sha256, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipelines.ledger import Decision, Entry, Ledger
+    from pipelines.refs import Ref
+    from pipelines.store.port import Store
+
+D = TypeVar("D", bound="Decision")
+
+PRUNED = "no longer in the store"
+
+
+class UsedBatch(Value):
+    """A batch of a plan: what it was used for, its interval, its version and its manifest."""
+
+    use: str
+    batch: str
+    version: int
+    manifest: Sha256
+
+    def is_called(self, name: str) -> bool:
+        """Tell whether this is its interval's name, or its manifest's SHA-256."""
+        return name in {self.batch, self.manifest}
+
+
+class Judgement(Value):
+    """What the gate said of a version, and in which entry."""
+
+    entry: int
+    at: Moment
+    run: str
+    verdict: str
+    reasons: list[str]
+    candidate: str
+    champion: str | None
+    features_revision: str
+    as_of: Moment
+    started_because: str
+    environment: str | None
+    made_from: MadeFrom | None
+    """None of verdicts without a challenger, and of earlier versions."""
+
+
+class Release(Value):
+    """A release that was to serve a version, whether it came to that or not."""
+
+    number: int
+    reason: str
+    entry: int
+    at: Moment
+
+
+class Answer(Value):
+    """What a person answered on a version, and in which entry."""
+
+    entry: int
+    at: Moment
+    said: Annotated[Approval | Override, Field(discriminator="kind")]
+
+
+class Origin(Value):
+    """How a version came to be. What is None or empty and should not be has its reason in `missing`
+    (by field): an earlier Perennial did not record it, or it is no longer in the store.
+    """
+
+    model: str
+    version: str
+    verdicts: list[Judgement]
+    requests: list[RetrainRequest]
+    """Who asked for the retraining that brought it; none where a schedule or a person began it."""
+    answers: list[Answer]
+    releases: list[Release]
+    served: list[Turn]
+    training: Training | None
+    features: Features | None
+    expectations: Validation | None
+    batches: list[UsedBatch]
+    missing: dict[str, str]
+
+
+def why(ledger: Ledger, store: Store, model: str, version: str) -> Origin:
+    """Return all that the ledger knows of how a version came to be.
+
+    Raises RequestError where the ledger knows no such version.
+    """
+    entries = ledger.entries(model)
+    verdicts = [e for e in entries if version and version_of(e) == version]
+    served = [t for t in turns(entries) if t.version == version]
+    if not verdicts and not served:
+        raise RequestError(
+            f"The ledger knows no version {version[:60]!r} of {model}.",
+            remedy=f"`perennial history {model}` shows those that there are.",
+        )
+    judgements = [_judgement(e) for e in verdicts]
+    runs = {j.run for j in judgements}
+    steps = [e.decision for e in entries if e.run in runs]
+    training = _last(Training, steps, lambda t: t.candidate in {j.candidate for j in judgements})
+    revisions = {j.features_revision for j in judgements}
+    features = _last(Features, steps, lambda f: f.revision in revisions)
+    plan = features.plan if features else None
+    expectations = _last(Validation, steps, lambda v: plan in {None, v.plan})
+    batches = batches_of(store, plan) if plan else []
+    missing = {
+        name: NOT_RECORDED
+        for name, found in (
+            ("verdicts", judgements),
+            ("training", training),
+            ("features", features),
+            ("expectations", expectations),
+            ("batches", plan),
+        )
+        if not found
+    }
+    return Origin(
+        model=model,
+        version=version,
+        verdicts=judgements,
+        requests=[
+            r for e in entries if isinstance(r := e.decision, RetrainRequest) and r.run_id in runs
+        ],
+        answers=[
+            Answer(entry=e.seq, at=e.at, said=said)
+            for e in entries
+            if isinstance(said := e.decision, Approval | Override) and said.version == version
+        ],
+        releases=[release for e in entries if (release := _release(e, version))],
+        served=served,
+        training=training,
+        features=features,
+        expectations=expectations,
+        batches=batches or [],
+        missing=missing if batches is not None else {**missing, "batches": PRUNED},
+    )
+
+
+def batches_of(store: Store, plan: Ref) -> list[UsedBatch] | None:
+    """Return the batches that a plan names, by use; None where the plan is no longer there."""
+    try:
+        found = Plan.model_validate_json(store.get(plan))
+    except Corrupted:
+        return None
+    uses = {"lookback": found.lookback, "train": found.train, "holdout": found.holdout}
+    return [
+        UsedBatch(use=use, batch=b.interval.name, version=b.version, manifest=b.manifest.sha256)
+        for use, batches in uses.items()
+        for b in batches
+    ]
+
+
+def version_of(entry: Entry) -> str:
+    """Return the version that a verdict is about; empty where the entry is none, or has none."""
+    decision = entry.decision
+    return decision.version if isinstance(decision, GateVerdict) else ""
+
+
+def _judgement(entry: Entry) -> Judgement:
+    verdict = entry.read(GateVerdict)
+    shared = set(Judgement.model_fields) & set(GateVerdict.model_fields)
+    return Judgement(
+        entry=entry.seq, at=entry.at, run=entry.run, **verdict.model_dump(include=shared)
+    )
+
+
+def _release(entry: Entry, version: str) -> Release | None:
+    """Return the release of this version that an entry is about, or None."""
+    decision = entry.decision
+    intent = decision.release if isinstance(decision, Reconciliation) else decision
+    if not isinstance(intent, ReleaseIntent) or intent.version != version:
+        return None
+    return Release(number=intent.number, reason=intent.reason, entry=entry.seq, at=entry.at)
+
+
+def _last(kind: type[D], steps: Sequence[Decision], fits: Callable[[D], bool]) -> D | None:
+    """Return the newest step of a kind that fits, or None."""
+    found = [step for step in steps if isinstance(step, kind) and fits(step)]
+    return found[-1] if found else None

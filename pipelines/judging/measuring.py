@@ -1,0 +1,48 @@
+"""All that the gate is told of a run: its challenger and its opponent, on rows new to both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipelines.data import labelled_rows
+from pipelines.judging.held_out import measure_answers, read_answers
+from pipelines.judging.opponents import compare_with_opponent
+from pipelines.judging.snapshots import measure_snapshot
+from pipelines.judging.succession import compare_clusters
+from pipelines.science.gate.facts import GateFacts, Opponent
+from pipelines.tasks import finds_classes, stand_in_of
+
+if TYPE_CHECKING:
+    from pipelines.context import Context
+    from pipelines.ledger import Champion
+    from pipelines.messages import GateRequest, TrainResult
+
+
+def measure_challenger(
+    context: Context, request: GateRequest, best: TrainResult | None, champion: Champion | None
+) -> GateFacts:
+    """Return what the gate is told of the chosen candidate; `best` is None where there is none."""
+    spec = context.spec
+    holdout, interval = labelled_rows.holdout(context, request.features)
+    facts = GateFacts(
+        name=best.candidate if best else "",
+        dummy=spec.candidate(best.candidate).declaration.dummy if best else False,
+        metrics={},
+        rows=holdout.num_rows,
+        holdout=interval,
+        fitted_on=best.fitted_on if best else None,
+        opponent=Opponent("champion" if champion else stand_in_of(spec.task)),
+    )
+    if best is None:
+        return replace(facts, opponent=replace(facts.opponent, error="there is no challenger"))
+    if spec.is_snapshot:
+        facts = measure_snapshot(context, request, best, champion, holdout, facts)
+    else:
+        answers = read_answers(context, best, holdout)
+        facts = measure_answers(context, best, answers, facts)
+        facts = replace(facts, opponent=compare_with_opponent(context, answers, champion))
+    if finds_classes(spec.task):
+        answers = read_answers(context, best, holdout)
+        facts = replace(facts, succession=compare_clusters(context, answers, champion))
+    return facts

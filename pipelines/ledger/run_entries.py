@@ -1,0 +1,102 @@
+"""What the steps of a run record on the way to a verdict: references and facts, below 8 kB.
+
+Ledgers of earlier versions lack these entries; whoever reads them says so.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pipelines.intervals import Moment
+from pipelines.ledger.decision import Decision
+from pipelines.refs import Ref, Sha256
+from pipelines.verdicts import words
+
+
+class StepOfRun(Decision):
+    """What one step of the run `run` did."""
+
+    run: str
+
+    @property
+    def words(self) -> str:
+        """It in words, as a list of decisions shows it."""
+        raise NotImplementedError
+
+
+class Ingest(StepOfRun):
+    """Batches that a run reads; `plan` names each with its manifest (`data.manifests.Plan`)."""
+
+    kind: Literal["ingest"] = "ingest"
+    purpose: Literal["retrain", "drift"]
+    plan: Ref
+    as_of: Moment
+    batches: int
+    reason: str = ""
+
+    @property
+    def words(self) -> str:
+        """Which batches are read, and what for."""
+        return words.ingest_entry(self.batches, self.purpose, self.reason)
+
+
+class Validation(StepOfRun):
+    """Batches of a plan that broke no critical expectation.
+
+    `suites` are the SHA-256 of the expectations' files, by table.
+    """
+
+    kind: Literal["validation"] = "validation"
+    plan: Ref
+    batches: int
+    rows: int
+    expectations: int
+    warnings: int
+    suites: dict[str, Sha256]
+
+    @property
+    def words(self) -> str:
+        """What held on the batches."""
+        return words.validation_entry(self.batches, self.rows, self.expectations, self.warnings)
+
+
+class Features(StepOfRun):
+    """A features version, and the plan whose batches it was built from."""
+
+    kind: Literal["features"] = "features"
+    plan: Ref
+    revision: str
+    sha256: Sha256
+    rows: int
+
+    @property
+    def words(self) -> str:
+        """Which version it is."""
+        return words.features_entry(self.revision, self.rows)
+
+
+class Training(StepOfRun):
+    """A candidate that was trained, or skipped. `run_id` is its run in the registry.
+
+    `code` is the hash of the model's code, `lock` that of requirements.txt (empty where there is
+    none), `environment` that of the model's packages beside the lock.
+    """
+
+    kind: Literal["training"] = "training"
+    candidate: str
+    run_id: str
+    estimator: str
+    features_revision: str
+    rows: int
+    seed: int
+    code: str
+    lock: str = ""
+    environment: Sha256 | None = None
+    skipped: str = ""
+
+    @property
+    def words(self) -> str:
+        """What was learnt from how much, or why nothing."""
+        return words.training_entry(
+            self.candidate, self.estimator, self.rows, self.seed, self.skipped
+        )

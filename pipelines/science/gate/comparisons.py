@@ -1,0 +1,133 @@
+"""The challenger against its opponent: better in what decides, and hardly worse in what guards."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from pipelines.messages import GateCheck
+from pipelines.science.gate.clusters import check_succession
+from pipelines.spec.anomaly import needs_truth
+from pipelines.tasks import STAND_INS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipelines.science.bootstrap import Comparison
+    from pipelines.science.gate.facts import GateFacts, Opponent
+    from pipelines.science.gate.numbers import GateMetric
+    from pipelines.spec.gate import Gate
+
+
+def note_incident(opponent: Opponent) -> list[GateCheck]:
+    """Return why the champion is not the opponent, where it should be; else nothing."""
+    if not opponent.incident:
+        return []
+    stand_in = STAND_INS.get(opponent.name, STAND_INS["dummy"])
+    detail = f"INCIDENT: {opponent.incident}; {stand_in} is the opponent instead"
+    return [GateCheck(name="champion", passed=True, detail=detail)]
+
+
+def check_versus_opponent(
+    facts: GateFacts, gate: Gate, metrics: Mapping[str, GateMetric]
+) -> list[GateCheck]:
+    """Check that the challenger is proven better than its opponent.
+
+    A clustering may be the same as the champion's instead. Without a truth to look at nothing is
+    better, and nothing is checked here: a promise is kept or it is not.
+    """
+    decides, opponent = gate.versus_champion.metric, facts.opponent
+    if not needs_truth(decides):
+        return []
+    better = _check_better(opponent, gate, metrics[decides])
+    if facts.succession is not None and opponent.is_champion:
+        return check_succession(better, facts.succession, opponent.comparison, gate)
+    return [better]
+
+
+def check_guards(
+    facts: GateFacts, gate: Gate, metrics: Mapping[str, GateMetric]
+) -> list[GateCheck]:
+    """Check that the challenger is proven to be worse by no more than each guard's share of the
+    opponent's value.
+    """
+    return [
+        _check_guard(facts.opponent, gate, metrics[name], share)
+        for name, share in gate.guards.items()
+    ]
+
+
+def _check_better(opponent: Opponent, gate: Gate, metric: GateMetric) -> GateCheck:
+    name, comparison = f"versus {opponent.name}", opponent.comparison
+    if opponent.error:
+        detail = f"the {opponent.name} could not be compared: {opponent.error}"
+        return GateCheck(name=name, passed=False, detail=detail)
+    if comparison is None:
+        detail = f"there is no comparison with the {opponent.name}"
+        return GateCheck(name=name, passed=False, detail=detail)
+    fault = _find_fault(comparison, metric.name, gate, opponent.name)
+    if fault:
+        return GateCheck(name=name, passed=False, detail=fault)
+    is_proven = comparison.lower > 0 and comparison.difference > 0
+    detail = (
+        f"{metric.name} {metric.write(comparison.challenger, comparison.opponent)}"
+        f" is {'better' if is_proven else 'not proven better'} than the {opponent.name}'s"
+        f" {metric.write(comparison.opponent, comparison.challenger)}:"
+        f" {metric.write_gain(comparison)}, {_write_draws(comparison)}"
+    )
+    return GateCheck(name=name, passed=is_proven, detail=detail)
+
+
+def _check_guard(opponent: Opponent, gate: Gate, metric: GateMetric, share: float) -> GateCheck:
+    name, comparison = f"guard {metric.name}", opponent.guards.get(metric.name)
+    if opponent.error or comparison is None:
+        detail = f"there is no comparison with the {opponent.name} in {metric.name}"
+        return GateCheck(name=name, passed=False, detail=detail)
+    fault = _find_fault(comparison, metric.name, gate, opponent.name)
+    if fault:
+        return GateCheck(name=name, passed=False, detail=fault)
+    allowance = share * abs(comparison.opponent)
+    is_within = comparison.lower >= -allowance and comparison.difference >= -allowance
+    detail = (
+        f"{metric.name} {metric.write(comparison.challenger, comparison.opponent)} against the"
+        f" {opponent.name}'s {metric.write(comparison.opponent, comparison.challenger)}:"
+        f" {metric.write_gain(comparison)}, {'within' if is_within else 'beyond'} the {share:.3g}"
+        " of it that gate.guards allows it to be worse"
+    )
+    return GateCheck(name=name, passed=is_within, detail=detail)
+
+
+def _find_fault(comparison: Comparison, metric: str, gate: Gate, opponent: str) -> str:
+    """Return in words why a comparison proves nothing; empty where it may be looked at."""
+    if comparison.metric != metric or comparison.confidence != gate.versus_champion.confidence:
+        return f"the comparison with the {opponent} is not the one that the gate asks for"
+    if comparison.untold:
+        return (
+            f"it cannot be told whether {metric} is better than the {opponent}'s:"
+            f" {comparison.untold}; hold more out (train.holdout)"
+        )
+    numbers = (
+        comparison.challenger,
+        comparison.opponent,
+        comparison.difference,
+        comparison.lower,
+    )
+    if not all(isfinite(number) for number in numbers):
+        return f"{metric} versus the {opponent} is missing or not finite"
+    return ""
+
+
+def _write_draws(comparison: Comparison) -> str:
+    """Return in how many of what was drawn the challenger is better."""
+    pieces = f"{comparison.blocks} {comparison.unit}"
+    if comparison.as_many:
+        pieces += (
+            f", which are like their neighbours and say as much as {comparison.as_many}"
+            " independent ones"
+        )
+    if comparison.unit != "folds" and not comparison.is_drawn:
+        return f"better with {comparison.p_better:.1%} by Student's t of {pieces}"
+    drawn = (
+        f"the {comparison.blocks} folds" if comparison.unit == "folds" else f"resamples of {pieces}"
+    )
+    return f"better in {comparison.p_better:.1%} of {drawn}"

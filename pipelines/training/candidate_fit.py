@@ -1,0 +1,128 @@
+"""A candidate fitted on the training rows, and what it answers to the held-out ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.science.metrics import scores
+from pipelines.training import estimators
+from pipelines.training.clusters.names import found_classes
+from pipelines.training.contract import check_contract
+from pipelines.training.decision_threshold import FoldedRows, choose
+from pipelines.training.fitting import fit_pipeline
+from pipelines.training.folds import search_folds
+from pipelines.training.own_metrics import measure_rows
+from pipelines.training.search import Ground, search
+from pipelines.training.search.nested import nested_scores
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from pipelines.context import Context
+    from pipelines.science.own_metrics import Measures
+    from pipelines.spec import Candidate
+    from pipelines.training.decision_threshold import Chosen
+    from pipelines.training.own.process import CodeProcess
+    from pipelines.training.preparation import Prepared
+    from pipelines.training.search import SearchResult
+
+    Array = np.ndarray[Any, Any]
+    Folds = list[tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class CandidateFit:
+    """A candidate with the best of its settings, fitted on all training rows.
+
+    `folds` are those on which settings were compared, `nested` the mean and the spread of nested
+    cross-validation; None where the spec asks for none.
+    """
+
+    model: Any
+    search: SearchResult
+    folds: Folds
+    nested: tuple[float | None, float | None]
+    chosen: Chosen
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The answers of a model to the held-out rows, (n,) or (n, k), and its metrics on them."""
+
+    answers: Array
+    classes: list[str] | None
+    measures: Measures
+    metrics: dict[str, float | None]
+
+
+def fit_candidate(
+    context: Context, candidate: Candidate, rows: Prepared, folder: Path, own: CodeProcess | None
+) -> CandidateFit:
+    """Search the settings of a candidate, choose its threshold and fit it.
+
+    The search keeps its trials in `folder`. Raises BadData where there is nothing to learn,
+    SpecError for a parameter that the estimator does not take.
+    """
+    spec, log, y, inputs = context.spec, context.log, rows.y, rows.inputs
+
+    def build(params: dict[str, Any]) -> Any:
+        return estimators.build_pipeline(candidate, rows.schema, spec.train.seed, params, own)
+
+    folds = search_folds(spec, rows.train, y)
+    pipeline = build(candidate.params)
+    check_contract(candidate, lambda: build(candidate.params), inputs, y, task=spec.task, log=log)
+    measures = measure_rows(context, rows.train, y, rows.classes)
+    ground = Ground(
+        pipeline,
+        candidate,
+        spec,
+        inputs,
+        y,
+        folds,
+        log,
+        rows.schema,
+        weights=rows.weights,
+        groups=rows.groups,
+        measures=measures,
+    )
+    result = search(ground, folder=folder)
+    nested = _cross_validate_nested(ground, rows.train)
+    folded = FoldedRows(rows.schema, inputs, y, folds, measures, own, result.out_of_fold)
+    chosen = choose(spec, candidate, result.params, folded, log)
+    model = fit_pipeline(
+        build(result.params), inputs, y, candidate, log, weights=rows.weights, groups=rows.groups
+    )
+    return CandidateFit(model, result, folds, nested, chosen)
+
+
+def judge_fit(context: Context, fit: CandidateFit, rows: Prepared) -> Judgement:
+    """Return what a fitted candidate answers to the held-out rows, and its metrics on them."""
+    spec = context.spec
+    answers = estimators.answers(
+        fit.model, estimators.frame(rows.schema, rows.holdout), spec.task, rows.classes
+    )
+    classes = found_classes(fit.model, spec.task) or rows.classes
+    measures = measure_rows(context, rows.holdout, rows.truth, classes)
+    metrics = scores(
+        spec.task,
+        rows.truth,
+        answers,
+        also=spec.metrics,
+        own=measures.own.values(),
+        levels=spec.levels,
+        threshold=fit.chosen.value,
+    )
+    return Judgement(answers, classes, measures, metrics)
+
+
+def _cross_validate_nested(ground: Ground, rows: pa.Table) -> tuple[float | None, float | None]:
+    """Return mean and spread of nested cross-validation; None where the spec asks for none."""
+    if not (ground.spec.train.nested and ground.candidate.search):
+        return None, None
+    found = nested_scores(ground, rows)
+    return (float(np.mean(found)), float(np.std(found))) if found else (None, None)
