@@ -6,6 +6,7 @@ import typer
 
 from pipelines.cli import (
     answers,
+    card,
     check,
     compare,
     init,
@@ -41,6 +42,7 @@ compare.add_to(app)
 rebuild.add_to(app)
 releases.add_to(app)
 answers.add_to(app)
+card.add_to(app)
 operations.add_to(app)
 keys.add_to(app)
 steps.add_to(app)

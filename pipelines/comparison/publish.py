@@ -28,13 +28,15 @@ def publish_run_comparison(
     trained: list[TrainResult],
     verdict: GateResult,
     run: str,
-) -> None:
-    """Publish the comparison of a run's candidates, and attach it to the run in MLflow.
+) -> Retraining | None:
+    """Publish the comparison of a run's candidates, attach it to the run in MLflow and return it.
 
     A comparison decides nothing: where it cannot be made, the log says so, and the run goes on.
+    None then, and where comparisons are turned off.
     """
     if not context.settings.comparison_seconds:
-        return
+        return None
+    retraining = None
     try:
         retraining = compare_candidates(context, features, trained, verdict, run)
         page = render(retraining).encode()
@@ -44,6 +46,7 @@ def publish_run_comparison(
         _attach(context, features.parent_run, page, retraining)
     except Exception:  # data and estimators may be odd in ways that nobody thought of
         context.log.warning("the comparison of this run could not be made", exc_info=True)
+    return retraining
 
 
 def publish_against_champion(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, StringConstraints, ValidationError
 
 from pipelines import approvals
+from pipelines.cards.publish import publish_card
 from pipelines.deployment import orders
 from pipelines.errors import Corrupted, RequestError
 from pipelines.ledger import GateVerdict, Override
@@ -98,6 +99,7 @@ def carry_out(
         "served_version": result.version,
     }
     ports.registry.log(verdict.run_id, params={}, metrics={}, tags=tags)
+    publish_card(context, order.version)
     return result
 
 

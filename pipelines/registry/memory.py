@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from pipelines.errors import BadData, RequestError
 from pipelines.refs import digest
 from pipelines.registry.port import (
+    DESCRIPTION_LIMIT,
     NOT_FINITE,
     ModelVersion,
     RunState,
     check_folder,
     check_keys,
     check_model,
+    check_version,
     mask,
     new_params,
 )
@@ -39,12 +41,13 @@ class Run:
 class MemoryRegistry:
     """Runs and versions in dictionaries, under one lock.
 
-    What was recorded can be looked at in `runs`.
+    What was recorded can be looked at in `runs` and `descriptions`.
     """
 
     def __init__(self) -> None:
         """Start empty."""
         self.runs: dict[str, Run] = {}
+        self.descriptions: dict[tuple[str, str], str] = {}
         self._ids: dict[tuple[str, ...], str] = {}
         self._versions: dict[str, list[ModelVersion]] = {}
         self._aliases: dict[str, str] = {}
@@ -132,6 +135,12 @@ class MemoryRegistry:
             versions.append(version)
             return version
 
+    def describe(self, model: str, version: str, text: str) -> None:
+        """Set what is said of a version."""
+        with self._lock:
+            check_version(model, version, self.versions(model))
+            self.descriptions[model, version] = text[:DESCRIPTION_LIMIT]
+
     def versions(self, model: str) -> list[ModelVersion]:
         """Return the versions, oldest first."""
         check_model(model)
@@ -148,8 +157,7 @@ class MemoryRegistry:
             if version is None:
                 self._aliases.pop(model, None)
                 return
-            if version not in {v.version for v in self.versions(model)}:
-                raise RequestError(f"The registry has no version {version} of {model}.")
+            check_version(model, version, self.versions(model))
             self._aliases[model] = version
 
     def metrics(self, run_id: str) -> dict[str, float]:

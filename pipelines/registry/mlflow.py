@@ -20,12 +20,14 @@ from pipelines.mlflow_pages import run_page
 from pipelines.private_files import make_folder
 from pipelines.registry.failures import mlflow_border
 from pipelines.registry.port import (
+    DESCRIPTION_LIMIT,
     NOT_FINITE,
     ModelVersion,
     RunState,
     check_folder,
     check_keys,
     check_model,
+    check_version,
     mask,
     new_params,
 )
@@ -185,6 +187,13 @@ class MlflowRegistry:
                 await_creation_for=0,
             )
             return _version(version)
+
+    def describe(self, model: str, version: str, text: str) -> None:
+        """Set what is said of a version."""
+        check_version(model, version, self.versions(model))
+        with mlflow_border(self._name):
+            cut = text[:DESCRIPTION_LIMIT]
+            self._client.update_model_version(model, version, description=cut)
 
     def versions(self, model: str) -> list[ModelVersion]:
         """Return the versions, oldest first."""

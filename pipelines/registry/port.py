@@ -17,6 +17,9 @@ RunState = Literal["FINISHED", "FAILED", "KILLED"]
 TEXT_LIMIT = 6_000
 """Characters that a parameter or a tag may have; the rest is cut."""
 
+DESCRIPTION_LIMIT = 5_000
+"""Characters that the description of a version may have."""
+
 NOT_FINITE = "perennial.not_finite"
 """The tag that names the metrics which were NaN or infinite.
 
@@ -96,6 +99,13 @@ class Registry(Protocol):
         """
         ...
 
+    def describe(self, model: str, version: str, text: str) -> None:
+        """Set what is said of a version: Markdown, cut at 5,000 characters.
+
+        Raises RequestError where there is no such version.
+        """
+        ...
+
     def versions(self, model: str) -> list[ModelVersion]:
         """Return the versions, oldest first."""
         ...
@@ -124,6 +134,12 @@ def check_model(model: str) -> None:
     """Raise RequestError unless this is a model's name."""
     if not _MODEL.fullmatch(model):
         raise RequestError(f"{model!r} is no model's name.")
+
+
+def check_version(model: str, version: str, known: Iterable[ModelVersion]) -> None:
+    """Raise RequestError unless this is one of the model's versions."""
+    if version not in {v.version for v in known}:
+        raise RequestError(f"The registry has no version {version} of {model}.")
 
 
 def check_folder(folder: str) -> None:

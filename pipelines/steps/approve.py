@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines import approvals, run_ending
+from pipelines.cards.publish import publish_card
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import iso
@@ -41,6 +42,7 @@ def run(context: Context, request: ApproveRequest) -> GateResult:
     if not approval.approved:
         result = result.model_copy(update={"verdict": "refuse", "reasons": [approval.why]})
     run_ending.amend(context, request.run, result)
+    publish_card(context, result.version)
     return result
 
 

@@ -31,7 +31,15 @@ class PageLink:
     """A link to the HTML page of a kind that the step publishes for its run."""
 
     kind: Literal[
-        "validation", "verdict", "drift", "evidently", "profile", "comparison", "versions", "proof"
+        "validation",
+        "verdict",
+        "drift",
+        "evidently",
+        "profile",
+        "comparison",
+        "versions",
+        "proof",
+        "card",
     ]
     title: str = "Page"
 
@@ -135,7 +143,12 @@ _STEPS = (
         messages.GateRequest,
         messages.GateResult,
         deploys=True,
-        links=(PageLink("verdict"), PageLink("comparison", "Comparison"), MlflowLink("run_id")),
+        links=(
+            PageLink("verdict"),
+            PageLink("card", "Model card"),
+            PageLink("comparison", "Comparison"),
+            MlflowLink("run_id"),
+        ),
         words=words.gate,
     ),
     Step(
@@ -144,7 +157,12 @@ _STEPS = (
         messages.ApproveRequest,
         messages.GateResult,
         by_hand=False,
-        links=(PageLink("verdict"), MlflowLink("run_id", of="gate"), "history"),
+        links=(
+            PageLink("verdict"),
+            PageLink("card", "Model card"),
+            MlflowLink("run_id", of="gate"),
+            "history",
+        ),
         words=words.approval,
     ),
     Step(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pipelines import run_ending
+from pipelines.cards.publish import publish_first_card
 from pipelines.comparison.publish import publish_run_comparison
 from pipelines.context import Context
 from pipelines.deployment import orders
@@ -49,7 +50,8 @@ def run(context: Context, request: GateRequest) -> GateResult:
     _publish(context, request, result)
     _tag_runs(context, request, result)
     run_ending.amend(context, request.run, result)
-    publish_run_comparison(context, request.features, request.train, result, request.run)
+    found = publish_run_comparison(context, request.features, request.train, result, request.run)
+    publish_first_card(context, result, request.run, found)
     return result
 
 

@@ -1,6 +1,6 @@
 """HTML pages of runs: which object of the store shows the validation, the verdict, the drift or the
-data (the profile) of a run, its candidates (the comparison), its version beside the champion or how
-the champion came out when it was built again (the proof).
+data (the profile) of a run, its candidates (the comparison), its version by itself (the card) or
+beside the champion, or how the champion came out when it was built again (the proof).
 
 A step publishes its page under the run's name; a cleared run may publish another one, and the
 newest counts. Whoever shows pages (Airflow's plugin) reads them from here and needs to know nothing
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from pipelines.store.port import Store
 
 PageKind = Literal[
-    "validation", "verdict", "drift", "evidently", "profile", "comparison", "versions", "proof"
+    "validation",
+    "verdict",
+    "drift",
+    "evidently",
+    "profile",
+    "comparison",
+    "versions",
+    "proof",
+    "card",
 ]
 NEWEST = "newest"
 """The run under whose name the newest page of a kind stands that needs no run: the profile's."""

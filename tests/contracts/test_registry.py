@@ -27,6 +27,13 @@ def registry(request):
     return request.getfixturevalue("real") if request.param == "mlflow" else MemoryRegistry()
 
 
+def described(registry, version):
+    """Return what is said of a version of the model m, as whoever looks at it sees it."""
+    if isinstance(registry, MemoryRegistry):
+        return registry.descriptions["m", version]
+    return registry._client.get_model_version("m", version).description
+
+
 class TestRegistry:
     def test_a_dag_run_has_one_parent_run(self, registry):
         first = registry.parent("m", RUN, {"reason": "drift"})
@@ -167,6 +174,15 @@ class TestRegistry:
         for n in range(11):
             registry.register("m", run, f"k{n}", model_file, {})
         assert [v.version for v in registry.versions("m")] == [str(n) for n in range(1, 12)]
+
+    def test_a_version_is_described_and_described_anew(self, registry, model_file):
+        run = registry.parent("m", RUN, {})
+        version = registry.register("m", run, "one", model_file, {}).version
+        for text in ("first", "# then\n" + "x" * 6_000):
+            registry.describe("m", version, text)
+        assert described(registry, version) == "# then\n" + "x" * 4_993
+        with pytest.raises(RequestError, match="no version 9"):
+            registry.describe("m", "9", "text")
 
     def test_the_alias_is_set_moved_and_removed(self, registry, model_file):
         run = registry.parent("m", RUN, {})

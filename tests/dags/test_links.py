@@ -50,7 +50,7 @@ def test_every_task_that_has_something_to_show_links_to_it():
         "validate": {"Page"},
         "features": {"Profile", "MLflow run"},
         "train": {"MLflow run"},
-        "gate": {"Page", "Comparison", "MLflow run"},
+        "gate": {"Page", "Model card", "Comparison", "MLflow run"},
         "package": {"Against the champion", "MLflow run"},
         "deploy": {"MLflow run", "Model's history"},
         "close": {"MLflow run", "Model's history"},
@@ -76,6 +76,8 @@ def test_every_task_that_has_something_to_show_links_to_it():
         ("drift", "Evidently", "evidently"),
         ("features", "Profile", "profile"),
         ("gate", "Comparison", "comparison"),
+        ("gate", "Model card", "card"),
+        ("approve", "Model card", "card"),
         ("package", "Against the champion", "versions"),
     ],
 )

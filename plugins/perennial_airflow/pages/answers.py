@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import Response, StreamingResponse
 
-from perennial_airflow.links import airflow_path, answer_path, model_path
+from perennial_airflow.links import airflow_path, answer_path, model_path, page_path
 from perennial_airflow.pages.access import TheReader, expect_model
 from perennial_airflow.pages.records import TheRecords  # noqa: TC001 -- FastAPI reads annotations
 from perennial_airflow.pages.responses import HEADERS, page_response
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from perennial_airflow.pages.access import Reader
     from perennial_airflow.pages.records import Records
+    from pipelines.answers.origins import Origin
     from pipelines.refs import Value
 
     T = TypeVar("T")
@@ -60,8 +61,16 @@ def why_page(model: str, version: str, reader: TheReader, model_records: TheReco
         lines=words.say_origin(origin),
         batches=origin.batches,
         json=airflow_path() + answer_path(model, "why", version),
+        card=_card(model, origin),
         back=airflow_path() + model_path(model),
     )
+
+
+def _card(model: str, origin: Origin) -> str | None:
+    """Return the path of a version's card; None where it has no verdict, and so none."""
+    if not origin.verdicts:
+        return None
+    return airflow_path() + page_path(model, "card", origin.verdicts[-1].run)
 
 
 @router.get("/api/{model}/who-served")

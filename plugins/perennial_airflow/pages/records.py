@@ -93,7 +93,7 @@ class Records:
         ledger, marks = self.ports.ledger, marks_of(self.ports.ledger, model)
         if kind == "versions":
             versions = versions_of(run)
-        elif kind in {"verdict", "comparison"}:
+        elif kind in {"verdict", "comparison", "card"}:
             verdict = ledger.find(model, "verdict", run)
             versions = (str(verdict.body.get("version")),) if verdict else ()
         else:

@@ -192,7 +192,8 @@ def _verdict(entry: Entry, verdict: GateVerdict) -> Words:
     text = words.gate_entry(
         verdict.candidate, verdict.version, verdict.reasons, verdict.started_because
     )
-    kinds = ("verdict", "comparison", "validation")
+    card = ("card",) if verdict.version else ()
+    kinds = ("verdict", *card, "comparison", "validation")
     pages = _pages(entry.model, entry.run, *((kind, kind) for kind in kinds))
     why = _why(entry.model, verdict.version)
     return Words(*_badge(verdict.verdict), text, [*pages, *_link_run(entry), *why])

@@ -186,8 +186,9 @@ def test_a_champion_leads_to_what_differs_from_the_one_before(before, after):
 def test_a_verdict_leads_to_the_candidates():
     found = dict(words("first", gate_verdict()).links)
     assert found["comparison"] == "/perennial/pages/sales/comparison/first"
+    assert found["card"] == "/perennial/pages/sales/card/first"
     assert found["why"] == "/perennial/why/sales/1"
-    assert "why" not in dict(words("first", gate_verdict(version="")).links)
+    assert not {"why", "card"} & set(dict(words("first", gate_verdict(version="")).links))
 
 
 def test_a_step_leads_to_its_run_where_that_is_of_one_kind():

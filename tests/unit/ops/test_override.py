@@ -18,6 +18,7 @@ from pipelines.messages import JudgedInputs
 from pipelines.ops.override import OverrideOrder, carry_out
 from pipelines.run_names import is_by_hand
 from pipelines.steps import gate
+from pipelines.store.pages import find_page
 from tests.decisions import crown, gate_verdict
 from tests.unit.steps.deployments import Following
 from tests.unit.steps.learning import GATES, RUN, learning, spec_text
@@ -81,6 +82,8 @@ def test_it_serves_by_the_same_proofs_and_is_marked_everywhere(world):
     assert verdict.verdict == "refuse", "the verdict stays what it was"
     tags = ports.registry.runs[verdict.run_id].tags
     assert (tags["overridden_by"], tags["override_reason"]) == ("ann", "we need it")
+    card = find_page(ports.store, model=MODEL, kind="card", run=RUN).decode()
+    assert "It was refused, and ann promoted it all the same: we need it" in card
     assert is_by_hand("override:hand__1")
     ports.ledger.verify()
 
