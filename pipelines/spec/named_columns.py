@@ -11,6 +11,7 @@ from pipelines.spec.target import target_problems
 if TYPE_CHECKING:
     from pipelines.spec.drift import Drift
     from pipelines.spec.features import Features
+    from pipelines.spec.gate import Gate
     from pipelines.spec.target import Target
 
 
@@ -25,6 +26,10 @@ class WordsOfColumns:
     inputs: list[str]
     sample_weight: str | None
     drift: Drift | None
+    gate: Gate
+
+
+_BAND = "its values would stand on a page; build a column of its own, such as an age band"
 
 
 def column_problems(spec: WordsOfColumns) -> list[Problem]:
@@ -61,6 +66,11 @@ def column_problems(spec: WordsOfColumns) -> list[Problem]:
         Problem(("features", "personal", c), stranger)
         for c in spec.features.personal
         if c not in names
+    ]
+    faults += [
+        Problem(spec.gate.place_of(c), f"{c!r} is personal; {_BAND}")
+        for c in spec.gate.columns_shown
+        if c in spec.features.personal
     ]
     drift_columns = spec.drift.columns if spec.drift else {}
     return faults + [
