@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $
 LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
 .PHONY: help venv venv-dev lock check format test test-fast test-all up status down demo example \
-	bench images clean secrets signing-key
+	bench gate-proof images clean secrets signing-key
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -72,6 +72,9 @@ example: venv ## bring a worked example to life in the running stack (NAME=iris)
 
 bench: venv-dev ## measure what the documentation claims about speed; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+gate-proof: venv-dev ## bad models and better ones through the real gate: what it refuses, and loses
+	$(BIN)/python -m benchmarks.gate_proof
 
 secrets: ## make .env with the secrets that docker compose reads (what is there stays; mode 600)
 	@python3 -m stack.compose_secrets

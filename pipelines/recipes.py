@@ -131,6 +131,12 @@ def files_of(context: Context) -> dict[str, Path]:
 
 def installed_packages() -> dict[str, str]:
     """Return the versions of all packages that this process can import, by name."""
+    return dict(_installed_packages())
+
+
+@cache
+def _installed_packages() -> dict[str, str]:
+    # Half a second of reading small files, and what a process can import does not change.
     found = {d.metadata["Name"]: d.version for d in distributions()}
     return {name: found[name] for name in sorted(found) if name}
 

@@ -44,6 +44,7 @@ def test_each_committed_figure_is_one_of_a_benchmark():
 TOGETHER = {
     "readback": "500 rows with labels",
     "gate": "equal models, proven better",
+    "gate_proof": "bad models refused, of 3",
     "dependence": "intervals that hold the truth",
     "profile": "beyond chance",
     "ingest": "against DuckDB",
