@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pipelines.deployment import releases
@@ -15,19 +16,30 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
 
 
+Hold = Callable[["Context"], contextlib.AbstractContextManager[object]]
+"""Holds off other deployments of the context's model, from now to the end of the block."""
+
+
+def hold_nobody(context: Context) -> contextlib.AbstractContextManager[object]:  # noqa: ARG001
+    """Hold nobody off."""
+    return contextlib.nullcontext()
+
+
 class ProcessTarget:
     """The running server, which follows the store's highest release by itself."""
 
-    def __init__(self, server: Server) -> None:
-        """Ask this server what it serves."""
+    def __init__(self, server: Server, hold: Hold = hold_nobody) -> None:
+        """Ask this server what it serves; `hold` is the lock that holds off other deployments."""
         self._server = server
+        self._hold = hold
 
-    # The protocol's signature.
-    def alone(self, context: Context) -> contextlib.AbstractContextManager[object]:  # noqa: ARG002
-        """Hold nobody off: numbered releases and the ledger's compare-and-set let one of two win,
-        and the other one hears of it.
+    def alone(self, context: Context) -> contextlib.AbstractContextManager[object]:
+        """Hold off other deployments of the model: of two, the second waits.
+
+        Without the lock, numbered releases and the ledger's compare-and-set still let at most one
+        of two win; but then each may take the other's release back, and neither wins.
         """
-        return contextlib.nullcontext()
+        return self._hold(context)
 
     def take(self, context: Context, release: Release) -> dict[str, Any]:
         """Wait until the server serves the release."""
@@ -53,14 +65,14 @@ class ProcessTarget:
         was = f"{top.version} (release {top.number})" if top else "nothing"
         words = f"served was {was}, the champion is {champion.version}"
         key = f"release~{top.number if top else 0}"
-        release = releases.publish_release(
-            context,
+        wanted = releases.Wanted(
             kind="reconciled",
             key=key,
             version=champion.version,
             bundle=champion.bundle,
             reason=words,
         )
+        release = releases.publish_release(context, wanted)
         return [f"{words}; release {release.number} points back"]
 
     def settle(self, context: Context, champion: Champion) -> None:

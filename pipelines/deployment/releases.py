@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pipelines.bundle.manifest import Release, release_key, served_key
 from pipelines.errors import Corrupted
 from pipelines.ledger import Reconciliation, ReleaseIntent
-from pipelines.refs import Ref, canonical
+from pipelines.refs import Ref, Value, canonical
 from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
@@ -67,46 +67,67 @@ def list_releases(ledger: Ledger, model: str) -> list[Release]:
     return [release for entry in entries if (release := release_of(entry)) is not None]
 
 
-def publish_release(
-    context: Context,
-    *,
-    kind: ReleaseKind,
-    key: str,
-    version: str,
-    bundle: Ref,
-    reason: str,
-    previous: str | None = None,
-) -> Release:
-    """Return the highest release, which serves this bundle from now on, writing it down under
-    (kind, key) first.
+class Wanted(Value):
+    """A release that shall be, under (kind, key) in the ledger.
 
     `previous` is the version that it shall replace; it is written down with the intent, so that a
     retry expects the same.
+    """
+
+    kind: ReleaseKind
+    key: str
+    version: str
+    bundle: Ref
+    reason: str
+    previous: str | None = None
+
+
+def publish_release(context: Context, wanted: Wanted) -> Release:
+    """Return the highest release, which serves this bundle from now on, writing it down first.
 
     A number that somebody else took, or that was overtaken while this run lay dead, is given up for
     the next one, under key~2, key~3 and so on.
     """
-    store, ledger, model = context.ports.store, context.ports.ledger, context.spec.name
-    store.publish(served_key(model), b"1")
-
-    def intent(number: int) -> ReleaseIntent | Reconciliation:
-        return _INTENTS[kind](
-            number=number, version=version, bundle=bundle, reason=reason, previous=previous
-        )
-
     attempt = 1
     while True:
-        release = _find_or_enter(context, kind, key if attempt == 1 else f"{key}~{attempt}", intent)
-        store.publish(release_key(model, release.number), canonical(release))
-        top = highest(context)
-        if top == release:
+        release = enter_release(context, wanted, attempt)
+        if publish_entered(context, wanted, release):
             return release
-        if top is None or ledger.find(model, kind, key) is None:
-            raise Corrupted(
-                f"Release {release.number} of {model} is neither in the store nor could it be"
-                " written."
-            )
         attempt += 1
+
+
+def enter_release(context: Context, wanted: Wanted, attempt: int) -> Release:
+    """Return the release of this attempt (from 1), entered into the ledger unless it is there."""
+    context.ports.store.publish(served_key(context.spec.name), b"1")
+    key = wanted.key if attempt == 1 else f"{wanted.key}~{attempt}"
+
+    def intent(number: int) -> ReleaseIntent | Reconciliation:
+        return _INTENTS[wanted.kind](
+            number=number,
+            version=wanted.version,
+            bundle=wanted.bundle,
+            reason=wanted.reason,
+            previous=wanted.previous,
+        )
+
+    return _find_or_enter(context, wanted.kind, key, intent)
+
+
+def publish_entered(context: Context, wanted: Wanted, release: Release) -> bool:
+    """Publish a release that stands in the ledger; tell whether it is the highest now.
+
+    Raises Corrupted where it can be neither written nor found.
+    """
+    store, ledger, model = context.ports.store, context.ports.ledger, context.spec.name
+    store.publish(release_key(model, release.number), canonical(release))
+    top = highest(context)
+    if top == release:
+        return True
+    if top is None or ledger.find(model, wanted.kind, wanted.key) is None:
+        raise Corrupted(
+            f"Release {release.number} of {model} is neither in the store nor could it be written."
+        )
+    return False
 
 
 def _find_or_enter(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pipelines.deployment.lock import hold_deployment
 from pipelines.deployment.serving_client import ServingClient
 
 if TYPE_CHECKING:
@@ -56,4 +57,4 @@ def target_for(context: Context) -> Target:
 
     if context.settings.target == "docker":
         return DockerTarget()
-    return ProcessTarget(ServingClient(context.settings.serving_url))
+    return ProcessTarget(ServingClient(context.settings.serving_url), hold_deployment)

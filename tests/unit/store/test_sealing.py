@@ -134,8 +134,7 @@ def test_a_ledger_without_releases_releases_nothing_into_a_store_that_has_some(
     context = dataclasses.replace(
         world.context, ports=Ports(store, ports.versions, ports.registry, MemoryLedger())
     )
+    wanted = releases.Wanted(kind="release", key="run", version="1", bundle=BUNDLE, reason="")
     with pytest.raises(Corrupted, match="has release 7 of visits, but the ledger knows of none"):
-        releases.publish_release(
-            context, kind="release", key="run", version="1", bundle=BUNDLE, reason=""
-        )
+        releases.publish_release(context, wanted)
     assert path.is_file()
