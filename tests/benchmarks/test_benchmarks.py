@@ -60,11 +60,8 @@ TOGETHER = {
     "drift": "600 x 15 rows",
     "quantiles": "split conformal",
     "proof": "identical answers",
-<<<<<<< HEAD
     "checks": "equal models refused, no margin",
-=======
     "promotion": "ends with two winners",
->>>>>>> ledger/ledger
 }
 """What each of those that compute in their own process prints."""
 
