@@ -127,6 +127,7 @@ def _result(
         # Only where there are any: other verdicts are written as they ever were.
         **({"threshold": best.threshold} if best and best.threshold else {}),
         **({"units": units} if units else {}),
+        **({"judged_by": verdict.judged_by} if verdict.judged_by else {}),
     )
 
 

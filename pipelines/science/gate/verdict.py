@@ -14,12 +14,14 @@ from pipelines.science.gate.bounds import check_bounds
 from pipelines.science.gate.comparisons import check_guards, check_versus_opponent, note_incident
 from pipelines.science.gate.numbers import metrics_of
 from pipelines.science.gate.rows import check_rows
+from pipelines.science.gate.rules import judged_by
 from pipelines.science.gate.unseen import check_unseen
 from pipelines.science.promise import check_promise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pipelines.messages import JudgedBy
     from pipelines.science.gate.facts import GateFacts
     from pipelines.spec.gate import Gate
     from pipelines.spec.own_metrics import OwnMetric
@@ -30,6 +32,8 @@ class Verdict:
     """All checks; the failed ones are the reasons to refuse."""
 
     checks: list[GateCheck] = field(default_factory=list)
+    judged_by: JudgedBy | None = None
+    """By which rule it was held against its opponent; None where nothing was compared."""
 
     @property
     def reasons(self) -> list[str]:
@@ -62,7 +66,8 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
             *check_anomalies(facts.anomaly, gate),
             *check_versus_opponent(facts, gate, metrics),
             *check_guards(facts, gate, metrics),
-        ]
+        ],
+        judged_by(facts.judging, facts.opponent, gate, metrics[gate.versus_champion.metric]),
     )
 
 
