@@ -246,6 +246,24 @@ class VerdictFindings(Value):
     checks: list[CheckFindings]
 
 
+class JudgedBy(Value):
+    """By which rule the challenger was held against its opponent, and what came of it.
+
+    `finding` is the name of what was found. `margin` is in the metric's own unit; None where no
+    rule asks for one and the lead that it is a share of is not known. `parts` are those of the
+    held-out rows before each of which the recipe was fitted again; 0 where one fit was judged.
+    `because` are two sentences: which rule and why, and what was judged.
+    """
+
+    rule: Literal["better", "not_worse", "value"]
+    cause: Literal["hand", "schedule", "change"]
+    finding: str
+    metric: str
+    margin: float | None = None
+    parts: int = 0
+    because: list[str] = Field(default_factory=list)
+
+
 class GateResult(Value):
     """The verdict on the challenger, with reasons in words (empty when promoted).
 
@@ -270,6 +288,8 @@ class GateResult(Value):
     """The metrics of the model's own, with what each is counted in; empty where in nothing."""
     findings: Ref | None = None
     """What checks looked at part by part (`VerdictFindings`); None where none has parts."""
+    judged_by: JudgedBy | None = None
+    """None where nothing was compared, and in verdicts of earlier versions."""
 
 
 class Answer(Value):

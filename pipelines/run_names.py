@@ -18,6 +18,10 @@ OVERRIDE = "override:"
 BY_HAND = "hand__"
 """How the names of runs begin that a command has made; Airflow knows nothing of them."""
 
+SCHEDULED = "scheduled__"
+"""How the names of runs begin that Airflow's scheduler has made. Airflow gives no other run such a
+name, and no command does."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+:-]")
 
 
@@ -38,6 +42,11 @@ def is_by_hand(run: str) -> bool:
     """Tell whether a command has made the run, so that Airflow has no page of it."""
     name = run.removeprefix(ROLLBACK).removeprefix(PROMOTION).removeprefix(OVERRIDE)
     return name.startswith(BY_HAND)
+
+
+def is_scheduled(run: str) -> bool:
+    """Tell whether a schedule has made the run."""
+    return run.startswith(SCHEDULED)
 
 
 def watch_run(run: str) -> str:

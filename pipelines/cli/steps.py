@@ -23,7 +23,7 @@ from pipelines.cli.running import (
 from pipelines.errors import RequestError
 from pipelines.private_files import make_folder
 from pipelines.refs import canonical
-from pipelines.run_names import BY_HAND, safe_id
+from pipelines.run_names import BY_HAND, is_scheduled, safe_id
 from pipelines.settings import load_settings
 from pipelines.steps.catalogue import STEPS
 
@@ -184,6 +184,11 @@ def _run_folder(context: Context, step: str, run: str | None, as_of: str | None)
 
     A new one for ingest, else the named or the newest one.
     """
+    if run and is_scheduled(run):
+        raise RequestError(
+            f"{run!r} is a name of the schedule's runs.",
+            remedy="give a run by hand another name.",
+        )
     root = context.settings.state / "hand" / context.spec.name
     if step == "ingest":
         folder = root / safe_id(run or f"{BY_HAND}{as_of or 'newest'}__{now()}")

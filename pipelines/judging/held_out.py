@@ -34,7 +34,8 @@ class Answers:
     """What the challenger answers to held-out rows, above which `threshold` it decides.
 
     `own` are its answers and `constant` those of the best constant, both (n,) or (n, k); `classes`
-    name the k columns.
+    name the k columns. `parts` are those of the rows that are answered by a fit each; 0 where one
+    fit answers all.
     """
 
     rows: pa.Table
@@ -42,6 +43,7 @@ class Answers:
     constant: Array
     classes: list[str] | None
     threshold: float
+    parts: int = 0
 
     def take(self, mask: Array) -> Answers:
         """Return the answers to some of the rows, by a mask (n,) of booleans."""

@@ -15,7 +15,7 @@ from pipelines.bundle.load import open_bundle
 from pipelines.bundle.rows import feed_from_table
 from pipelines.classes import translate_classes, widen
 from pipelines.errors import BadData, TryAgain
-from pipelines.judging.pairs import Pair, compare_pair
+from pipelines.judging.pairs import Pair, compare_pair, measure_lead
 from pipelines.levels import take_levels
 from pipelines.science.anomaly import agreement
 from pipelines.science.usable_rows import count_unfit
@@ -124,12 +124,20 @@ def _compare_with_champion(
     return replace(
         compare_pair(context, "champion", pair),
         fitted_on=manifest.fitted_on,
+        lead=measure_lead(context, pair, _constant_in(answers, pair)),
         agreement=(
             agreement(pair.ours, pair.theirs, answers.threshold, manifest.threshold_value)
             if answers_scores(manifest.inputs.task)
             else None
         ),
     )
+
+
+def _constant_in(answers: Answers, pair: Pair) -> Array:
+    """Return the best constant's answers in the columns of the pair."""
+    if pair.classes is None or pair.classes == answers.classes:
+        return answers.constant
+    return widen(answers.constant, answers.classes or [], pair.classes)
 
 
 def _pair_up(answers: Answers, theirs: _ChampionAnswers, spec: Spec) -> Pair:
@@ -143,6 +151,7 @@ def _pair_up(answers: Answers, theirs: _ChampionAnswers, spec: Spec) -> Pair:
             classes=None,
             threshold=answers.threshold,
             their_threshold=theirs.manifest.threshold_value,
+            rises=answers.parts > 0,
         )
     own = answers.classes or []
     labels = answers.rows.schema.field(spec.target.column).type
@@ -155,6 +164,7 @@ def _pair_up(answers: Answers, theirs: _ChampionAnswers, spec: Spec) -> Pair:
         classes=classes,
         threshold=answers.threshold,
         their_threshold=theirs.manifest.threshold_value,
+        rises=answers.parts > 0,
     )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pipelines.judging.draws import draws_of
 from pipelines.science.bootstrap import compare
 from pipelines.science.gate.facts import compare_by
+from pipelines.science.metrics import THRESHOLD, better_by, score
+from pipelines.spec.rule_problems import why_only_better
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.scoring import constants_threshold
 from pipelines.training.targets import targets
@@ -37,6 +40,8 @@ class Pair:
     classes: list[str] | None
     threshold: float
     their_threshold: float | None = None
+    rises: bool = False
+    """Whether `ours` are of fits that know more from part to part."""
 
 
 def compare_pair(context: Context, name: str, pair: Pair) -> Opponent:
@@ -59,7 +64,24 @@ def compare_pair(context: Context, name: str, pair: Pair) -> Opponent:
                 if pair.their_threshold is None
                 else pair.their_threshold
             ),
+            rises=pair.rises,
             **draws,
         )
 
     return compare_by(spec.gate, name, by)
+
+
+def measure_lead(context: Context, pair: Pair, constant: Array) -> float | None:
+    """Return by how much the opponent is better than a constant (n,) or (n, k) in the metric that
+    decides; None where one of both has no value.
+    """
+    spec = context.spec
+    decides = spec.gate.versus_champion.metric
+    if why_only_better(decides, spec.task):
+        return None
+    truth = targets(pair.rows, spec, pair.classes)
+    measure = measure_rows(context, pair.rows, truth, pair.classes).find(decides)
+    threshold = constants_threshold(measure, truth, constant, spec)
+    theirs = score(measure, truth, pair.theirs, threshold=pair.their_threshold or THRESHOLD)
+    lead = float(better_by(measure, theirs, score(measure, truth, constant, threshold=threshold)))
+    return lead if isfinite(lead) else None

@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pipelines.intervals import Interval, Moment
 from pipelines.ledger.decision import Decision
 from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
-from pipelines.messages import GateCheck, Threshold
+from pipelines.messages import GateCheck, JudgedBy, Threshold
 from pipelines.refs import Ref, Sha256, Value
 
 Kind = Literal[
@@ -104,6 +104,8 @@ class GateVerdict(Decision):
     """The challenger's; None where its spec names none, and in earlier verdicts."""
     units: dict[str, str] = Field(default_factory=dict)
     """The metrics of the model's own, with what each is counted in."""
+    judged_by: JudgedBy | None = None
+    """By which rule; None where nothing was compared, and in earlier verdicts."""
     features_revision: str
     as_of: Moment
     started_because: str = ""

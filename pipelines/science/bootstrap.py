@@ -59,6 +59,8 @@ class Comparison:
     """Whether the bound comes from resamples; else from Student's t."""
     untold: str = ""
     """Why nobody can tell which is better, in words; empty where the bound holds."""
+    upper: float = float("inf")
+    """The one-sided upper bound of the difference; infinite where it could not be found."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,15 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
     weights: Array | None = None,
     challenger_threshold: float = THRESHOLD,
     opponent_threshold: float = THRESHOLD,
+    rises: bool = False,
 ) -> Comparison:
     """Return the comparison of two models' predictions for the same rows (shapes as in `metrics`).
 
     The seed fixes the draws. `groups` (n,) stands in for the times of rows that have none; where
     rows have both, the worse bound of the two ways to cut them counts. `span` is how long rows
     with a time are alike. Each model has its own threshold, above which a probability means class
-    1. The bound is -inf where nobody can tell.
+    1. The bound is -inf where nobody can tell. Where the challenger is fitted again from part to
+    part, its gain `rises` with what it learns, which is no doubt about it.
     """
     sides = ((challenger, challenger_threshold), (opponent, opponent_threshold))
     one, other = (score(metric, y, p, weights=weights, threshold=t) for p, t in sides)
@@ -120,7 +124,12 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
     # What two models differ by is no more skewed to one side than to the other, so a correction
     # would only make the gate bolder than it says, the more so the fewer the days.
     question = Question(
-        scorers, lambda found: better_by(metric, *found), LEAST_TO_COMPARE, seed, skewed=False
+        scorers,
+        lambda found: better_by(metric, *found),
+        LEAST_TO_COMPARE,
+        seed,
+        skewed=False,
+        rises=rises,
     )
     ways = pieces_of(event_times, groups, span)
     if np.isfinite(one) and np.isfinite(other):
@@ -144,6 +153,7 @@ def compare(  # noqa: PLR0913 -- two models, each with its own threshold
         as_many=evidence.as_many,
         is_drawn=not isinstance(evidence.ends, Student),
         untold=evidence.untold,
+        upper=max(np.inf if e.ends is None else e.ends.good_end(confidence) for e in found),
     )
 
 

@@ -44,14 +44,29 @@ def are_alike(influences: Array) -> bool:
     return count >= LEAST_TO_MEASURE and _correlation(influences) > _CHANCE / count**0.5
 
 
-def slow_variance(influences: Array) -> tuple[float, int]:
+def without_rise(influences: Array) -> Array:
+    """Return the series (count,) without the line along which it rises; as it is where none does.
+
+    What a recipe gains over a champion that learns nothing more grows as it learns: this is what is
+    asked for, and no likeness of neighbours. A line takes one number from the series, a level for
+    each part of it would take the likeness itself.
+    """
+    away = np.arange(len(influences)) - (len(influences) - 1) / 2
+    slope = float(away @ influences) / max(float(away @ away), 1.0)
+    return influences - slope * away if slope > 0 else influences
+
+
+def slow_variance(influences: Array, *, first: int = 1) -> tuple[float, int]:
     """Return the variance of the mean of the series (count,) by its slow part, and its degrees of
     freedom: how many cosines it is the average of.
+
+    They begin with the `first`: of a series without its line, which is almost the first cosine, it
+    is the second.
     """
     count = len(influences)
     cosines = _cosines(influences)
     middle = (np.arange(count) + 0.5) / count
-    waves = np.cos(np.pi * np.arange(1, cosines + 1)[:, None] * middle)
+    waves = np.cos(np.pi * np.arange(first, first + cosines)[:, None] * middle)
     sizes = (2 / count) ** 0.5 * waves @ (influences - influences.mean())
     return float(np.mean(sizes**2)) / count, cosines
 

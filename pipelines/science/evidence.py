@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.dependence import are_alike, widening
+from pipelines.science.dependence import are_alike, widening, without_rise
 from pipelines.science.draws import Draws, draw, leave_out
 from pipelines.science.student import PLAIN, Scale, Student, by_student
 
@@ -50,6 +50,8 @@ class Question:
     seed: int
     scale: Scale = PLAIN
     skewed: bool = True
+    rises: bool = False
+    """Whether the number may rise with time, without a doubt about it (see `dependence`)."""
 
     def weigh(self, pieces: Pieces) -> Evidence:
         """Return what these pieces say; of those that are like their neighbours by Student's t."""
@@ -59,14 +61,18 @@ class Question:
         scorers = self.scorers(pieces)
         without = leave_out(scorers, self.better, pieces.count)
         known = pieces.in_order and bool(np.isfinite(without).all())
-        alike = known and are_alike(without)
-        wider = widening(without) if known and not alike else 1.0
-        if pieces.count >= FEW and not alike:
+        rises = known and self.rises
+        series = -without_rise(-without) if rises else without
+        alike = known and are_alike(series)
+        wider = widening(series) if known and not alike else 1.0
+        if pieces.count >= FEW and not alike and not rises:
             corrections = without if self.skewed else None
             drawn = draw(
                 scorers, self.better, pieces.count, self.seed, without=corrections, widening=wider
             )
             return Evidence(pieces, drawn)
         whole = self.better([s.of(np.ones((1, pieces.count))) for s in scorers])
-        found = by_student(float(whole[0]), without, self.scale, alike=alike, wider=wider)
+        found = by_student(
+            float(whole[0]), without, self.scale, alike=alike, wider=wider, rises=rises
+        )
         return Evidence(pieces, found, found.freedom + 1 if alike else None)

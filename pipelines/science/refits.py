@@ -86,10 +86,11 @@ def compare_over_folds(
 
     count = len(challenger)
     gains = np.asarray(better_by(metric, challenger, opponent), dtype=np.float64)
-    lower = -np.inf
+    lower, upper = -np.inf, np.inf
     if count > 1 and np.isfinite(gains).all():
         error = np.sqrt((1 / count + tested) * gains.var(ddof=1))
-        lower = float(gains.mean() + stdtrit(freedom or count - 1, 1 - confidence) * error)
+        reach = float(stdtrit(freedom or count - 1, confidence) * error)
+        lower, upper = float(gains.mean()) - reach, float(gains.mean()) + reach
     return Comparison(
         metric=metric if isinstance(metric, str) else metric.name,
         challenger=float(np.mean(challenger)),
@@ -100,4 +101,5 @@ def compare_over_folds(
         confidence=confidence,
         blocks=count,
         unit="folds",
+        upper=upper,
     )

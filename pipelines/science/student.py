@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.dependence import slow_variance
+from pipelines.science.dependence import slow_variance, without_rise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,12 +93,19 @@ class Student:
 
 
 def by_student(
-    whole: float, without: Array, scale: Scale = PLAIN, *, alike: bool = False, wider: float = 1.0
+    whole: float,
+    without: Array,
+    scale: Scale = PLAIN,
+    *,
+    alike: bool = False,
+    wider: float = 1.0,
+    rises: bool = False,
 ) -> Student:
     """Return what pieces say of a number: of all rows, and of those without each piece (count,).
 
     `alike` pieces are in the order of time. `wider` is by how much likeness of neighbours that
-    cannot be told from chance widens the interval.
+    cannot be told from chance widens the interval. Where it `rises` in the order of time, that is
+    no doubt about it (see `dependence.without_rise`).
     """
     count = len(without)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -107,8 +114,10 @@ def by_student(
     if count < 2 or not np.isfinite(found).all() or not isfinite(centre):  # noqa: PLR2004
         return Student(centre, float("nan"), max(count - 1, 1), scale)
     influences = (count - 1) * (found.mean() - found)
+    level = without_rise(influences) if rises else influences
+    freedom = count - 1 - (level is not influences)
     if alike:
-        variance, freedom = slow_variance(influences)
+        variance, freedom = slow_variance(level, first=1 if level is influences else 2)
     else:
-        variance, freedom = float(influences @ influences) / (count * (count - 1)), count - 1
+        variance = float(level @ level) / (count * max(freedom, 1))
     return Student(centre, wider * variance**0.5, freedom, scale)

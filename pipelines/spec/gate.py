@@ -14,6 +14,7 @@ from pipelines.spec.gate_checks import SliceOf, Slices, slices_problems
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
+from pipelines.spec.rules import Rule
 from pipelines.spec.units import Duration, parse_duration
 from pipelines.tasks import with_article
 
@@ -35,12 +36,23 @@ SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=14)
 
 
 class VersusChampion(Value):
-    """The challenger must beat the champion in `metric` with at least this confidence."""
+    """The challenger is held against the champion in `metric`, with at least this confidence."""
 
     metric: str
     """What both are compared in."""
+    rule: Rule | None = None
+    """`better`: proven better. `not_worse`: proven to be worse by no more than `margin`. `value`:
+    proven better by `margin` or more. Default: `better` where a person starts the run, `not_worse`
+    where the schedule or drift does.
+    """
+    margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """In the metric's own unit. Default: a tenth of the champion's lead over the best constant."""
     confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
-    """How sure it must be that the challenger is better."""
+    """How sure it must be."""
+    renewal: bool | None = None
+    """Whether the recipe is judged, fitted again from part to part of the held-out rows, and not
+    one fit. Default: where the schedule or drift starts the run, unless the rule is `better`.
+    """
     stability: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     """Of a cluster task: how alike (adjusted Rand index) the clusters must be to the champion's,
     default 0.8, so that a challenger may take over that is not proven better.

@@ -14,6 +14,7 @@ from pipelines.spec.named_columns import WordsOfColumns, column_problems
 from pipelines.spec.own_metrics import own_metric_problems
 from pipelines.spec.quantile_problems import quantile_problems
 from pipelines.spec.requirements import requirement_problems
+from pipelines.spec.rule_problems import rule_problems
 from pipelines.spec.threshold import threshold_problems
 from pipelines.spec.timing import WordsOfTime, time_problems
 from pipelines.tasks import traits_of, with_article
@@ -31,6 +32,7 @@ def spec_problems(spec: SpecFacts) -> list[Problem]:
         *of_series,
         *time_problems(_words_of_time(spec)),
         *metric_problems(spec.gate, spec.task, spec.train.metric, spec.own_metrics),
+        *rule_problems(spec.gate.versus_champion, spec.task, is_snapshot=spec.event_time is None),
         *own_metric_problems(spec.own_metrics, spec.train.metric, spec.drift, spec.task),
         *threshold_problems(spec.threshold, spec.task, spec.own_metrics),
         *column_problems(_words_of_columns(spec, inputs)),

@@ -147,6 +147,7 @@ def _result(
         **({"threshold": best.threshold} if best and best.threshold else {}),
         **({"units": units} if units else {}),
         **({"findings": findings} if findings else {}),
+        **({"judged_by": verdict.judged_by} if verdict.judged_by else {}),
     )
 
 

@@ -189,6 +189,9 @@ def gate(result: GateResult) -> list[Line]:
     lines = [Line(logging.INFO, f"Verdict on {who}: {result.verdict.upper()}")]
     if result.choice:
         lines.append(Line(logging.INFO, f"  chosen: {result.choice}"))
+    if result.judged_by:
+        found = f"  found: {result.judged_by.finding} (rule {result.judged_by.rule})"
+        lines.append(Line(logging.INFO, found))
     if result.incident:
         lines.append(Line(logging.ERROR, f"  INCIDENT: {result.incident}"))
     for check in result.checks:

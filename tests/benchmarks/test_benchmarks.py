@@ -62,6 +62,7 @@ TOGETHER = {
     "proof": "identical answers",
     "checks": "equal models refused, no margin",
     "promotion": "ends with two winners",
+    "renewal": "promoted, though truly worse by it",
 }
 """What each of those that compute in their own process prints."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
 from pipelines.science.gate.clusters import check_succession
+from pipelines.science.gate.rules import holds, margin_of
 from pipelines.spec.anomaly import needs_truth
 from pipelines.tasks import STAND_INS
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.science.gate.facts import GateFacts, Opponent
     from pipelines.science.gate.numbers import GateMetric
     from pipelines.spec.gate import Gate
+    from pipelines.spec.rules import Rule
 
 
 def note_incident(opponent: Opponent) -> list[GateCheck]:
@@ -31,7 +33,8 @@ def note_incident(opponent: Opponent) -> list[GateCheck]:
 def check_versus_opponent(
     facts: GateFacts, gate: Gate, metrics: Mapping[str, GateMetric]
 ) -> list[GateCheck]:
-    """Check that the challenger is proven better than its opponent.
+    """Check that the challenger is proven to be what the rule asks: better than its opponent, or
+    not worse than the champion.
 
     A clustering may be the same as the champion's instead. Without a truth to look at nothing is
     better, and nothing is checked here: a promise is kept or it is not.
@@ -39,7 +42,7 @@ def check_versus_opponent(
     decides, opponent = gate.versus_champion.metric, facts.opponent
     if not needs_truth(decides):
         return []
-    better = _check_better(opponent, gate, metrics[decides])
+    better = _check_rule(facts, gate, metrics[decides])
     if facts.succession is not None and opponent.is_champion:
         return check_succession(better, facts.succession, opponent.comparison, gate)
     return [better]
@@ -57,7 +60,8 @@ def check_guards(
     ]
 
 
-def _check_better(opponent: Opponent, gate: Gate, metric: GateMetric) -> GateCheck:
+def _check_rule(facts: GateFacts, gate: Gate, metric: GateMetric) -> GateCheck:
+    opponent = facts.opponent
     name, comparison = f"versus {opponent.name}", opponent.comparison
     if opponent.error:
         detail = f"the {opponent.name} could not be compared: {opponent.error}"
@@ -68,14 +72,27 @@ def _check_better(opponent: Opponent, gate: Gate, metric: GateMetric) -> GateChe
     fault = _find_fault(comparison, metric.name, gate, opponent.name)
     if fault:
         return GateCheck(name=name, passed=False, detail=fault)
-    is_proven = comparison.lower > 0 and comparison.difference > 0
+    rule = facts.judging.rule if opponent.is_champion else "better"
+    margin = margin_of(gate, opponent) if opponent.is_champion else None
+    passed = holds(rule, comparison, margin)
     detail = (
         f"{metric.name} {metric.write(comparison.challenger, comparison.opponent)}"
-        f" is {'better' if is_proven else 'not proven better'} than the {opponent.name}'s"
+        f" is {_say_found(rule, metric, margin, passed=passed)} the {opponent.name}'s"
         f" {metric.write(comparison.opponent, comparison.challenger)}:"
         f" {metric.write_gain(comparison)}, {_write_draws(comparison)}"
     )
-    return GateCheck(name=name, passed=is_proven, detail=detail)
+    return GateCheck(name=name, passed=passed, detail=detail)
+
+
+def _say_found(rule: Rule, metric: GateMetric, margin: float | None, *, passed: bool) -> str:
+    """Return what the rule asks, and whether that is proven."""
+    proven = "" if passed else "not proven "
+    if rule == "better":
+        return f"{proven}better than"
+    by = f"{margin or 0.0:.3g}{f' {metric.unit}' if metric.unit else ''}"
+    if rule == "value":
+        return f"{proven}better by {by} or more than"
+    return f"{proven or 'proven '}no worse by more than {by} than"
 
 
 def _check_guard(opponent: Opponent, gate: Gate, metric: GateMetric, share: float) -> GateCheck:

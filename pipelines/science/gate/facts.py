@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipelines.science.gate.further import CheckFacts
@@ -15,6 +15,29 @@ if TYPE_CHECKING:
     from pipelines.science.bootstrap import Comparison, Spread
     from pipelines.science.promise import Promise
     from pipelines.spec.gate import Gate
+    from pipelines.spec.rules import Cause, Rule
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How a challenger is judged: by which rule, and whether its recipe is.
+
+    `parts` are those of the held-out rows before each of which the recipe was fitted again; 0 where
+    one fit is judged, and then `why_not` says why its recipe is not, where that was asked.
+    """
+
+    rule: Rule = "better"
+    cause: Cause = "hand"
+    is_named: bool = False
+    """Whether the spec names the rule."""
+    asks_renewal: bool = False
+    parts: int = 0
+    why_not: str = ""
+
+    def without_renewal(self, why: str) -> Judging:
+        """Return it for one fit, because of `why`: then only what the spec names is no `better`."""
+        rule = self.rule if self.is_named else "better"
+        return replace(self, rule=rule, parts=0, why_not=why)
 
 
 @dataclass(frozen=True)
@@ -36,6 +59,9 @@ class Opponent:
     incident: str = ""
     agreement: Agreement | None = None
     """Of anomaly models: how far both flag the same rows; None where there is no champion."""
+    lead: float | None = None
+    """By how much the champion is better than the best constant in the metric that decides, on the
+    rows that judge; None where that is not known."""
 
     @property
     def is_champion(self) -> bool:
@@ -133,6 +159,8 @@ class GateFacts:
     """What a model of quantiles promises of its coverage; None where it promises nothing."""
     checks: CheckFacts = field(default_factory=CheckFacts)
     """What is known for the further checks that the gate asks for."""
+    judging: Judging = field(default_factory=Judging)
+    """By which rule it is judged, and whether its recipe is."""
 
     @property
     def anomaly(self) -> AnomalyFacts:

@@ -15,12 +15,14 @@ from pipelines.science.gate.comparisons import check_guards, check_versus_oppone
 from pipelines.science.gate.further import check_further, find_further
 from pipelines.science.gate.numbers import metrics_of
 from pipelines.science.gate.rows import check_rows
+from pipelines.science.gate.rules import judged_by
 from pipelines.science.gate.unseen import check_unseen
 from pipelines.science.promise import check_promise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pipelines.messages import JudgedBy
     from pipelines.science.gate.facts import GateFacts
     from pipelines.spec.gate import Gate
     from pipelines.spec.own_metrics import OwnMetric
@@ -33,6 +35,8 @@ class Verdict:
     checks: list[GateCheck] = field(default_factory=list)
     findings: list[CheckFindings] = field(default_factory=list)
     """What checks looked at part by part."""
+    judged_by: JudgedBy | None = None
+    """By which rule it was held against its opponent; None where nothing was compared."""
 
     @property
     def reasons(self) -> list[str]:
@@ -68,6 +72,7 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
             *check_further(facts.checks, gate),
         ],
         find_further(facts.checks, gate),
+        judged_by(facts.judging, facts.opponent, gate, metrics[gate.versus_champion.metric]),
     )
 
 

@@ -254,3 +254,26 @@ def test_each_end_of_a_two_sided_interval_has_half_of_what_may_lie_outside():
     ends = spread("rmse", VALUE, NEAR, event_times=TIMES, confidence=0.95, seed=1)
     assert (low, high) == (ends.good_end, ends.bad_end)
     assert low < ends.value < high
+
+
+def test_a_gain_that_rises_with_what_a_recipe_learns_is_no_doubt_about_it():
+    """From none to a large one within a month: without the rise, it is likeness of neighbours."""
+    rng = np.random.default_rng(3)
+    day = np.repeat(np.arange(30), 100)
+    times = np.datetime64("2026-01-01", "us") + day * np.timedelta64(1, "D")
+    truth = rng.normal(size=3_000)
+    noise = rng.normal(size=3_000)
+    learns = truth + noise * (1.5 - 1.4 * day / 29)
+    stays = truth + 1.5 * rng.normal(size=3_000)
+    asked = {
+        "challenger": learns,
+        "opponent": stays,
+        "event_times": times,
+        "confidence": 0.95,
+        "seed": 1,
+    }
+    plain, rising = compare("rmse", truth, **asked), compare("rmse", truth, rises=True, **asked)
+    assert rising.difference == plain.difference
+    assert plain.as_many is not None
+    assert 0 < rising.lower < rising.upper
+    assert plain.lower < rising.lower

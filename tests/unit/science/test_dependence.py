@@ -7,7 +7,7 @@ import pytest
 from scipy.signal import lfilter
 
 from pipelines.science.bootstrap import compare, spread
-from pipelines.science.dependence import are_alike, slow_variance, widening
+from pipelines.science.dependence import are_alike, slow_variance, widening, without_rise
 from tests.unit.science.test_pieces import times_of
 
 
@@ -125,3 +125,11 @@ def test_rows_of_one_customer_are_one_piece_of_evidence():
     by_both = compare("mae", y, **sides, groups=customer, **rows)
     assert by_both.lower < by_days.lower
     assert by_both.unit == "groups"
+
+
+def test_only_a_rise_is_taken_out():
+    rises = np.arange(30.0) + np.random.default_rng(1).normal(size=30)
+    assert np.ptp(without_rise(rises)) < np.ptp(rises) / 3
+    assert without_rise(rises).mean() == pytest.approx(rises.mean())
+    falls = rises[::-1]
+    assert without_rise(falls) is falls

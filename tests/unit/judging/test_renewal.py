@@ -1,0 +1,149 @@
+"""The recipe of a run that schedule or drift started: fitted again on what is known from day to
+day."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.data import labelled_rows
+from pipelines.judging.held_out import read_answers
+from pipelines.judging.renewal import renew
+from pipelines.ledger import GateVerdict
+from pipelines.science.gate.facts import Judging
+from pipelines.steps import gate
+from pipelines.store.pages import find_page
+from tests.unit.steps.learning import DAYS, learning, rows, spec_text
+from tests.unit.steps.test_gate_champion import crown
+
+RUN = "scheduled__2024-01-13T00:00:00+00:00"
+NEAREST = (
+    "  - {name: linear, estimator: sklearn.neighbors.KNeighborsClassifier,"
+    " params: {n_neighbors: 1}}"
+)
+
+
+def later(home, world, tables, text=None):
+    return learning(
+        home,
+        text or spec_text(world.context.spec.task),
+        tables=tables,
+        outside=world.context.ports,
+        run=RUN,
+        first=DAYS,
+    )
+
+
+def judge(world, run=RUN):
+    return gate.run(world.context, world.gate_request(world.train_all(), run))
+
+
+def days(task="binary", **signals):
+    """The days of the later world, of which the held-out ones may have another signal."""
+    held = signals.get("held", 1.0)
+    return [rows(d, task, signal=held if d >= 2 * DAYS - 2 else 1.0) for d in range(DAYS, 2 * DAYS)]
+
+
+@pytest.fixture
+def champion(tmp_path):
+    world = learning(tmp_path)
+    crown(world)
+    return world
+
+
+def test_an_equal_recipe_takes_over_where_the_schedule_asks_and_not_where_a_person_does(
+    tmp_path, champion
+):
+    world = later(tmp_path, champion, days())
+    by_hand = judge(world, "later")
+    assert (by_hand.verdict, by_hand.judged_by.rule, by_hand.judged_by.parts) == (
+        "refuse",
+        "better",
+        0,
+    )
+    judged = judge(world)
+    assert judged.verdict == "promote", judged.reasons
+    assert (judged.judged_by.rule, judged.judged_by.cause) == ("not_worse", "schedule")
+    assert judged.judged_by.parts == 8
+    assert judged.judged_by.finding in {"tie", "not worse", "better", "small gain"}
+    entry = world.context.ports.ledger.find("visits", "verdict", RUN)
+    assert entry.read(GateVerdict).judged_by == judged.judged_by
+    page = find_page(world.context.ports.store, model="visits", kind="verdict", run=RUN).decode()
+    assert f"What was found: <b>{judged.judged_by.finding}</b>" in page
+    assert "The recipe was judged: fitted again before each of 8 parts" in page
+
+
+def test_after_a_change_the_recipe_is_better_where_the_model_cannot_be(tmp_path, champion):
+    """The challenger knows the old days alone; its recipe learns the new ones as they come."""
+    text = spec_text(candidates=NEAREST).replace("roc_auc: 0.6", "roc_auc: 0.4")
+    world = later(tmp_path, champion, days(held=-1.0), text)
+    trained = world.train_all()
+    judged = gate.run(world.context, world.gate_request(trained, RUN))
+    assert judged.metrics["roc_auc"] > trained[1].metrics["roc_auc"] + 0.05
+    assert judged.judged_by.finding == "better"
+    assert judged.judged_by.margin == 0
+
+
+def test_a_recipe_that_is_worse_by_more_than_the_margin_is_refused(tmp_path, champion):
+    judged = judge(later(tmp_path, champion, days(), spec_text(candidates=NEAREST)))
+    assert (judged.verdict, judged.judged_by.finding) == ("refuse", "worse")
+
+
+def test_no_fit_sees_what_it_is_asked_for(tmp_path, champion):
+    """One neighbour knows each row that it was fitted on: of outcomes by chance it must know
+    none."""
+    rng = np.random.default_rng(4)
+    tables = [t.set_column(8, "y", pa.array(rng.random(t.num_rows) < 0.5)) for t in days()]
+    judged = judge(later(tmp_path, champion, tables, spec_text(candidates=NEAREST)))
+    assert judged.judged_by.parts == 8
+    assert 0.4 < judged.metrics["roc_auc"] < 0.6
+
+
+def renewed(world):
+    """What the recipe answers to the held-out rows, and their times."""
+    best = world.train("linear")
+    holdout, _ = labelled_rows.holdout(world.context, world.built)
+    answers, judging = renew(
+        world.context,
+        world.gate_request([best], RUN),
+        best,
+        read_answers(world.context, best, holdout),
+        holdout,
+        Judging("not_worse", asks_renewal=True),
+    )
+    assert judging.parts == 8
+    return answers.own, labelled_rows.times(holdout, world.context.spec)
+
+
+def test_no_fit_sees_a_label_before_it_is_known(tmp_path, champion):
+    """Outcomes wait for 12 hours, so that those of a day change no answer of its first 12;
+    and do change later ones."""
+    text = spec_text(candidates=NEAREST, known_after="12h")
+    told, times = renewed(later(tmp_path / "a", champion, days(), text))
+    other, _ = renewed(later(tmp_path / "b", champion, days(held=-1.0), text))
+    first = times < times.min() + np.timedelta64(12, "h")
+    assert (told[first] == other[first]).all()
+    assert (told[~first] != other[~first]).any()
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_each_task_renews(tmp_path, task):
+    world = learning(tmp_path, spec_text(task))
+    crown(world)
+    judged = judge(later(tmp_path, world, days(task)))
+    assert judged.judged_by.parts == 8
+    assert judged.verdict == "promote", judged.reasons
+
+
+def test_what_is_held_out_for_a_day_alone_makes_no_parts_and_falls_back_to_better(
+    tmp_path, champion
+):
+    text = spec_text().replace("alike: {span: hour}\n", "")
+    tables = days()
+    tables[-1] = tables[-1].slice(0, 0)
+    judged = judge(later(tmp_path, champion, tables, text))
+    rule, fit = judged.judged_by.because
+    assert rule.startswith("The rule is `better`, because the schedule started the run, but the")
+    assert "are of one day" in fit
+    assert judged.judged_by.finding == "too few rows to tell"
