@@ -5,6 +5,8 @@
 Slices: how often a challenger is refused for a slice that it has not broken (models that are
 equally good, and a challenger that is worse by exactly what is allowed), with few and many slices,
 few and many days, rows of a day alike; and how often one is refused that has broken one slice.
+
+Leaks: the tables of `benchmarks.leaks`, each with a leak among honest columns, strong ones too.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.leaks import TABLES, add_harmless
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.science.gate.answers import TwoAnswers
 from pipelines.science.gate.found_slices import find_slices, finding_half
+from pipelines.science.gate.leak_check import measure_columns
 from pipelines.science.gate.slices import SliceRows, judge_slices
 from pipelines.science.own_metrics import Measures
 from pipelines.science.pieces import pieces_of_times
-from pipelines.spec.gate_checks import Slices
+from pipelines.spec.gate_checks import Leak, Slices
 
 WORLDS, TINY = 600, 3
 RULE = Slices.model_validate({"by": [{"column": "place"}]})
@@ -32,7 +36,7 @@ Array = np.ndarray[Any, Any]
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where something is not as asked."""
     tiny = is_tiny(__doc__, argv)
-    rows = slices(TINY if tiny else WORLDS)
+    rows = [*slices(TINY if tiny else WORLDS), *leaks(800 if tiny else 3_000)]
     show("Checks", rows)
     if tiny:
         return 0
@@ -102,6 +106,37 @@ def slices(worlds: int) -> list[Measure]:
             }
         )
     return measures
+
+
+def leaks(rows: int) -> list[Measure]:
+    """Return of how many tables with a leak the check refuses for it, and for honest columns."""
+    caught = refused = 0
+    for number, make in enumerate(TABLES):
+        random = np.random.default_rng(300 + number)
+        table = make(random, rows)
+        planted = {table.leak} if isinstance(table.leak, str) else set(table.leak)
+        add_harmless(table, random, strong=number % 2 == 0)
+        columns = measure_columns(
+            table.columns, table.target, classes=table.classes, event=table.event
+        )
+        found = {c.column for c in columns if c.skill >= Leak().alone or c.why}
+        caught += bool(found & planted)
+        refused += bool(found - planted)
+    count = len(TABLES)
+    return [
+        {
+            "measure": f"leaks: {count} tables with a planted leak, refused for it",
+            "value": round(caught / count, 4),
+            "unit": "share",
+            "asked": ">= 0.9",
+        },
+        {
+            "measure": f"leaks: {count} tables, refused for an honest column",
+            "value": round(refused / count, 4),
+            "unit": "share",
+            "asked": "<= 0.05",
+        },
+    ]
 
 
 def _refuses(

@@ -75,6 +75,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("gate.versus_champion", gate.VersusChampion),
     ("gate.slices", gate_checks.Slices),
     ("gate.slices, `by`, each", gate_checks.SliceOf),
+    ("gate.leak", gate_checks.Leak),
     ("drift", drift.Drift),
     ("drift: a rule in `numbers`, `texts`, `predictions`, `columns`", drift.Rule),
     ("drift.performance", drift.Performance),

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
-from pipelines.spec.gate_checks import SliceOf, Slices, slices_problems
+from pipelines.spec.gate_checks import Leak, SliceOf, Slices, slices_problems
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
@@ -81,6 +81,8 @@ class Gate(Value):
     """Who may answer: names in Airflow. Empty: whoever Airflow lets answer."""
     slices: Slices | None = None
     """Slices of the rows that must not be broken, below."""
+    leak: Leak | None = None
+    """Whether an input that alone nearly decides the target is asked about, below."""
 
     @model_validator(mode="after")
     def _refuse_an_approval_nobody_can_give(self) -> Self:

@@ -13,6 +13,7 @@ from pipelines.spec.sources import Identifier
 from pipelines.tasks import answers_scores, learns_nothing, with_article
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
     from pipelines.tasks import Task
@@ -76,6 +77,29 @@ class Slices(Value):
     """A slice of fewer rows is not judged."""
     min_pieces: Annotated[int, Field(ge=5)] = 10
     """A slice with fewer independent days (or what `alike` says) is not judged."""
+
+
+class Leak(Value):
+    """What is too good to be true: an input that alone nearly decides the target."""
+
+    alone: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.9
+    """The skill (2 AUC - 1, or R squared of ranks) from which one column alone says too much."""
+    expected: Annotated[list[Identifier], Field(max_length=200)] = Field(default_factory=list)
+    """Inputs that say so much, and were known before the event."""
+
+
+def leak_problems(leak: Leak | None, task: str, inputs: Sequence[str]) -> list[Problem]:
+    """Return what is wrong with a check of leaks beside task and inputs."""
+    if leak is None:
+        return []
+    if learns_nothing(task):
+        why = f"{with_article(task)} learns no target that could leak; remove it"
+        return [Problem(("gate", "leak"), why)]
+    return [
+        Problem(("gate", "leak", "expected", place), f"{name!r} is no input; remove it")
+        for place, name in enumerate(leak.expected)
+        if name not in inputs
+    ]
 
 
 def slices_problems(slices: Slices | None, task: Task) -> list[Problem]:

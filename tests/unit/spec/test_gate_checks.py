@@ -53,6 +53,9 @@ def test_the_metric_of_slices_is_measured_too():
         ),
         ("slices: {by: [{found: true}], worse_by: 2}", "gate.slices.worse_by"),
         ("slices: {by: [{found: true}], min_rows: 3}", "must be at least 30"),
+        ("leak: {expected: [age]}", "gate.leak.expected.0: 'age' is no input; remove it"),
+        ("leak: {alone: 0}", "gate.leak.alone: must be greater than 0"),
+        ("leak: {columns: [a]}", "gate.leak.columns: unknown key"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_line(more, says):
