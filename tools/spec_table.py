@@ -76,6 +76,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("gate.slices", gate_checks.Slices),
     ("gate.slices, `by`, each", gate_checks.SliceOf),
     ("gate.leak", gate_checks.Leak),
+    ("gate.fairness", gate_checks.Fairness),
     ("gate.size", gate_checks.Size),
     ("gate.latency", gate_checks.Latency),
     ("gate.golden, each", gate_checks.GoldenRow),

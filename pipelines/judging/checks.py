@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import BadData, ModelFailed, Refused, SpecError
 from pipelines.judging.cost import measure_cost
+from pipelines.judging.fairness import measure_fairness
 from pipelines.judging.held_out import read_answers
 from pipelines.judging.leak import measure_leaks
 from pipelines.judging.opponents import pair_with_opponent
@@ -50,6 +51,7 @@ def measure_checks(
         slices=_slices(context, fair, champion),
         leak=_leak(context, answers),
         served=_served(context, features, best),
+        fairness=measure_fairness(context.spec, answers) if gate.fairness else None,
     )
 
 

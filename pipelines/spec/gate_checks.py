@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Confidence = Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Aspect = Literal["selection_rate", "equal_opportunity", "equalised_odds"]
 Condition = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
 
 
@@ -87,6 +88,50 @@ class Leak(Value):
     """The skill (2 AUC - 1, or R squared of ranks) from which one column alone says too much."""
     expected: Annotated[list[Identifier], Field(max_length=200)] = Field(default_factory=list)
     """Inputs that say so much, and were known before the event."""
+
+
+class Fairness(Value):
+    """How differently the challenger may decide for groups; at least one of the three."""
+
+    by: Identifier
+    """The column of the groups; it need be no input, and `build` must return it."""
+    selection_rate: Share | None = None
+    """By how much the share of rows that are decided positive may differ between two groups."""
+    equal_opportunity: Share | None = None
+    """By how much the share of positive rows that are decided so may differ."""
+    equalised_odds: Share | None = None
+    """By how much that share, and the one of other rows that are decided positive, may differ."""
+    confidence: Confidence = 0.95
+    """How sure it must be that one differs by more, of all pairs of groups together."""
+    min_rows: Annotated[int, Field(ge=30)] = 100
+    """A group of fewer rows that count is not compared."""
+    min_pieces: Annotated[int, Field(ge=5)] = 10
+    """A group whose rows are of fewer days (or what `alike` says) is not compared."""
+
+    @model_validator(mode="after")
+    def _bound_one(self) -> Self:
+        if not self.limits:
+            msg = "bound at least one of selection_rate, equal_opportunity and equalised_odds"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def limits(self) -> dict[Aspect, float]:
+        """What is bounded, and by how much."""
+        found: dict[Aspect, float | None] = {
+            "selection_rate": self.selection_rate,
+            "equal_opportunity": self.equal_opportunity,
+            "equalised_odds": self.equalised_odds,
+        }
+        return {aspect: limit for aspect, limit in found.items() if limit is not None}
+
+
+def fairness_problems(fairness: Fairness | None, task: Task) -> list[Problem]:
+    """Return what is wrong with fairness beside the task."""
+    if fairness is None or task == "binary":
+        return []
+    why = f"{with_article(task)} decides for no positive class, only a binary one; remove it"
+    return [Problem(("gate", "fairness"), why)]
 
 
 class Size(Value):

@@ -152,3 +152,13 @@ def test_a_model_that_cannot_be_opened_refuses_what_asks_for_it(tmp_path):
     check = named(judged(world, trained.model_copy(update={"model": broken})), "size")
     assert not check.passed
     assert "cannot be loaded" in check.detail
+
+
+def test_decisions_are_compared_between_groups(tmp_path):
+    asked = "fairness: {by: channel, selection_rate: %s, min_rows: 40}"
+    for limit, passes in (("0.05", False), ("0.9", True)):
+        world = learning(tmp_path, spec_text(gate=GATE % (asked % limit)))
+        result = judged(world, world.train("linear"))
+        check = named(result, "fairness selection_rate")
+        assert check.passed is passes, check.detail
+        assert "channel = mail" in check.detail
