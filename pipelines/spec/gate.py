@@ -10,7 +10,17 @@ from pydantic import Field, StringConstraints, model_validator
 from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
-from pipelines.spec.gate_checks import SliceOf, Slices, slices_problems
+from pipelines.spec.gate_checks import (
+    Fairness,
+    GoldenRow,
+    Latency,
+    Leak,
+    Size,
+    SliceOf,
+    Slices,
+    fairness_problems,
+    slices_problems,
+)
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
@@ -93,6 +103,16 @@ class Gate(Value):
     """Who may answer: names in Airflow. Empty: whoever Airflow lets answer."""
     slices: Slices | None = None
     """Slices of the rows that must not be broken, below."""
+    leak: Leak | None = None
+    """Whether an input that alone nearly decides the target is asked about, below."""
+    size: Size | None = None
+    """How large its model may be, below."""
+    latency: Latency | None = None
+    """How long an answer may take, below."""
+    golden: Annotated[list[GoldenRow], Field(max_length=50)] = Field(default_factory=list)
+    """Rows that must be answered so, below."""
+    fairness: Fairness | None = None
+    """How differently it may decide for groups, below."""
 
     @model_validator(mode="after")
     def _refuse_an_approval_nobody_can_give(self) -> Self:
@@ -122,15 +142,24 @@ class Gate(Value):
         return [(place, metric) for place, metric in named if metric is not None]
 
     @property
+    def has_further_checks(self) -> bool:
+        """Whether it asks for any check of `gate_checks`."""
+        asked = (self.slices, self.leak, self.size, self.latency, self.golden, self.fairness)
+        return any(asked)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns that further checks look at, each once; `build` must return them."""
         found = [c for each in self._slices_by for c in each.columns]
+        found += [self.fairness.by] if self.fairness else []
         return tuple(dict.fromkeys(found))
 
     @property
     def columns_shown(self) -> tuple[str, ...]:
         """Those of them whose values stand on the verdict's page."""
-        return tuple(c for c in (each.column for each in self._slices_by) if c is not None)
+        shown = [each.column for each in self._slices_by]
+        shown += [self.fairness.by] if self.fairness else []
+        return tuple(c for c in shown if c is not None)
 
     @property
     def _slices_by(self) -> list[SliceOf]:
@@ -141,6 +170,8 @@ class Gate(Value):
         places: list[tuple[tuple[str | int, ...], tuple[str, ...]]] = [
             (("gate", "slices", "by", i), each.columns) for i, each in enumerate(self._slices_by)
         ]
+        if self.fairness:
+            places.append((("gate", "fairness", "by"), (self.fairness.by,)))
         return next((place for place, columns in places if column in columns), ())
 
 
@@ -202,7 +233,7 @@ def metric_problems(
             " refuses everything"
         )
         faults.append(Problem(("gate",), none))
-    return faults + slices_problems(gate.slices, task)
+    return [*faults, *slices_problems(gate.slices, task), *fairness_problems(gate.fairness, task)]
 
 
 def _say_wrong(metric: str, task: Task, own: Mapping[str, OwnMetric]) -> str:

@@ -9,16 +9,19 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
 from pipelines.spec.expressions import LONGEST, Expression, judge_expression
+from pipelines.spec.numbers import Scalar
 from pipelines.spec.sources import Identifier
-from pipelines.tasks import answers_scores, learns_nothing, with_article
+from pipelines.tasks import answers_scores, is_wide, learns_nothing, with_article
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
     from pipelines.tasks import Task
 
 Confidence = Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Aspect = Literal["selection_rate", "equal_opportunity", "equalised_odds"]
 Condition = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
 
 
@@ -76,6 +79,122 @@ class Slices(Value):
     """A slice of fewer rows is not judged."""
     min_pieces: Annotated[int, Field(ge=5)] = 10
     """A slice with fewer independent days (or what `alike` says) is not judged."""
+
+
+class Leak(Value):
+    """What is too good to be true: an input that alone nearly decides the target."""
+
+    alone: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.9
+    """The skill (2 AUC - 1, or R squared of ranks) from which one column alone says too much."""
+    expected: Annotated[list[Identifier], Field(max_length=200)] = Field(default_factory=list)
+    """Inputs that say so much, and were known before the event."""
+
+
+class Fairness(Value):
+    """How differently the challenger may decide for groups; at least one of the three."""
+
+    by: Identifier
+    """The column of the groups; it need be no input, and `build` must return it."""
+    selection_rate: Share | None = None
+    """By how much the share of rows that are decided positive may differ between two groups."""
+    equal_opportunity: Share | None = None
+    """By how much the share of positive rows that are decided so may differ."""
+    equalised_odds: Share | None = None
+    """By how much that share, and the one of other rows that are decided positive, may differ."""
+    confidence: Confidence = 0.95
+    """How sure it must be that one differs by more, of all pairs of groups together."""
+    min_rows: Annotated[int, Field(ge=30)] = 100
+    """A group of fewer rows that count is not compared."""
+    min_pieces: Annotated[int, Field(ge=5)] = 10
+    """A group whose rows are of fewer days (or what `alike` says) is not compared."""
+
+    @model_validator(mode="after")
+    def _bound_one(self) -> Self:
+        if not self.limits:
+            msg = "bound at least one of selection_rate, equal_opportunity and equalised_odds"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def limits(self) -> dict[Aspect, float]:
+        """What is bounded, and by how much."""
+        found: dict[Aspect, float | None] = {
+            "selection_rate": self.selection_rate,
+            "equal_opportunity": self.equal_opportunity,
+            "equalised_odds": self.equalised_odds,
+        }
+        return {aspect: limit for aspect, limit in found.items() if limit is not None}
+
+
+def fairness_problems(fairness: Fairness | None, task: Task) -> list[Problem]:
+    """Return what is wrong with fairness beside the task."""
+    if fairness is None or task == "binary":
+        return []
+    why = f"{with_article(task)} decides for no positive class, only a binary one; remove it"
+    return [Problem(("gate", "fairness"), why)]
+
+
+class Size(Value):
+    """How large a challenger may be."""
+
+    bundle: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}[kmg]$")]
+    """The most that its model may take, stored and compiled: 500k, 50m, 1g."""
+
+    @property
+    def limit(self) -> int:
+        """The bytes."""
+        return int(self.bundle[:-1]) << (10 * (1 + "kmg".index(self.bundle[-1])))
+
+
+class Latency(Value):
+    """How long an answer may take."""
+
+    milliseconds: Annotated[float, Field(gt=0, le=600_000, allow_inf_nan=False)]
+    """For one row asked alone, by the model as it is served, without network and JSON."""
+
+
+class GoldenRow(Value):
+    """A row that must be answered so."""
+
+    row: dict[str, Scalar]
+    """A value for each input."""
+    answer: float | Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    """The number that it must be given; of several classes the name of the likeliest one."""
+    within: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """How far off a number may be."""
+
+
+def golden_problems(golden: Sequence[GoldenRow], task: str, inputs: Sequence[str]) -> list[Problem]:
+    """Return what is wrong with golden requests beside task and inputs."""
+    faults: list[Problem] = []
+    for place, each in enumerate(golden):
+        path = ("gate", "golden", place)
+        strange = [name for name in each.row if name not in inputs]
+        absent = [name for name in inputs if name not in each.row]
+        faults += [Problem((*path, "row", n), f"{n!r} is no input; remove it") for n in strange]
+        if absent:
+            faults.append(Problem((*path, "row"), f"lacks {', '.join(absent)}; add it"))
+        named, wanted = isinstance(each.answer, str), is_wide(task)
+        if task in {"cluster", "quantiles"}:
+            faults.append(Problem(path, f"{with_article(task)} has no golden requests; remove it"))
+        elif named != wanted:
+            what = "the name of the likeliest class" if wanted else "a number"
+            faults.append(Problem((*path, "answer"), f"must be {what} in {with_article(task)}"))
+    return faults
+
+
+def leak_problems(leak: Leak | None, task: str, inputs: Sequence[str]) -> list[Problem]:
+    """Return what is wrong with a check of leaks beside task and inputs."""
+    if leak is None:
+        return []
+    if learns_nothing(task):
+        why = f"{with_article(task)} learns no target that could leak; remove it"
+        return [Problem(("gate", "leak"), why)]
+    return [
+        Problem(("gate", "leak", "expected", place), f"{name!r} is no input; remove it")
+        for place, name in enumerate(leak.expected)
+        if name not in inputs
+    ]
 
 
 def slices_problems(slices: Slices | None, task: Task) -> list[Problem]:

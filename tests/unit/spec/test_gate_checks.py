@@ -53,6 +53,21 @@ def test_the_metric_of_slices_is_measured_too():
         ),
         ("slices: {by: [{found: true}], worse_by: 2}", "gate.slices.worse_by"),
         ("slices: {by: [{found: true}], min_rows: 3}", "must be at least 30"),
+        ("leak: {expected: [age]}", "gate.leak.expected.0: 'age' is no input; remove it"),
+        ("leak: {alone: 0}", "gate.leak.alone: must be greater than 0"),
+        ("leak: {columns: [a]}", "gate.leak.columns: unknown key"),
+        ("fairness: {by: sex}", "gate.fairness: bound at least one of selection_rate"),
+        ("fairness: {selection_rate: 0.1}", "gate.fairness.by: missing; add it"),
+        ("fairness: {by: sex, selection_rate: 2}", "must be at most 1"),
+        ("size: {bundle: 3 MB}", "gate.size.bundle"),
+        ("size: {}", "gate.size.bundle: missing; add it"),
+        ("latency: {milliseconds: 0}", "gate.latency.milliseconds: must be greater than 0"),
+        ("golden: [{row: {pages: 3, x: 1}, answer: 0.5}]", "golden.0.row.x: 'x' is no input"),
+        ("golden: [{row: {pages: 3}, answer: 0.5}]", "golden.0.row: lacks minutes, channel, trend"),
+        (
+            "golden: [{row: {pages: 3, minutes: 1, channel: a, trend: 1}, answer: yes-please}]",
+            "gate.golden.0.answer: must be a number in a binary task",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_line(more, says):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pytest
 
 from pipelines.messages import VerdictFindings
 from pipelines.ops.prune.needed import reachable_objects
@@ -11,7 +13,7 @@ from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import gate
 from pipelines.store.pages import find_page
 from tests.unit.steps.candidates import with_other_predictions
-from tests.unit.steps.learning import RUN, learning, spec_text
+from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
 
 GATE = (
     "gate: {at_least: {roc_auc: 0.6}, versus_champion: {metric: roc_auc, confidence: 0.9},"
@@ -72,3 +74,91 @@ def test_a_condition_that_cannot_be_computed_refuses_with_its_reason(tmp_path):
     check = named(judged(world, world.train("linear")), "slices")
     assert not check.passed
     assert "cannot be computed" in check.detail
+
+
+def with_leak(task):
+    """The days' rows, of which `b` gives the target away."""
+    days = []
+    for day in range(DAYS):
+        table = rows(day, task)
+        noise = np.random.default_rng(day).normal(0, 0.1, table.num_rows)
+        y = np.unique(np.asarray(table["y"].to_pylist()), return_inverse=True)[1]
+        target = table["y"].to_numpy() if task == "regression" else y
+        days.append(table.set_column(table.column_names.index("b"), "b", pa.array(target + noise)))
+    return days
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_leak_is_refused_until_it_is_expected(tmp_path, task):
+    bounds = "at_least: {r2: 0.1}" if task == "regression" else "at_most: {log_loss: 2}"
+    metric = "rmse" if task == "regression" else "log_loss"
+    asked = f"gate: {{{bounds}, versus_champion: {{metric: {metric}, confidence: 0.9}}, %s}}"
+    for leak, passes in (("leak: {}", False), ("leak: {expected: [b]}", True)):
+        text = spec_text(task, gate=asked % leak)
+        world = learning(tmp_path, text, tables=with_leak(task))
+        check = named(judged(world, world.train("ridge" if "rmse" in text else "linear")), "leak")
+        assert check.passed is passes, check.detail
+        assert "b: its values alone say" in check.detail or passes
+
+
+def test_honest_inputs_are_no_leak(tmp_path):
+    world = learning(tmp_path, spec_text(gate=GATE % "leak: {}"))
+    check = named(judged(world, world.train("linear")), "leak")
+    assert check.passed, check.detail
+    assert check.value < 0.8
+
+
+ROW = "{a: 0.5, b: 1.0, count: 3, flag: true, channel: mail, place: p1}"
+
+
+def test_size_latency_and_golden_requests_are_those_of_the_served_model(tmp_path):
+    asked = (
+        "size: {bundle: 5m}, latency: {milliseconds: 1000},"
+        f" golden: [{{row: {ROW}, answer: 1, within: 0.5}}]"
+    )
+    world = learning(tmp_path, spec_text(gate=GATE % asked))
+    result = judged(world, world.train("linear"))
+    size, latency, golden = (named(result, name) for name in ("size", "latency", "golden"))
+    assert size.passed, size.detail
+    assert 500 < size.value < 5 * 2**20
+    assert "compiled and stored" in size.detail
+    assert latency.passed, latency.detail
+    assert latency.value > 0
+    assert golden.passed, golden.detail
+
+
+def test_a_huge_slow_and_wrong_model_is_refused(tmp_path):
+    asked = (
+        "size: {bundle: 50k}, latency: {milliseconds: 0.0001},"
+        f" golden: [{{row: {ROW}, answer: 0, within: 0.2}}]"
+    )
+    forest = (
+        "  - {name: huge, estimator: sklearn.ensemble.RandomForestClassifier,"
+        " params: {n_estimators: 20}}"
+    )
+    world = learning(tmp_path, spec_text(gate=GATE % asked, candidates=forest))
+    result = judged(world, world.train("huge"))
+    for name in ("size", "latency", "golden"):
+        check = named(result, name)
+        assert not check.passed
+        assert check.detail in result.reasons
+        assert check.would_pass
+
+
+def test_a_model_that_cannot_be_opened_refuses_what_asks_for_it(tmp_path):
+    world = learning(tmp_path, spec_text(gate=GATE % "size: {bundle: 5m}"))
+    trained = world.train("linear")
+    broken = world.context.ports.store.put(b"no model", ".skops")
+    check = named(judged(world, trained.model_copy(update={"model": broken})), "size")
+    assert not check.passed
+    assert "cannot be loaded" in check.detail
+
+
+def test_decisions_are_compared_between_groups(tmp_path):
+    asked = "fairness: {by: channel, selection_rate: %s, min_rows: 40}"
+    for limit, passes in (("0.05", False), ("0.9", True)):
+        world = learning(tmp_path, spec_text(gate=GATE % (asked % limit)))
+        result = judged(world, world.train("linear"))
+        check = named(result, "fairness selection_rate")
+        assert check.passed is passes, check.detail
+        assert "channel = mail" in check.detail
