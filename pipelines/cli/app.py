@@ -17,6 +17,7 @@ from pipelines.cli import (
     rebuild,
     releases,
     steps,
+    traces,
 )
 
 app = typer.Typer(
@@ -42,5 +43,6 @@ rebuild.add_to(app)
 releases.add_to(app)
 answers.add_to(app)
 operations.add_to(app)
+traces.add_to(app)
 keys.add_to(app)
 steps.add_to(app)
