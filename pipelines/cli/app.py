@@ -18,6 +18,7 @@ from pipelines.cli import (
     rebuild,
     releases,
     steps,
+    traces,
 )
 
 app = typer.Typer(
@@ -44,5 +45,6 @@ releases.add_to(app)
 answers.add_to(app)
 card.add_to(app)
 operations.add_to(app)
+traces.add_to(app)
 keys.add_to(app)
 steps.add_to(app)

@@ -1,0 +1,1 @@
+"""Where a value still is, in all that a state holds."""

@@ -1,0 +1,113 @@
+"""Whether the bytes of a file hold what is sought, whatever kind of file it is."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+import sqlite3
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pipelines.ops.traces.sought import Sought
+
+PARQUET, ARROW, SQLITE, ZIP, GZIP = b"PAR1", b"ARROW1", b"SQLite format 3\x00", b"PK", b"\x1f\x8b"
+
+
+def holds(data: bytes, sought: Sequence[Sought]) -> bool:
+    """Tell whether a file's bytes hold any of it.
+
+    Tables are compared by type, JSON by its values, what is packed is unpacked; all else is a text.
+    What cannot be read as what it seems to be is looked at as a text.
+    """
+    if data.startswith(PARQUET):
+        with contextlib.suppress(Exception):  # whatever a damaged file makes Arrow raise
+            return _parquet_holds(data, sought)
+    if data.startswith(ARROW):
+        with contextlib.suppress(Exception):
+            return _arrow_holds(data, sought)
+    if data.startswith(ZIP):
+        with contextlib.suppress(zipfile.BadZipFile, zlib.error, RuntimeError, ValueError):
+            return any(holds(part, sought) for part in _members(data))
+    if data.startswith(GZIP):
+        with contextlib.suppress(OSError, EOFError, zlib.error):
+            return holds(gzip.decompress(data), sought)
+    if data[:1] in {b"{", b"["}:
+        with contextlib.suppress(ValueError, RecursionError):
+            value = json.loads(data)
+            return any(s.in_json(value) for s in sought)
+    return any(s.in_bytes(data) for s in sought)
+
+
+def _parquet_holds(data: bytes, sought: Sequence[Sought]) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(pa.BufferReader(data))
+    return any(
+        _table_holds(pa.Table.from_batches([batch]), sought) for batch in file.iter_batches()
+    )
+
+
+def _arrow_holds(data: bytes, sought: Sequence[Sought]) -> bool:
+    import pyarrow as pa
+
+    return _table_holds(pa.ipc.open_file(pa.BufferReader(data)).read_all(), sought)
+
+
+def _table_holds(table: object, sought: Sequence[Sought]) -> bool:
+    import pyarrow.compute as pc
+
+    for one in sought:
+        mask = one.rows(table)
+        if mask is not None and pc.any(mask).as_py():
+            return True
+    return False
+
+
+def _members(data: bytes) -> Iterator[bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for name in archive.namelist():
+            yield archive.read(name)
+
+
+def database_holds(path: Path, sought: Sequence[Sought]) -> bool:
+    """Tell whether an SQLite file holds any of it: in a cell, or as text anywhere, so that what
+    was deleted and not overwritten is found too.
+    """
+    if any(s.in_bytes(path.read_bytes()) for s in sought):
+        return True
+    uri = f"file:{path.resolve().as_posix().replace('%', '%25').replace('?', '%3f')}?mode=ro"
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(uri, uri=True)) as db,
+    ):
+        names = [
+            row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        return any(_cells_hold(db, name, sought) for name in names)
+    return False
+
+
+def _cells_hold(db: sqlite3.Connection, table: str, sought: Sequence[Sought]) -> bool:
+    """Tell whether a cell of a table equals a value; names are quoted, values are parameters."""
+    columns = [row[0] for row in db.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+    for column in columns:
+        for one in sought:
+            if not one.looks_at(column):
+                continue
+            for value in one.values:
+                query = f"SELECT 1 FROM {_quoted(table)} WHERE {_quoted(column)} = ? LIMIT 1"  # noqa: S608
+                if db.execute(query, (value,)).fetchone():
+                    return True
+    return False
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,176 @@
+"""Look for a value in all that the state holds, and say what was not looked at."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.errors import Corrupted
+from pipelines.inference_log.personal_data import PersonalKey
+from pipelines.ops.traces.content import SQLITE, database_holds, holds
+from pipelines.ops.traces.sought import Sought
+from pipelines.refs import Ref
+from pipelines.store.local import folder_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pipelines.ports import ConfiguredPorts, Ports
+    from pipelines.settings import Settings
+    from pipelines.store.port import Store
+
+GIT = "objects"
+"""What git packs: pointers and hashes, no row."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Something that holds what is sought: what kind of thing it is, and its name there.
+
+    `place` is objects, entries, segments (of the store), features, ledger, or `state` for any other
+    file below the state folder.
+    """
+
+    place: str
+    name: str
+
+
+@dataclass
+class Search:
+    """What was found, how many things were looked at, and what was not."""
+
+    traces: list[Trace] = field(default_factory=list)
+    looked_at: int = 0
+    unseen: list[str] = field(default_factory=list)
+
+
+def sought_of(settings: Settings, values: Iterable[str], column: str | None) -> Sought:
+    """Return what to look for: the values, and the hashes that the inference log has for them."""
+    texts = set(values)
+    if settings.personal_key.is_file():
+        key = PersonalKey(settings.personal_key)
+        texts |= {key.hash_of(text) for text in texts}
+    return Sought(frozenset(texts), column)
+
+
+def search(
+    settings: Settings,
+    ports: Ports | ConfiguredPorts,
+    sought: Sequence[Sought],
+    *,
+    leave_out: Iterable[Path] = (),
+) -> Search:
+    """Look at everything that the state holds; files of `leave_out` are not looked at."""
+    found = Search(unseen=unseen(settings))
+    left_out = {path.resolve() for path in leave_out}
+    looks = (
+        in_store(ports.store, sought),
+        in_features(settings.versions, sought),
+        _in_ledger(settings, ports, sought),
+        _in_files(settings, ports.store, sought, left_out),
+    )
+    for place in looks:
+        for trace, is_there in place:
+            found.looked_at += 1
+            if is_there:
+                found.traces.append(trace)
+            elif is_there is None:
+                found.unseen.append(f"{trace.name}, which is damaged")
+    return found
+
+
+def unseen(settings: Settings) -> list[str]:
+    """Return what nobody looks at, in words."""
+    words = ["backups (`perennial backup` files, copies of disks): restore one and look there"]
+    if not settings.mlflow_uri.startswith("sqlite"):
+        words.append("MLflow's database and artifacts, which a server of their own holds")
+    words.append("the source that batches are read from, and Airflow's database outside the state")
+    return words
+
+
+def in_store(store: Store, sought: Sequence[Sought]) -> Iterator[tuple[Trace, bool | None]]:
+    """Yield each thing of the store, and whether it holds what is sought; None where it cannot be
+    read.
+    """
+    for item in store.contents("objects"):
+        digest = item.name.rsplit("/", 1)[-1].split(".")[0]
+        yield Trace("objects", item.name), _object_holds(store, item.name, digest, sought)
+    for item in store.contents("entries"):
+        try:
+            there: bool | None = holds(store.read(item.name) or b"", sought)
+        except Corrupted:
+            there = None
+        yield Trace("entries", item.name), there
+    for item in store.contents("segments"):
+        data = store.read_segment(item.name) or b""
+        yield Trace("segments", item.name), segment_holds(data, sought)
+
+
+def _object_holds(store: Store, uri: str, digest: str, sought: Sequence[Sought]) -> bool | None:
+    try:
+        return holds(store.get(Ref(uri=uri, sha256=digest)), sought)
+    except Corrupted:
+        return None
+
+
+def segment_holds(data: bytes, sought: Sequence[Sought]) -> bool:
+    """Tell whether a segment of the inference log holds what is sought, line by line."""
+    return any(holds(line[8:], sought) for line in data.split(b"\n"))
+
+
+def in_features(folder: Path, sought: Sequence[Sought]) -> Iterator[tuple[Trace, bool | None]]:
+    """Yield each file of the features' folder: work tree, DVC's cache and remote."""
+    for path in _files(folder):
+        parts = path.relative_to(folder).parts
+        if ".git" in parts and GIT in parts:
+            continue
+        yield Trace("features", path.relative_to(folder).as_posix()), _file_holds(path, sought)
+
+
+def _in_ledger(
+    settings: Settings, ports: Ports | ConfiguredPorts, sought: Sequence[Sought]
+) -> Iterator[tuple[Trace, bool | None]]:
+    """Yield the entries of a ledger that is no file of the state."""
+    if settings.ledger_url.startswith("sqlite"):
+        return
+    for entry in ports.ledger.walk():
+        there = any(s.in_json(entry.body) or s.in_text(entry.key) for s in sought)
+        yield Trace("ledger", f"entry {entry.seq}"), there
+
+
+def _in_files(
+    settings: Settings, store: Store, sought: Sequence[Sought], left_out: set[Path]
+) -> Iterator[tuple[Trace, bool | None]]:
+    """Yield every other file below the state folder."""
+    elsewhere = [settings.versions.resolve()]
+    folder = folder_of(store)
+    if folder is not None:
+        elsewhere.append(folder.resolve())
+    for path in _files(settings.state, elsewhere):
+        if path.resolve() not in left_out:
+            name = path.relative_to(settings.state).as_posix()
+            yield Trace("state", name), _file_holds(path, sought)
+
+
+def _file_holds(path: Path, sought: Sequence[Sought]) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(SQLITE))
+        if start == SQLITE:
+            return database_holds(path, sought)
+        return holds(path.read_bytes(), sought)
+    except FileNotFoundError:  # gone since the folder was read
+        return False
+
+
+def _files(top: Path, without: Sequence[Path] = ()) -> Iterator[Path]:
+    """Yield the regular files below a folder, sorted; links are not followed."""
+    for folder, names, files in os.walk(top):
+        here = Path(folder)
+        names[:] = sorted(n for n in names if (here / n).resolve() not in without)
+        for name in sorted(files):
+            path = here / name
+            if path.is_file() and not path.is_symlink():
+                yield path

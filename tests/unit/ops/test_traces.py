@@ -1,0 +1,132 @@
+"""`traces` finds a value wherever a state may hold it, and nothing that only looks like it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sqlite3
+import zipfile
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from pipelines.ops.traces.content import holds
+from pipelines.ops.traces.search import search, sought_of
+from pipelines.ops.traces.sought import Sought
+from pipelines.ports import ConfiguredPorts
+from pipelines.refs import canonical
+from pipelines.settings import Settings
+from pipelines.tables import to_parquet
+
+
+def _holds(table, value, column=None):
+    return holds(to_parquet(pa.table(table)), [Sought(frozenset({value}), column)])
+
+
+@pytest.mark.parametrize(
+    ("cells", "value", "there"),
+    [
+        (pa.array([1, 4711]), "4711", True),
+        (pa.array([1, 14711, 47110]), "4711", False),
+        (pa.array([4711], pa.int16()), "4711", True),
+        (pa.array([1], pa.int8()), "4711", False),
+        (pa.array([4711.0, None]), "4711", True),
+        (pa.array([4711.5]), "4711", False),
+        (pa.array(["a", "c-4711"]), "c-4711", True),
+        (pa.array(["c-47110"]), "c-4711", False),
+        (pa.array(["4711"]), "4711", True),
+        (pa.array(["k:c-4711"]), "c-4711", True),
+        (pa.array(["ann", "ben"]).dictionary_encode(), "ben", True),
+        (pa.array([["x", "ben"], []]), "ben", True),
+        (pa.array([{"who": "ben"}]), "ben", True),
+        (pa.array([b"ben"]), "ben", True),
+        (pa.array([Decimal("47.11")]), "47.11", True),
+        (pa.array([datetime(2024, 1, 2, tzinfo=UTC)]), "2024-01-02T00:00:00Z", True),
+        (pa.array([True, False]), "true", False),
+        (pa.array([None, None], pa.null()), "ben", False),
+        (pa.array(["O'Brien; DROP TABLE x --"]), "O'Brien; DROP TABLE x --", True),
+    ],
+)
+def test_a_cell_is_compared_by_its_type(cells, value, there):
+    assert _holds({"who": cells}, value) is there
+
+
+def test_a_number_counts_in_its_column_alone_where_one_is_named():
+    table = {"who": pa.array([1]), "age": pa.array([33])}
+    assert not _holds(table, "33", "who")
+    assert _holds(table, "33", "age")
+    assert _holds(table, "33")
+    assert _holds({"who": pa.array([1]), "note": pa.array(["ben"])}, "ben", "who")
+    assert _holds({"input.who": pa.array([33])}, "33", "who")
+
+
+def _zipped(data):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "there"),
+    [
+        (b"<td>O&#x27;Brien</td>", True),
+        (b"<td>O&#x27;Briens</td>", False),
+        (json.dumps({"rows": [["O'Brien", 1]]}).encode(), True),
+        (json.dumps({"O'Brien": 1}).encode(), True),
+        (b"{broken O'Brien", True),
+        (b"?who=O%27Brien&x", True),
+        (gzip.compress(b"log of O'Brien"), True),
+        (_zipped(b"x,O'Brien,y"), True),
+        (b"PAR1 no parquet, but O'Brien", True),
+        (b"", False),
+    ],
+)
+def test_a_text_is_searched_in_every_form_that_it_may_have(data, there):
+    assert holds(data, [Sought(frozenset({"O'Brien"}))]) is there
+
+
+def test_a_short_number_does_not_count_in_running_text():
+    assert not holds(b"at 2024-01-17, row 17", [Sought(frozenset({"17"}))])
+    assert holds(b"customer 4711234 asked", [Sought(frozenset({"4711234"}))])
+    assert holds(b'{"customer": 17}', [Sought(frozenset({"17"}))])
+    assert not holds(b'{"age": 17}', [Sought(frozenset({"17"}), "customer")])
+
+
+def test_every_corner_of_a_state_is_looked_at(tmp_path):
+    settings = Settings(state=tmp_path / "var")
+    ports = ConfiguredPorts(settings)
+    store = ports.store
+    store.put(to_parquet(pa.table({"who": ["ben"]})), ".parquet")
+    store.put(to_parquet(pa.table({"who": ["ann"]})), ".parquet")
+    store.publish("results/x/y", canonical({"who": "ben"}))
+    segment = store.open_segment("inference/m/labels/s")
+    segment.append(b'00000000["k:ben", 1.0, 5, "r"]\n')
+    for name in ("versions/remote/files/md5/ab/cd", "hand/r.json", "airflow/logs/t.log"):
+        path = settings.state / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'{"who": "ben"}')
+    with sqlite3.connect(settings.state / "hand" / "i.db") as db:
+        db.execute('create table "a""b" ("who""x" text)')
+        db.execute('insert into "a""b" values (?)', ("ben",))
+    (settings.state / "link").symlink_to(tmp_path)
+    found = search(settings, ports, [sought_of(settings, ["ben"], None)])
+    assert sorted(t.place for t in found.traces) == [
+        *("entries", "features", "objects", "segments", "state", "state", "state"),
+    ]
+    assert found.looked_at >= 8
+    assert any("backups" in words for words in found.unseen)
+    assert search(settings, ports, [sought_of(settings, ["zoe"], None)]).traces == []
+
+
+def test_a_damaged_object_is_named_and_stops_nothing(tmp_path):
+    settings = Settings(state=tmp_path / "var")
+    ports = ConfiguredPorts(settings)
+    ref = ports.store.put(b"ben", ".txt")
+    (tmp_path / "var" / "store" / ref.uri).write_bytes(b"xxx")
+    found = search(settings, ports, [sought_of(settings, ["ben"], None)])
+    assert found.traces == []
+    assert any(ref.uri in words and "damaged" in words for words in found.unseen)
