@@ -223,6 +223,16 @@ class JudgedBy(Value):
     because: list[str] = Field(default_factory=list)
 
 
+class LearntWindow(Value):
+    """Which rows the final fit learns from, where `train.window` is `auto`.
+
+    Those from `since` on; all where it is None. `because` says why, in a sentence.
+    """
+
+    since: Moment | None = None
+    because: str = ""
+
+
 class GateResult(Value):
     """The verdict on the challenger, with reasons in words (empty when promoted).
 
@@ -247,6 +257,8 @@ class GateResult(Value):
     """The metrics of the model's own, with what each is counted in; empty where in nothing."""
     judged_by: JudgedBy | None = None
     """None where nothing was compared, and in verdicts of earlier versions."""
+    window: LearntWindow | None = None
+    """None where the spec says how much is learnt from, and in verdicts of earlier versions."""
 
 
 class Answer(Value):

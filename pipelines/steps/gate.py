@@ -14,6 +14,7 @@ from pipelines.deployment import orders
 from pipelines.errors import GiveUp
 from pipelines.judging.challenger import choose_challenger, log_candidates
 from pipelines.judging.measuring import measure_challenger
+from pipelines.judging.window import choose_window
 from pipelines.ledger import GateVerdict
 from pipelines.messages import GateRequest, GateResult, JudgedInputs, TrainResult
 from pipelines.recipes import keep_recipe
@@ -76,7 +77,8 @@ def _judge_challenger(
         return _result(spec, verdict, facts, champion, None, version="")
     version = _register(context, request, best, verdict)
     result = _result(spec, verdict, facts, champion, best, version=version)
-    return result.model_copy(update={"choice": choice})
+    window = choose_window(context, request.features, best)
+    return result.model_copy(update={"choice": choice, **({"window": window} if window else {})})
 
 
 def _register(context: Context, request: GateRequest, best: TrainResult, verdict: Verdict) -> str:
