@@ -27,11 +27,13 @@ from pipelines.science.gate.facts import Opponent
 from pipelines.science.gate.rules import SHARE, find, holds, margin_of
 from pipelines.science.metrics import score
 from pipelines.science.rolling import origins_of, parts_of
+from pipelines.science.window_probe import choose_start, plan_probe
 from pipelines.spec import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipelines.science.bootstrap import Comparison
     from pipelines.spec.rules import Rule
 
 Array = np.ndarray[Any, Any]
@@ -54,11 +56,6 @@ GATE = Gate.model_validate(
         "versus_champion": {"metric": "roc_auc", "confidence": CONFIDENCE},
     }
 )
-ARMS: tuple[tuple[str, Rule, tuple[str, str, str]], ...] = (
-    ("a person's run (better)", "better", ("", "", "")),
-    ("a started run (not worse)", "not_worse", ("", "", "")),
-)
-"""Rules, and what is asked of each: promoted, regained after one month and after two."""
 MARGINS = (0.05, SHARE, 0.2)
 """Shares of the champion's lead that are tried as the margin."""
 
@@ -136,6 +133,34 @@ def fit_linear(rows: Rows) -> Callable[[Rows], Array]:
     return lambda asked: expit(weights[0] + asked.x @ weights[1:])
 
 
+def fit_probed(rows: Rows) -> Callable[[Rows], Array]:
+    """Return a logistic regression on the newest months alone where a probe says that older ones
+    mislead, as `train: {window: auto}` does.
+    """
+    edges = np.array([month(n) for n in range(2 * WINDOW) if (rows.times >= month(n)).any()])
+    edges = edges[edges >= rows.times.min() - np.timedelta64(DAYS - 1, "D")]
+    probe = plan_probe(rows.times, edges, "day")
+    if probe is None:
+        return fit_linear(rows)
+    asked = rows.where(rows.times >= probe.asked_from)
+    before = rows.where(rows.times < probe.asked_from)
+    answers = {s: fit_linear(before.where(before.times >= s))(asked) for s in probe.starts}
+
+    def compare_with_all(start: np.datetime64, confidence: float) -> Comparison:
+        return compare(
+            "roc_auc",
+            asked.y,
+            challenger=answers[start],
+            opponent=answers[probe.starts[0]],
+            event_times=asked.times,
+            confidence=confidence,
+            seed=1,
+        )
+
+    start, _ = choose_start(probe.starts, compare_with_all, CONFIDENCE)
+    return fit_linear(rows if start is None else rows.where(rows.times >= start))
+
+
 def judge(rule: Rule, fit: Any, known: Rows, held: Rows, champion: Any) -> tuple[bool, str]:
     """Return whether a challenger is promoted, and the name of what was found.
 
@@ -182,11 +207,19 @@ def roll(fit: Any, known: Rows, held: Rows, first: Array) -> Array:
     return answers
 
 
+ARMS: tuple[tuple[str, Rule, Any, tuple[str, str, str]], ...] = (
+    ("one fit (better), six months", "better", fit_linear, ("", "", "")),
+    ("recipe (not worse), six months", "not_worse", fit_linear, ("", "", "")),
+    ("recipe (not worse), window: auto", "not_worse", fit_probed, (">= 0.8", ">= 0.8", ">= 0.95")),
+)
+"""Rules and recipes; what is asked of each: promoted, regained after a month and after two."""
+
+
 def changes(worlds: int) -> list[Measure]:
     """Return what becomes of an abrupt change of concept, by arm."""
     measures: list[Measure] = []
-    for words, rule, asked in ARMS:
-        found = np.array([_change(rule, fit_linear, seed) for seed in range(worlds)])
+    for words, rule, fit, asked in ARMS:
+        found = np.array([_change(rule, fit, seed) for seed in range(worlds)])
         promoted, lost_and_had = found[:, 0].mean(), found[:, 1:].mean(axis=0)
         regained = [lost_and_had[had] / lost_and_had[had + 1] for had in (0, 2)]
         for name, value, bound in zip(

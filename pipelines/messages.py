@@ -264,6 +264,16 @@ class JudgedBy(Value):
     because: list[str] = Field(default_factory=list)
 
 
+class LearntWindow(Value):
+    """Which rows the final fit learns from, where `train.window` is `auto`.
+
+    Those from `since` on; all where it is None. `because` says why, in a sentence.
+    """
+
+    since: Moment | None = None
+    because: str = ""
+
+
 class GateResult(Value):
     """The verdict on the challenger, with reasons in words (empty when promoted).
 
@@ -290,6 +300,8 @@ class GateResult(Value):
     """What checks looked at part by part (`VerdictFindings`); None where none has parts."""
     judged_by: JudgedBy | None = None
     """None where nothing was compared, and in verdicts of earlier versions."""
+    window: LearntWindow | None = None
+    """None where the spec says how much is learnt from, and in verdicts of earlier versions."""
 
 
 class Answer(Value):

@@ -143,16 +143,21 @@ def holdout(context: Context, features: FeaturesResult) -> tuple[pa.Table, Inter
     return read_known_rows(context, features, plan.holdout, by=features.as_of), _span(plan.holdout)
 
 
-def rows_to_fit(context: Context, features: FeaturesResult) -> tuple[pa.Table, Interval]:
+def rows_to_fit(
+    context: Context, features: FeaturesResult, *, since: datetime | None = None
+) -> tuple[pa.Table, Interval]:
     """Return the rows of a version's final fit, and the span that they come from.
 
     All whose label is known by `as_of`; of a snapshot those that are not held out, so that a later
-    version can be compared with this one on rows that neither has seen.
+    version can be compared with this one on rows that neither has seen. Without `since` from the
+    first batch on.
     """
     plan = _plan(context, features)
     if plan.is_snapshot:
         return _side(context, whole_snapshot(context, features), held=False), SNAPSHOT
     batches = [*plan.train, *plan.holdout]
+    if since is not None:
+        batches = [b for b in batches if b.interval.start >= since]
     return read_known_rows(context, features, batches, by=features.as_of), _span(batches)
 
 

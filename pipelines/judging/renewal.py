@@ -9,43 +9,32 @@ Settings and threshold are those that training has found.
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.bundle.rows import schema_of
 from pipelines.classes import widen
 from pipelines.data import labelled_rows
 from pipelines.errors import BadData
+from pipelines.judging.recipe import Recipe
+from pipelines.judging.window import edges_of, probe_start
 from pipelines.plurals import how_many
 from pipelines.science.rolling import origins_of, parts_of
 from pipelines.spec.rule_problems import why_no_renewal
-from pipelines.training import estimators
-from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.own.process import own_code_of
-from pipelines.training.preparation import with_series
-from pipelines.training.quantiles import correction_groups
-from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
 from pipelines.training.threads import limit_threads
-from pipelines.training.weights import weights_of
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
-    from pipelines.bundle.schema import InputSchema
     from pipelines.context import Context
     from pipelines.judging.held_out import Answers
     from pipelines.messages import GateRequest, TrainResult
     from pipelines.science.gate.facts import Judging
-    from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
 
-_quiet = logging.getLogger("perennial.renewal")
-_quiet.setLevel(logging.ERROR)
 FEW = "the held-out rows are of one day, or whatever the spec calls alike, and make no parts"
 
 
@@ -77,9 +66,9 @@ def renew(
     try:
         with limit_threads(context.settings.threads), own_code_of(context) as own:
             everything, _ = labelled_rows.rows_to_fit(context, request.features)
-            renewed = _Recipe.of(context, best, everything, holdout, own).answer(
-                answers, parts, origins_of(times, parts)
-            )
+            recipe = Recipe.of(context, best, everything, own)
+            edges = edges_of(context, request.features) if spec.train.is_probed else None
+            renewed = _answer(recipe, answers, holdout, parts, edges)
     except BadData as error:
         return answers, judging.without_renewal(f"it could not be fitted again: {error}"[:500])
     context.log.info(
@@ -88,81 +77,26 @@ def renew(
     return renewed, replace(judging, parts=renewed.parts)
 
 
-@dataclass(frozen=True)
-class _Recipe:
-    """How a challenger is made: its candidate with the parameters that training has found, and the
-    rows (n,) that it may learn from and (m,) that judge.
+def _answer(
+    recipe: Recipe, first: Answers, holdout: pa.Table, parts: Array, edges: Array | None
+) -> Answers:
+    """Return the answers to the held-out rows (m,), each of which is of a part (m,).
+
+    `first` are the challenger's, which stand for the first part. `edges` are where the window may
+    begin; None where it is fixed.
     """
-
-    context: Context
-    best: TrainResult
-    rows: pa.Table
-    held: pa.Table
-    y: Array
-    classes: list[str] | None
-    schema: InputSchema
-    inputs: pd.DataFrame
-    own: CodeProcess | None
-
-    @classmethod
-    def of(
-        cls,
-        context: Context,
-        best: TrainResult,
-        rows: pa.Table,
-        holdout: pa.Table,
-        own: CodeProcess | None,
-    ) -> _Recipe:
-        """Return the recipe with typed rows. Raises BadData where the target is one value."""
-        spec = context.spec
-        typed = estimators.give_types(rows, spec.inputs)
-        held = estimators.give_types(holdout, spec.inputs, like=typed)
-        classes = classes_of(typed, spec)
-        schema = schema_of(typed, spec.inputs, spec.task, classes, spec.levels)
-        schema = schema.model_copy(update={"binary_classes": binary_classes(spec, typed)})
-        schema = with_series(schema, spec)
-        y = targets(typed, spec, classes)
-        inputs = estimators.frame(schema, typed)
-        return cls(context, best, typed, held, y, classes, schema, inputs, own)
-
-    def answer(self, first: Answers, parts: Array, origins: Array) -> Answers:
-        """Return the answers to the held-out rows, of which each is of a part (m,).
-
-        `first` are the challenger's, which stand for the first part; `origins` (parts,) are when
-        the parts begin.
-        """
-        own, constant = first.own, first.constant
-        if self.classes is not None and first.classes is not None:
-            own, constant = (widen(a, first.classes, self.classes) for a in (own, constant))
-        found = np.array(own, dtype=np.float64)
-        frame = estimators.frame(self.schema, self.held)
-        for part in range(1, len(origins)):
+    own, constant = first.own, first.constant
+    if recipe.classes is not None and first.classes is not None:
+        own, constant = (widen(a, first.classes, recipe.classes) for a in (own, constant))
+    found = np.array(own, dtype=np.float64)
+    frame, origins = recipe.frame(holdout), origins_of(_times(recipe, holdout), parts)
+    for part, origin in enumerate(origins):
+        since = None if edges is None else probe_start(recipe, edges, origin)[0]
+        if part or since is not None:
             mine = parts == part
-            found[mine] = self._fit_and_ask(origins[part], frame[mine])
-        return replace(
-            first, own=found, constant=constant, classes=self.classes, parts=len(origins)
-        )
+            found[mine] = recipe.fit_and_ask(recipe.known_at(origin, since), frame[mine])
+    return replace(first, own=found, constant=constant, classes=recipe.classes, parts=len(origins))
 
-    def _fit_and_ask(self, origin: Any, asked: pd.DataFrame) -> Array:
-        """Return what a fit on all that was known at the origin answers."""
-        spec = self.context.spec
-        candidate = spec.candidate(self.best.candidate)
-        by = (origin - np.timedelta64(spec.horizon)).astype("datetime64[us]").item()
-        learn = np.flatnonzero(labelled_rows.visible(self.rows, spec, by))
-        if not len(learn):
-            raise BadData("no row was known by then")
-        refuse_constant(self.y[learn], spec, "rows")
-        some = self.rows.take(learn)
-        model = fit_pipeline(
-            estimators.build_pipeline(
-                candidate, self.schema, spec.train.seed, self.best.params, self.own
-            ),
-            self.inputs.iloc[learn],
-            self.y[learn],
-            candidate,
-            _quiet,
-            weights=weights_of(some, spec),
-            groups=correction_groups(some, spec),
-        )
-        with label_errors(candidate, "asked"):
-            return estimators.answers(model, asked, spec.task, self.classes)
+
+def _times(recipe: Recipe, rows: pa.Table) -> Array:
+    return labelled_rows.times(rows, recipe.context.spec)

@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pipelines.intervals import Interval, Moment
 from pipelines.ledger.decision import Decision
 from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
-from pipelines.messages import GateCheck, JudgedBy, Threshold
+from pipelines.messages import GateCheck, JudgedBy, LearntWindow, Threshold
 from pipelines.refs import Ref, Sha256, Value
 
 Kind = Literal[
@@ -106,6 +106,8 @@ class GateVerdict(Decision):
     """The metrics of the model's own, with what each is counted in."""
     judged_by: JudgedBy | None = None
     """By which rule; None where nothing was compared, and in earlier verdicts."""
+    window: LearntWindow | None = None
+    """What the final fit learns from; None where the spec says it, and in earlier verdicts."""
     features_revision: str
     as_of: Moment
     started_because: str = ""

@@ -9,9 +9,11 @@ from pydantic import Field
 from pipelines.refs import Value
 from pipelines.spec.drift import Cron
 from pipelines.spec.sources import Identifier
-from pipelines.spec.units import Batches, Holdout, Timeout
+from pipelines.spec.units import Holdout, Learnt, Timeout
 
 Choice = Literal["one_standard_error", "best"]
+AUTO_MOST = 12
+"""How many batches `window: auto` learns from at most."""
 HOLDOUT_SHARE = 0.2
 """The share of a snapshot's rows that are held out where the spec does not say."""
 
@@ -23,8 +25,10 @@ class Train(Value):
     ever fitted. All rows with the same value of the built column `group` are on one side.
     """
 
-    window: Batches = 6
-    """How many batches are learnt from at most."""
+    window: Learnt = 6
+    """How many batches are learnt from at most. `auto`: at most 12, and for the final fit only the
+    newest of them where a probe shows that the older ones mislead.
+    """
     holdout: Holdout = 1
     """How many of the newest batches judge; of a snapshot the share of its rows."""
     group: Identifier | None = None
@@ -54,6 +58,16 @@ class Train(Value):
 
     Default: the setting PERENNIAL_USER_CODE_TIMEOUT_SECONDS.
     """
+
+    @property
+    def most_batches(self) -> int:
+        """How many batches are learnt from at most."""
+        return AUTO_MOST if self.window == "auto" else self.window
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether a probe says how many of them the final fit learns from."""
+        return self.window == "auto"
 
     def seconds(self, default: float) -> float:
         """Return the time-out of an own pipeline."""

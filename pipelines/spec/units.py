@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
@@ -85,6 +85,11 @@ def parse_holdout(value: object) -> int | float:
     return parse_batches(value)
 
 
+def parse_learnt(value: object) -> int | Literal["auto"]:
+    """Return the number in a text such as `2 batches`, or `auto`."""
+    return "auto" if value == "auto" else parse_batches(value)
+
+
 def parse_window(value: object) -> int | timedelta:
     """Return the number in a text such as `2 batches`, or the duration in a text such as `7d`."""
     if isinstance(value, timedelta) or (isinstance(value, str) and _DURATION.match(value)):
@@ -110,6 +115,22 @@ Batches = Annotated[
         }
     ),
 ]
+
+Learnt = Annotated[
+    int | Literal["auto"],
+    BeforeValidator(parse_learnt),
+    PlainSerializer(lambda n: n if isinstance(n, str) else batches_text(n)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": _BATCHES.pattern},
+                {"type": "integer", "minimum": 1},
+                {"const": "auto"},
+            ]
+        }
+    ),
+]
+"""What is learnt from: so many batches at most, or as many as do not mislead."""
 
 Holdout = Annotated[
     int | float,

@@ -15,6 +15,7 @@ from pipelines.deployment import orders
 from pipelines.errors import GiveUp
 from pipelines.judging.challenger import choose_challenger, log_candidates
 from pipelines.judging.measuring import measure_challenger
+from pipelines.judging.window import choose_window
 from pipelines.ledger import GateVerdict
 from pipelines.messages import (
     GateRequest,
@@ -86,7 +87,8 @@ def _judge_challenger(
     version = _register(context, request, best, verdict)
     findings = _keep_findings(context, verdict)
     result = _result(spec, verdict, facts, champion, best, version=version, findings=findings)
-    return result.model_copy(update={"choice": choice})
+    window = choose_window(context, request.features, best)
+    return result.model_copy(update={"choice": choice, **({"window": window} if window else {})})
 
 
 def _keep_findings(context: Context, verdict: Verdict) -> Ref | None:

@@ -257,7 +257,7 @@ def intervals_for(
     each oldest first.
     """
     timing = spec.timing
-    count = spec.train.window + timing.holdout
+    count = spec.train.most_batches + timing.holdout
     complete = complete_before(as_of, timing.batch, count, timing.first)
     if len(complete) <= timing.holdout:
         raise RequestError(

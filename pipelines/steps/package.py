@@ -79,6 +79,7 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
         features.plan,
         iso(features.as_of),
         context.code,
+        *([gate_result.window] if gate_result.window else []),
     )
     with limit_threads(context.settings.threads):
         packaged = once(
@@ -218,7 +219,8 @@ def _fit(
     from pipelines.training.weights import weights_of
 
     spec = context.spec
-    table, interval = labelled_rows.rows_to_fit(context, request.features)
+    since = request.gate.window.since if request.gate.window else None
+    table, interval = labelled_rows.rows_to_fit(context, request.features, since=since)
     table = estimators.give_types(table, spec.inputs)
     classes = classes_of(table, spec)
     y = targets(table, spec, classes)

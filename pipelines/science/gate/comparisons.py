@@ -92,7 +92,7 @@ def _say_found(rule: Rule, metric: GateMetric, margin: float | None, *, passed: 
     by = f"{margin or 0.0:.3g}{f' {metric.unit}' if metric.unit else ''}"
     if rule == "value":
         return f"{proven}better by {by} or more than"
-    return f"{proven or 'proven '}no worse by more than {by} than"
+    return f"{'proven not' if passed else 'perhaps'} worse by more than {by} than"
 
 
 def _check_guard(opponent: Opponent, gate: Gate, metric: GateMetric, share: float) -> GateCheck:

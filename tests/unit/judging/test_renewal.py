@@ -12,8 +12,10 @@ from pipelines.judging.held_out import read_answers
 from pipelines.judging.renewal import renew
 from pipelines.ledger import GateVerdict
 from pipelines.science.gate.facts import Judging
+from pipelines.spec.rule_problems import why_no_renewal
 from pipelines.steps import gate
 from pipelines.store.pages import find_page
+from tests.own_models import MODEL
 from tests.unit.steps.learning import DAYS, learning, rows, spec_text
 from tests.unit.steps.test_gate_champion import crown
 
@@ -147,3 +149,58 @@ def test_what_is_held_out_for_a_day_alone_makes_no_parts_and_falls_back_to_bette
     assert rule.startswith("The rule is `better`, because the schedule started the run, but the")
     assert "are of one day" in fit
     assert judged.judged_by.finding == "too few rows to tell"
+
+
+QUANTILES = """
+task: quantiles
+quantiles: {levels: [0.1, 0.5, 0.9]}
+"""
+
+
+def test_quantiles_renew(tmp_path):
+    gates = (
+        "gate: {at_most: {pinball: 2}, versus_champion: {metric: pinball, confidence: 0.9},"
+        " min_rows: 50}"
+    )
+    lines = (
+        "  - {name: linear, estimator: sklearn.linear_model.QuantileRegressor, params: {alpha: 0}}"
+    )
+    text = (
+        spec_text("regression", candidates=lines, gate=gates)
+        .replace("task: regression\n", QUANTILES.lstrip())
+        .replace("metric: rmse", "metric: pinball")
+    )
+    world = learning(tmp_path, text, tables=[rows(d, "regression") for d in range(DAYS)])
+    crown(world)
+    judged = judge(later(tmp_path, world, days("regression"), text))
+    assert judged.judged_by.parts == 8
+    assert judged.verdict == "promote", judged.reasons
+
+
+@pytest.mark.heavy
+def test_an_own_pipeline_renews_behind_its_fence(tmp_path):
+    folder = tmp_path / "models" / "visits"
+    folder.mkdir(parents=True)
+    (folder / "model.py").write_text(MODEL)
+    text = spec_text(candidates="  - {name: own, pipeline: make}")
+    world = learning(tmp_path, text)
+    crown(world)
+    judged = judge(later(tmp_path, world, days(), text))
+    assert judged.judged_by.parts == 8
+    assert judged.metrics["roc_auc"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "snapshot", "why"),
+    [
+        ("binary", "roc_auc", True, "no time"),
+        ("cluster", "silhouette", False, "a clustering follows"),
+        ("anomaly", "flag_rate", False, "an anomaly model belongs to one fit"),
+        ("forecast", "mae", False, ""),
+        ("quantiles", "pinball", False, ""),
+    ],
+)
+def test_which_recipes_can_be_fitted_again_from_part_to_part(task, metric, snapshot, why):
+    said = why_no_renewal(metric, task, is_snapshot=snapshot)
+    assert why in said
+    assert bool(said) == bool(why)
