@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.comparison.judged import judged_rows
 from pipelines.errors import BadData, ModelFailed, Refused, SpecError
+from pipelines.judging.baselines import measure_baselines
 from pipelines.judging.cost import measure_cost
 from pipelines.judging.fairness import measure_fairness
 from pipelines.judging.flips import measure_flip_facts
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pipelines.judging.pairs import Pair
     from pipelines.ledger import Champion
     from pipelines.messages import FeaturesResult, TrainResult
+    from pipelines.science.gate.baselines import BaselineFacts
     from pipelines.spec import Spec
 
 
@@ -61,6 +64,7 @@ def measure_checks(
         served=_served(context, features, best),
         fairness=measure_fairness(context.spec, answers) if gate.fairness else None,
         flips=_flips(context.spec, opponent, pair),
+        baselines=_baselines(context, features, answers),
     )
 
 
@@ -94,6 +98,14 @@ def _flips(spec: Spec, opponent: str, pair: Pair | None) -> FlipFacts | None:
         return measure_flip_facts(spec, opponent, pair)
     except BadData as error:
         return FlipFacts(error=str(error))
+
+
+def _baselines(
+    context: Context, features: FeaturesResult, answers: Answers
+) -> BaselineFacts | None:
+    if context.spec.gate.baselines is None:
+        return None
+    return measure_baselines(context, answers, judged_rows(context, features))
 
 
 def _served(context: Context, features: FeaturesResult, best: TrainResult) -> ServedFacts | None:

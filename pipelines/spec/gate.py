@@ -11,6 +11,7 @@ from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
 from pipelines.spec.gate_checks import (
+    Baselines,
     Fairness,
     Flips,
     GoldenRow,
@@ -19,6 +20,7 @@ from pipelines.spec.gate_checks import (
     Size,
     SliceOf,
     Slices,
+    baseline_problems,
     fairness_problems,
     flips_problems,
     slices_problems,
@@ -103,6 +105,8 @@ class Gate(Value):
     """Rows that must be answered so, below."""
     fairness: Fairness | None = None
     """How differently it may decide for groups, below."""
+    baselines: Baselines | None = None
+    """Whom it must beat besides, below."""
     flips: Flips | None = None
     """How many decisions would change, below."""
 
@@ -144,6 +148,7 @@ class Gate(Value):
             self.golden,
             self.fairness,
             self.flips,
+            self.baselines,
         )
         return any(asked)
 
@@ -243,6 +248,7 @@ def metric_problems(
         *slices_problems(gate.slices, task),
         *fairness_problems(gate.fairness, task),
         *flips_problems(gate.flips, task),
+        *baseline_problems(gate.baselines, task),
     ]
 
 

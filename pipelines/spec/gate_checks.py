@@ -134,6 +134,41 @@ def fairness_problems(fairness: Fairness | None, task: Task) -> list[Problem]:
     return [Problem(("gate", "fairness"), why)]
 
 
+class Baselines(Value):
+    """Whom the challenger must beat besides its opponent, and by how much; at least one of both."""
+
+    dummy: Share | None = None
+    """The share of the best constant's value by which it must be proven better."""
+    linear: Share | None = None
+    """The share of a linear model's value, fitted on the same rows, by which it must be better."""
+
+    @model_validator(mode="after")
+    def _name_one(self) -> Self:
+        if self.dummy is None and self.linear is None:
+            msg = "name `dummy: 0.1` or `linear: 0.02`, or both"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def margins(self) -> dict[str, float]:
+        """Each baseline that is asked for, with its margin."""
+        found = {"dummy": self.dummy, "linear": self.linear}
+        return {name: margin for name, margin in found.items() if margin is not None}
+
+
+def baseline_problems(baselines: Baselines | None, task: Task) -> list[Problem]:
+    """Return what is wrong with baselines beside the task."""
+    if baselines is None:
+        return []
+    if learns_nothing(task):
+        why = f"{with_article(task)} learns no target, which a baseline would; remove it"
+        return [Problem(("gate", "baselines"), why)]
+    if baselines.linear is not None and task == "quantiles":
+        why = f"{with_article(task)} has no linear baseline; name a linear candidate instead"
+        return [Problem(("gate", "baselines", "linear"), why)]
+    return []
+
+
 class Flips(Value):
     """How many decisions would change if the challenger took the champion's place."""
 

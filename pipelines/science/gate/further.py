@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.science.gate.baselines import check_baselines
 from pipelines.science.gate.fairness_check import check_fairness, find_fairness
 from pipelines.science.gate.flips import check_flips, find_flips
 from pipelines.science.gate.leak_check import check_leak, find_leak
@@ -13,6 +14,7 @@ from pipelines.science.gate.slice_check import check_slices, find_slices
 
 if TYPE_CHECKING:
     from pipelines.messages import CheckFindings, GateCheck
+    from pipelines.science.gate.baselines import BaselineFacts
     from pipelines.science.gate.fairness_check import FairnessFacts
     from pipelines.science.gate.flips import FlipFacts
     from pipelines.science.gate.leak_check import LeakFacts
@@ -30,6 +32,7 @@ class CheckFacts:
     served: ServedFacts | None = None
     fairness: FairnessFacts | None = None
     flips: FlipFacts | None = None
+    baselines: BaselineFacts | None = None
 
 
 def check_further(facts: CheckFacts, gate: Gate) -> list[GateCheck]:
@@ -40,6 +43,7 @@ def check_further(facts: CheckFacts, gate: Gate) -> list[GateCheck]:
         *check_served(facts.served, gate),
         *check_fairness(facts.fairness, gate),
         *check_flips(facts.flips, gate),
+        *check_baselines(facts.baselines, gate),
     ]
 
 

@@ -61,6 +61,8 @@ def test_the_metric_of_slices_is_measured_too():
         ("fairness: {by: sex, selection_rate: 2}", "must be at most 1"),
         ("flips: {by: [{found: true}]}", "gate.flips.by.0.found: name a column or a condition"),
         ("flips: {most: 3}", "gate.flips.most: must be at most 1"),
+        ("baselines: {}", "gate.baselines: name `dummy: 0.1` or `linear: 0.02`"),
+        ("baselines: {tree: 0.1}", "gate.baselines.tree: unknown key"),
         ("size: {bundle: 3 MB}", "gate.size.bundle"),
         ("size: {}", "gate.size.bundle: missing; add it"),
         ("latency: {milliseconds: 0}", "gate.latency.milliseconds: must be greater than 0"),

@@ -206,3 +206,19 @@ def test_the_decisions_that_would_change_are_counted_against_the_champion(tmp_pa
 def test_a_first_challenger_changes_no_decision(tmp_path):
     world = learning(tmp_path, spec_text(gate=GATE % "flips: {most: 0}"))
     assert named(judged(world, world.train("linear")), "flips").passed
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_model_must_be_better_than_its_baselines_by_the_margin(tmp_path, task):
+    metric = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}[task]
+    bound = "at_least: {roc_auc: 0.6}" if task == "binary" else f"at_most: {{{metric}: 9}}"
+    asked = (
+        f"gate: {{{bound}, versus_champion: {{metric: {metric}, confidence: 0.9}}, min_rows: 50,"
+        " baselines: {dummy: 0.05, linear: 0.3}}"
+    )
+    world = learning(tmp_path, spec_text(task, gate=asked))
+    result = judged(world, world.train("ridge" if task == "regression" else "linear"))
+    dummy, linear = (named(result, f"baseline {name}") for name in ("dummy", "linear"))
+    assert dummy.passed, dummy.detail
+    assert not linear.passed
+    assert abs(linear.value) < 0.02, linear.detail
