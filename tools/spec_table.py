@@ -77,6 +77,8 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("gate.slices, `by`, each", gate_checks.SliceOf),
     ("gate.leak", gate_checks.Leak),
     ("gate.fairness", gate_checks.Fairness),
+    ("gate.baselines", gate_checks.Baselines),
+    ("gate.flips", gate_checks.Flips),
     ("gate.size", gate_checks.Size),
     ("gate.latency", gate_checks.Latency),
     ("gate.golden, each", gate_checks.GoldenRow),

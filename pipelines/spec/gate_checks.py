@@ -11,7 +11,7 @@ from pipelines.refs import Value
 from pipelines.spec.expressions import LONGEST, Expression, judge_expression
 from pipelines.spec.numbers import Scalar
 from pipelines.spec.sources import Identifier
-from pipelines.tasks import answers_scores, is_wide, learns_nothing, with_article
+from pipelines.tasks import answers_scores, classifies, is_wide, learns_nothing, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,6 +132,66 @@ def fairness_problems(fairness: Fairness | None, task: Task) -> list[Problem]:
         return []
     why = f"{with_article(task)} decides for no positive class, only a binary one; remove it"
     return [Problem(("gate", "fairness"), why)]
+
+
+class Baselines(Value):
+    """Whom the challenger must beat besides its opponent, and by how much; at least one of both."""
+
+    dummy: Share | None = None
+    """The share of the best constant's value by which it must be proven better."""
+    linear: Share | None = None
+    """The share of a linear model's value, fitted on the same rows, by which it must be better."""
+
+    @model_validator(mode="after")
+    def _name_one(self) -> Self:
+        if self.dummy is None and self.linear is None:
+            msg = "name `dummy: 0.1` or `linear: 0.02`, or both"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def margins(self) -> dict[str, float]:
+        """Each baseline that is asked for, with its margin."""
+        found = {"dummy": self.dummy, "linear": self.linear}
+        return {name: margin for name, margin in found.items() if margin is not None}
+
+
+def baseline_problems(baselines: Baselines | None, task: Task) -> list[Problem]:
+    """Return what is wrong with baselines beside the task."""
+    if baselines is None:
+        return []
+    if learns_nothing(task):
+        why = f"{with_article(task)} learns no target, which a baseline would; remove it"
+        return [Problem(("gate", "baselines"), why)]
+    if baselines.linear is not None and task == "quantiles":
+        why = f"{with_article(task)} has no linear baseline; name a linear candidate instead"
+        return [Problem(("gate", "baselines", "linear"), why)]
+    return []
+
+
+class Flips(Value):
+    """How many decisions would change if the challenger took the champion's place."""
+
+    most: Share | None = None
+    """The share of the held-out rows that may be decided otherwise; without it it is only told."""
+    by: Annotated[list[SliceOf], Field(max_length=20)] = Field(default_factory=list)
+    """Slices, by `column` or `where`, in which the share is told too."""
+    examples: Annotated[int, Field(ge=0, le=20)] = 5
+    """So many rows that are decided otherwise are shown, those that change most."""
+
+
+def flips_problems(flips: Flips | None, task: Task) -> list[Problem]:
+    """Return what is wrong with a preview of decisions beside the task."""
+    if flips is None:
+        return []
+    if not classifies(task):
+        why = f"{with_article(task)} decides for no class; remove it"
+        return [Problem(("gate", "flips"), why)]
+    return [
+        Problem(("gate", "flips", "by", place, "found"), "name a column or a condition instead")
+        for place, each in enumerate(flips.by)
+        if each.found
+    ]
 
 
 class Size(Value):

@@ -19,21 +19,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipelines.science.dependence import are_alike, widening
-from pipelines.science.student import PLAIN, Student, by_student, scale_between
+from pipelines.science.gate.shares import UNIT, share_by_pieces, weigh_shares
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from pipelines.science.pieces import Pieces
-    from pipelines.science.student import Scale
     from pipelines.spec.gate_checks import Aspect, Fairness
 
     Array = NDArray[Any]
@@ -44,7 +41,6 @@ RATES: dict[Aspect, tuple[Rate, ...]] = {
     "equal_opportunity": ("true positive rate",),
     "equalised_odds": ("true positive rate", "false positive rate"),
 }
-_UNIT = scale_between(0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -127,7 +123,9 @@ def _rate_of(decided: Decided, name: str, rate: Rate, among: Array, rule: Fairne
     if touched < rule.min_pieces:
         few = f"its rows are of {touched} {decided.pieces[0].unit} only"
         return GroupRate(name, rate, rows, value, untold=few)
-    student = _weigh(decided, lambda way: [_shares(decided.positive, inside, way)], _UNIT)
+    student = weigh_shares(
+        decided.pieces, lambda way: [share_by_pieces(decided.positive, inside, way)], UNIT
+    )
     level = (1 + rule.confidence) / 2
     return GroupRate(name, rate, rows, value, student.bad_end(level), student.good_end(level))
 
@@ -136,46 +134,10 @@ def _gap_of(decided: Decided, pair: tuple[str, str], rate: Rate, among: Array, l
     masks = {name: decided.groups[name] & among for name in pair}
     means = {name: float(decided.positive[mask].mean()) for name, mask in masks.items()}
     high, low = sorted(pair, key=lambda name: -means[name])
-    student = _weigh(
-        decided,
-        lambda way: [_shares(decided.positive, masks[name], way) for name in (high, low)],
+    student = weigh_shares(
+        decided.pieces,
+        lambda way: [share_by_pieces(decided.positive, masks[name], way) for name in (high, low)],
     )
     return Gap(
         rate, high, low, means[high] - means[low], student.bad_end(level), student.good_end(level)
     )
-
-
-def _shares(positive: Array, inside: Array, way: Pieces) -> Callable[[Array], Array]:
-    """Return the share of rows decided positive (b,) as it follows from pieces' weights (b, k)."""
-    of_row = way.of_row[inside]
-    sizes = np.bincount(of_row, minlength=way.count).astype(np.float64)
-    hits = np.bincount(of_row, positive[inside].astype(np.float64), minlength=way.count)
-
-    def share(weights: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray((weights @ hits) / (weights @ sizes))
-
-    return share
-
-
-def _weigh(
-    decided: Decided,
-    shares: Callable[[Pieces], list[Callable[[Array], Array]]],
-    scale: Scale = PLAIN,
-) -> Student:
-    """Return what the pieces say of a share, or of the first less the second; the less sure way."""
-    found = [_ask(way, shares(way), scale) for way in decided.pieces]
-    return max(found, key=lambda s: s.error if isfinite(s.error) else float("inf"))
-
-
-def _ask(way: Pieces, parts: list[Callable[[Array], Array]], scale: Scale) -> Student:
-    def number(weights: Array) -> Array:
-        first = parts[0](weights)
-        return first - parts[1](weights) if len(parts) > 1 else first
-
-    whole = float(number(np.ones((1, way.count)))[0])
-    without = number(np.ones((way.count, way.count)) - np.eye(way.count))
-    known = way.in_order and bool(np.isfinite(without).all())
-    alike = known and are_alike(without)
-    wider = widening(without) if known and not alike else 1.0
-    return by_student(whole, without, scale, alike=alike, wider=wider)
