@@ -16,7 +16,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run, run_together
 
-LONG = ("loop", "demo", "kills", "init", "suites", "metrics")
+LONG = ("loop", "demo", "kills", "init", "suites", "metrics", "replay")
 
 
 def test_each_benchmark_is_started_by_a_test():
