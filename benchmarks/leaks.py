@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     for number, make in enumerate(TABLES):
         random = np.random.default_rng(100 + number)
         table = make(random, TINY if tiny else ROWS)
-        _add_harmless(table, random, strong=number % 2 == 0)
+        add_harmless(table, random, strong=number % 2 == 0)
         warned = {
             leak.column: leak
             for leak in find_leaks(
@@ -84,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     return int(found < ASKED_LEAKS or len(false) > ASKED_HARMLESS * harmless)
 
 
-def _add_harmless(table, random, *, strong):
+def add_harmless(table, random, *, strong):
     """Add columns that look like leaks and are none; `strong`: one that says much by itself."""
     rows, y = len(table.target), pd.factorize(table.target, sort=True)[0]
     high = pd.Series(y > np.median(y))

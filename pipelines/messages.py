@@ -198,11 +198,52 @@ class GateRequest(Value):
 
 
 class GateCheck(Value):
-    """One thing that the gate looked at; `detail` says in words, with numbers, what it saw."""
+    """One thing that the gate looked at; `detail` says in words, with numbers, what it saw.
+
+    `value` is what was measured and `limit` what it is held against; None where there is no number,
+    and in verdicts of earlier versions. `would_pass` says of a failed check the smallest change by
+    which it would pass.
+    """
 
     name: str
     passed: bool
     detail: str
+    value: float | None = None
+    limit: float | None = None
+    would_pass: str = ""
+
+
+class Finding(Value):
+    """One part of what a check looked at: a slice, a group, a disturbance.
+
+    `value` lies between `low` and `high`, where these are known; `passed` is None where it was not
+    judged.
+    """
+
+    name: str
+    passed: bool | None
+    detail: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class CheckFindings(Value):
+    """All that a check looked at, part by part.
+
+    `value` says what the parts' values are, and `limit` is what they are held against.
+    """
+
+    check: str
+    value: str
+    limit: float | None
+    findings: list[Finding]
+
+
+class VerdictFindings(Value):
+    """What the checks of a verdict looked at part by part; an object of the store."""
+
+    checks: list[CheckFindings]
 
 
 class GateResult(Value):
@@ -227,6 +268,8 @@ class GateResult(Value):
     """The challenger's; None where the spec names none, and in verdicts of earlier versions."""
     units: dict[str, str] = Field(default_factory=dict)
     """The metrics of the model's own, with what each is counted in; empty where in nothing."""
+    findings: Ref | None = None
+    """What checks looked at part by part (`VerdictFindings`); None where none has parts."""
 
 
 class Answer(Value):

@@ -25,7 +25,7 @@ TWINS = Recipe(inputs="a, b, d, e, channel, region")
 """What has the rows of both twins."""
 TREES = 400
 SLOW = "sklearn.ensemble.RandomForestClassifier, params: {n_estimators: %d, max_depth: 4}"
-HUGE = "sklearn.ensemble.ExtraTreesClassifier, params: {n_estimators: %d, min_samples_leaf: 8}"
+HUGE = "sklearn.ensemble.RandomForestClassifier, params: {n_estimators: %d, min_samples_leaf: 8}"
 TREE = "sklearn.tree.DecisionTreeClassifier"
 
 

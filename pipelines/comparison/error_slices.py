@@ -90,11 +90,14 @@ def error_slices(judged: Judged, p: Array, threshold: float = THRESHOLD) -> Erro
 
 
 def slices_of(
-    table: pa.Table, inputs: Sequence[str], hidden: Container[str]
+    table: pa.Table,
+    inputs: Sequence[str],
+    hidden: Container[str],
+    categories: int = CATEGORIES,
 ) -> Iterator[tuple[str, Array]]:
     """Yield each slice's name and its rows (m,): categories, parts of numbers, missing values.
 
-    Of the inputs that are in the table and are not hidden.
+    Of the inputs that are in the table and are not hidden; of texts the most frequent `categories`.
     """
     shown = [n for n in inputs if n not in hidden and n in table.column_names]
     for name in shown[:_COLUMNS]:
@@ -111,7 +114,7 @@ def slices_of(
         elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             yield from _of_numbers(title, column, missing)
         else:
-            yield from _of_texts(title, column, missing)
+            yield from _of_texts(title, column, missing, categories)
 
 
 def _of_numbers(title: str, column: pa.Array, missing: Array) -> Iterator[tuple[str, Array]]:
@@ -132,12 +135,14 @@ def _of_numbers(title: str, column: pa.Array, missing: Array) -> Iterator[tuple[
         yield f"{title}: {ends}", inside
 
 
-def _of_texts(title: str, column: pa.Array, missing: Array) -> Iterator[tuple[str, Array]]:
+def _of_texts(
+    title: str, column: pa.Array, missing: Array, categories: int
+) -> Iterator[tuple[str, Array]]:
     texts = column.cast(pa.string())
     counts = pc.value_counts(texts).to_pylist()
     often = [c for c in counts if c["values"] is not None and c["counts"] >= LEAST]
     often.sort(key=lambda c: (-c["counts"], c["values"]))
-    chosen = [c["values"] for c in often[:CATEGORIES]]
+    chosen = [c["values"] for c in often[:categories]]
     for value in chosen:
         mask = np.asarray(pc.fill_null(pc.equal(texts, value), fill_value=False))
         yield f"{title} = {short(value, _LONGEST)}", mask

@@ -179,6 +179,7 @@ def build_rows(
         raise SpecError(
             f"{subject}: build returned no column {', '.join(absent)}.",
             remedy=f"{pass_on}it returned: {', '.join(result.column_names)}.",
+            at=spec.gate.place_of(absent[0]),
         )
     whole = add_series_columns(result.select(columns), spec, subject)
     rows = _between(

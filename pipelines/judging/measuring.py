@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.data import labelled_rows
+from pipelines.judging.checks import measure_checks
 from pipelines.judging.held_out import measure_answers, read_answers
 from pipelines.judging.opponents import compare_with_opponent
 from pipelines.judging.snapshots import measure_snapshot
@@ -45,4 +46,4 @@ def measure_challenger(
     if finds_classes(spec.task):
         answers = read_answers(context, best, holdout)
         facts = replace(facts, succession=compare_clusters(context, answers, champion))
-    return facts
+    return replace(facts, checks=measure_checks(context, best, champion, holdout))

@@ -66,6 +66,25 @@ def compare_with_opponent(
     return replace(_compare_with_constant(context, answers), incident=incident)
 
 
+def pair_with_opponent(
+    context: Context, answers: Answers, champion: Champion | None
+) -> tuple[str, Pair]:
+    """Return the name of the opponent with whom `compare_with_opponent` compares, and both models'
+    answers to the rows.
+    """
+    if champion is not None:
+        try:
+            theirs = _ask_champion(context, champion, answers.rows)
+        except (TryAgain, MemoryError):
+            raise
+        except Exception:  # an incident, which the comparison names
+            context.log.warning("the champion %s cannot answer", champion.version, exc_info=True)
+        else:
+            if not theirs.fault:
+                return "champion", _pair_up(answers, theirs, context.spec)
+    return stand_in_of(context.spec.task), _pair_with_constant(answers)
+
+
 @dataclass(frozen=True)
 class _ChampionAnswers:
     """What the champion of a manifest answers: (n, k), as it is served."""
@@ -141,5 +160,8 @@ def _pair_up(answers: Answers, theirs: _ChampionAnswers, spec: Spec) -> Pair:
 
 def _compare_with_constant(context: Context, answers: Answers) -> Opponent:
     """Compare with the best constant, which has no threshold of its own."""
-    pair = Pair(answers.rows, answers.own, answers.constant, answers.classes, answers.threshold)
-    return compare_pair(context, stand_in_of(context.spec.task), pair)
+    return compare_pair(context, stand_in_of(context.spec.task), _pair_with_constant(answers))
+
+
+def _pair_with_constant(answers: Answers) -> Pair:
+    return Pair(answers.rows, answers.own, answers.constant, answers.classes, answers.threshold)

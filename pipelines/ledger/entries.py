@@ -112,6 +112,8 @@ class GateVerdict(Decision):
     """None without a challenger, and in verdicts of versions that did not keep it."""
     built_from: Ref | None = None
     """What an override packages a refused version from; None of others, and in earlier verdicts."""
+    findings: Ref | None = None
+    """What checks looked at part by part (`VerdictFindings`); None where none has parts."""
 
 
 class ReleaseIntent(Decision):

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pipelines.science.formulas import flags, labels, order, probabilities, values
+from pipelines.science.formulas import calibration, flags, labels, order, probabilities, values
 from pipelines.science.formulas.kinds import Resampling
 from pipelines.science.formulas.levels import formula_of_levels
 from pipelines.science.own_metrics import Measures, RowMetric
@@ -57,6 +57,7 @@ THRESHOLD = 0.5
 FORMULAS: dict[str, Formula] = {
     **order.FORMULAS,
     **probabilities.FORMULAS,
+    **calibration.FORMULAS,
     **labels.FORMULAS,
     **values.FORMULAS,
 }

@@ -106,6 +106,17 @@ CLASS_METRICS = (
         theirs="log_loss",
     ),
     replace(
+        _TRUTH_OF_PROBABILITIES,
+        name="calibration_error",
+        bounds=(0, 1),
+        means=(
+            "the mean distance of probability and share that came true, in ten bins of equally many"
+            " rows by their probability; of more than two classes of the likeliest one. Of few rows"
+            " it is above 0 by chance, and a constant has none, so it bounds and does not compare"
+        ),
+        decides=False,
+    ),
+    replace(
         _LABELS,
         name="accuracy",
         means="the share of rows whose class is right",

@@ -132,7 +132,21 @@ class SpecFacts(SpecFields):
         extra = [name for name in named if name]
         target = [self.target.column] if self.has_target else []
         names = [*self.key, *times, *inputs, *target, *extra]
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys([*names, *self._columns_of_gate(names)]))
+
+    def _columns_of_gate(self, there: list[str]) -> list[str]:
+        """Return the columns that the gate's checks look at besides those that are there.
+
+        Upper and lower case are the same in an expression.
+        """
+        if not self.gate.columns:
+            return []
+        try:
+            made = self.series.names if self.series else []
+        except ValueError:  # a series that makes no sense, of which `forecast_problems` tells
+            made = []
+        known = {name.lower() for name in (*there, *made)}
+        return [name for name in self.gate.columns if name.lower() not in known]
 
     @property
     def side_columns(self) -> list[str]:

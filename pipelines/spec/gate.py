@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
+from pipelines.spec.gate_checks import Leak, SliceOf, Slices, slices_problems
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
@@ -78,6 +79,10 @@ class Gate(Value):
     """How long that is waited for; no answer by then means no."""
     approvers: Annotated[list[Approver], Field(max_length=100)] = Field(default_factory=list)
     """Who may answer: names in Airflow. Empty: whoever Airflow lets answer."""
+    slices: Slices | None = None
+    """Slices of the rows that must not be broken, below."""
+    leak: Leak | None = None
+    """Whether an input that alone nearly decides the target is asked about, below."""
 
     @model_validator(mode="after")
     def _refuse_an_approval_nobody_can_give(self) -> Self:
@@ -98,7 +103,35 @@ class Gate(Value):
     def metrics(self) -> tuple[str, ...]:
         """The metrics that it names, each once."""
         named = (self.versus_champion.metric, *self.at_least, *self.at_most, *self.guards)
-        return tuple(dict.fromkeys(named))
+        return tuple(dict.fromkeys((*named, *(m for _, m in self.named_by_checks))))
+
+    @property
+    def named_by_checks(self) -> list[tuple[tuple[str, ...], str]]:
+        """The metrics that further checks name, each with its place below the gate."""
+        named = [(("slices", "metric"), self.slices.metric if self.slices else None)]
+        return [(place, metric) for place, metric in named if metric is not None]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that further checks look at, each once; `build` must return them."""
+        found = [c for each in self._slices_by for c in each.columns]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def columns_shown(self) -> tuple[str, ...]:
+        """Those of them whose values stand on the verdict's page."""
+        return tuple(c for c in (each.column for each in self._slices_by) if c is not None)
+
+    @property
+    def _slices_by(self) -> list[SliceOf]:
+        return self.slices.by if self.slices else []
+
+    def place_of(self, column: str) -> tuple[str | int, ...]:
+        """Return where in the spec a further check names a column; empty where none does."""
+        places: list[tuple[tuple[str | int, ...], tuple[str, ...]]] = [
+            (("gate", "slices", "by", i), each.columns) for i, each in enumerate(self._slices_by)
+        ]
+        return next((place for place, columns in places if column in columns), ())
 
 
 def named_metrics(gate: Gate, trained_by: str) -> list[tuple[tuple[str, ...], str]]:
@@ -109,6 +142,7 @@ def named_metrics(gate: Gate, trained_by: str) -> list[tuple[tuple[str, ...], st
         *((("gate", "at_least", m), m) for m in gate.at_least),
         *((("gate", "at_most", m), m) for m in gate.at_most),
         *((("gate", "guards", m), m) for m in gate.guards),
+        *((("gate", *place), m) for place, m in gate.named_by_checks),
     ]
 
 
@@ -119,7 +153,8 @@ def metric_problems(
 
     `own` are those of the model's own, by name.
     """
-    catalogue = {m: find_metric(m) for m in gate.metrics if is_known(m)}
+    named = dict.fromkeys((trained_by, *gate.metrics))
+    catalogue = {m: find_metric(m) for m in named if is_known(m)}
     known: dict[str, Metric | OwnMetric] = {**catalogue, **own}
     mentions = named_metrics(gate, trained_by)
     faults = [
@@ -127,6 +162,12 @@ def metric_problems(
         for path, m in mentions
         if m not in own and not fits(m, task)
     ]
+    if task != "quantiles":  # whose metrics say why at their levels
+        faults += [
+            Problem(path, f"{m} is best for a model that says nothing; give it a bound in at_most")
+            for path, m in mentions
+            if path[-1] == "metric" and m in catalogue and not catalogue[m].decides
+        ]
     faults += [
         Problem(("gate", "at_least", m), "is better when smaller; put it under at_most")
         for m in gate.at_least
@@ -151,7 +192,7 @@ def metric_problems(
             " refuses everything"
         )
         faults.append(Problem(("gate",), none))
-    return faults
+    return faults + slices_problems(gate.slices, task)
 
 
 def _say_wrong(metric: str, task: Task, own: Mapping[str, OwnMetric]) -> str:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.plain_errors import Problem
+from pipelines.spec.gate_checks import leak_problems
 from pipelines.spec.target import target_problems
 
 if TYPE_CHECKING:
     from pipelines.spec.drift import Drift
     from pipelines.spec.features import Features
+    from pipelines.spec.gate import Gate
     from pipelines.spec.target import Target
 
 
@@ -25,6 +27,10 @@ class WordsOfColumns:
     inputs: list[str]
     sample_weight: str | None
     drift: Drift | None
+    gate: Gate
+
+
+_BAND = "its values would stand on a page; build a column of its own, such as an age band"
 
 
 def column_problems(spec: WordsOfColumns) -> list[Problem]:
@@ -62,6 +68,12 @@ def column_problems(spec: WordsOfColumns) -> list[Problem]:
         for c in spec.features.personal
         if c not in names
     ]
+    faults += [
+        Problem(spec.gate.place_of(c), f"{c!r} is personal; {_BAND}")
+        for c in spec.gate.columns_shown
+        if c in spec.features.personal
+    ]
+    faults += leak_problems(spec.gate.leak, spec.task, inputs)
     drift_columns = spec.drift.columns if spec.drift else {}
     return faults + [
         Problem(("drift", "columns", c), "is no input; remove it, or add it to features.inputs")

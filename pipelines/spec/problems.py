@@ -111,5 +111,6 @@ def _words_of_columns(spec: SpecFacts, inputs: list[str]) -> WordsOfColumns:
         features=spec.features,
         inputs=inputs,
         sample_weight=spec.train.sample_weight,
+        gate=spec.gate,
         drift=spec.drift,
     )

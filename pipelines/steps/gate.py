@@ -15,7 +15,13 @@ from pipelines.errors import GiveUp
 from pipelines.judging.challenger import choose_challenger, log_candidates
 from pipelines.judging.measuring import measure_challenger
 from pipelines.ledger import GateVerdict
-from pipelines.messages import GateRequest, GateResult, JudgedInputs, TrainResult
+from pipelines.messages import (
+    GateRequest,
+    GateResult,
+    JudgedInputs,
+    TrainResult,
+    VerdictFindings,
+)
 from pipelines.recipes import keep_recipe
 from pipelines.refs import canonical
 from pipelines.science.gate.verdict import judge
@@ -25,6 +31,7 @@ from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
     from pipelines.ledger import Champion, MadeFrom
+    from pipelines.messages import CheckFindings
     from pipelines.refs import Ref
     from pipelines.science.gate.facts import GateFacts
     from pipelines.science.gate.verdict import Verdict
@@ -75,8 +82,17 @@ def _judge_challenger(
     if best is None:
         return _result(spec, verdict, facts, champion, None, version="")
     version = _register(context, request, best, verdict)
-    result = _result(spec, verdict, facts, champion, best, version=version)
+    findings = _keep_findings(context, verdict)
+    result = _result(spec, verdict, facts, champion, best, version=version, findings=findings)
     return result.model_copy(update={"choice": choice})
+
+
+def _keep_findings(context: Context, verdict: Verdict) -> Ref | None:
+    """Put what the checks looked at part by part into the store; None where there is nothing."""
+    if not verdict.findings:
+        return None
+    found = VerdictFindings(checks=verdict.findings)
+    return context.ports.store.put(canonical(found.model_dump(mode="json")), ".json")
 
 
 def _register(context: Context, request: GateRequest, best: TrainResult, verdict: Verdict) -> str:
@@ -112,6 +128,7 @@ def _result(
     best: TrainResult | None,
     *,
     version: str,
+    findings: Ref | None = None,
 ) -> GateResult:
     units = {name: spec.unit_of(name) for name in spec.own_metrics}
     return GateResult(
@@ -127,6 +144,7 @@ def _result(
         # Only where there are any: other verdicts are written as they ever were.
         **({"threshold": best.threshold} if best and best.threshold else {}),
         **({"units": units} if units else {}),
+        **({"findings": findings} if findings else {}),
     )
 
 
@@ -169,6 +187,13 @@ def _kept_for_override(
     return {"built_from": context.ports.store.put(data, ".json")}
 
 
+def _read_findings(context: Context, result: GateResult) -> list[CheckFindings]:
+    if result.findings is None:
+        return []
+    data = context.ports.store.get(result.findings)
+    return VerdictFindings.model_validate_json(data).checks
+
+
 def _publish(context: Context, request: GateRequest, result: GateResult) -> None:
     """Publish the verdict's page."""
     spec, features = context.spec, request.features
@@ -180,6 +205,7 @@ def _publish(context: Context, request: GateRequest, result: GateResult) -> None
         metric=spec.train.metric,
         as_of=features.as_of,
         because=features.reason,
+        findings=_read_findings(context, result),
     )
     publish_page(
         context.ports.store, model=spec.name, kind="verdict", run=request.run, page=text.encode()

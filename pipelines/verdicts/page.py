@@ -12,12 +12,13 @@ from pipelines.intervals import iso
 from pipelines.plurals import how_many
 from pipelines.templates import fill
 from pipelines.verdicts import words
+from pipelines.verdicts.intervals_plot import draw_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from pipelines.messages import GateResult, TrainResult
+    from pipelines.messages import CheckFindings, GateResult, TrainResult
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -31,10 +32,12 @@ def render(
     metric: str,
     as_of: datetime,
     because: str,
+    findings: Sequence[CheckFindings] = (),
 ) -> str:
     """Return the page; the same verdict gives the same page.
 
-    `candidates` are shown by `metric`, by which cross-validation has chosen among them.
+    `candidates` are shown by `metric`, by which cross-validation has chosen among them. `findings`
+    are what the checks looked at part by part.
     """
     return fill(
         _TEMPLATE,
@@ -56,6 +59,8 @@ def render(
         as_of=iso(as_of),
         because=because,
         labels=_labels(candidates),
+        findings=[(found, draw_intervals(found)) for found in findings],
+        figure=lambda value: "" if value is None else f"{value:.6g}",
         learns_without=result.threshold is not None and result.threshold.rate is not None,
     )
 

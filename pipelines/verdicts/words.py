@@ -194,7 +194,8 @@ def gate(result: GateResult) -> list[Line]:
     for check in result.checks:
         if not (result.incident and result.incident in check.detail):
             level, mark = (logging.INFO, "ok  ") if check.passed else (logging.WARNING, "FAIL")
-            lines.append(Line(level, f"  {mark} {check.name}: {check.detail}"))
+            way = f"; it would pass with: {check.would_pass}" if check.would_pass else ""
+            lines.append(Line(level, f"  {mark} {check.name}: {check.detail}{way}"))
     failed = {check.detail for check in result.checks if not check.passed}
     return lines + _because((r for r in result.reasons if r not in failed), logging.WARNING)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipelines.science.gate.further import CheckFacts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -129,6 +131,8 @@ class GateFacts:
     """Of an anomaly model with a target: how many held-out rows have a label."""
     promise: Promise | None = None
     """What a model of quantiles promises of its coverage; None where it promises nothing."""
+    checks: CheckFacts = field(default_factory=CheckFacts)
+    """What is known for the further checks that the gate asks for."""
 
     @property
     def anomaly(self) -> AnomalyFacts:

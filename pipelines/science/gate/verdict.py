@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipelines.messages import GateCheck
+from pipelines.messages import CheckFindings, GateCheck
 from pipelines.science.gate.anomaly import check_anomalies
 from pipelines.science.gate.bounds import check_bounds
 from pipelines.science.gate.comparisons import check_guards, check_versus_opponent, note_incident
+from pipelines.science.gate.further import check_further, find_further
 from pipelines.science.gate.numbers import metrics_of
 from pipelines.science.gate.rows import check_rows
 from pipelines.science.gate.unseen import check_unseen
@@ -30,6 +31,8 @@ class Verdict:
     """All checks; the failed ones are the reasons to refuse."""
 
     checks: list[GateCheck] = field(default_factory=list)
+    findings: list[CheckFindings] = field(default_factory=list)
+    """What checks looked at part by part."""
 
     @property
     def reasons(self) -> list[str]:
@@ -62,7 +65,9 @@ def judge(facts: GateFacts, gate: Gate, own: Mapping[str, OwnMetric] | None = No
             *check_anomalies(facts.anomaly, gate),
             *check_versus_opponent(facts, gate, metrics),
             *check_guards(facts, gate, metrics),
-        ]
+            *check_further(facts.checks, gate),
+        ],
+        find_further(facts.checks, gate),
     )
 
 

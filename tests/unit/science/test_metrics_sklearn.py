@@ -95,6 +95,21 @@ def _best_ranked(y, p, w, *, rows_of, recall=False):
     return hits / (w[y == 1].sum() if recall else wanted)
 
 
+def _calibration_error(y, p, w):
+    """Cut rows by rank into ten parts, equal probabilities together, and count each directly."""
+    w = np.ones(len(y)) if w is None else w
+    hit, sure = (y == 1, p) if p.ndim == 1 else (p.argmax(axis=1) == y, p.max(axis=1))
+    parts = {}
+    for row in range(len(y)):
+        before = w[sure < sure[row]].sum()
+        parts.setdefault(int(10 * before / w.sum() + 1e-12), []).append(row)
+    away = [
+        abs(sum(w[r] * sure[r] for r in rows) - sum(w[r] * hit[r] for r in rows))
+        for rows in parts.values()
+    ]
+    return sum(away) / w.sum()
+
+
 def _averages(name, function, **options):
     return {
         f"{name}_{average}": (_many, _of_label(function, average=average, **options))
@@ -113,6 +128,7 @@ THEIRS = {
     "average_precision_macro": (_many, _average_precision_macro),
     "brier": (_binary, _of_answer(theirs.brier_score_loss)),
     "log_loss": (_binary, _of_answer(theirs.log_loss)),
+    "calibration_error": (_binary, _calibration_error),
     "accuracy": (_many, _of_label(theirs.accuracy_score)),
     "balanced_accuracy": (_many, _of_label(theirs.balanced_accuracy_score)),
     "matthews": (_many, _of_label(theirs.matthews_corrcoef)),

@@ -1,0 +1,119 @@
+"""What a spec says of the gate's further checks, each of which is optional."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from pipelines.plain_errors import Problem
+from pipelines.refs import Value
+from pipelines.spec.expressions import LONGEST, Expression, judge_expression
+from pipelines.spec.sources import Identifier
+from pipelines.tasks import answers_scores, learns_nothing, with_article
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from pipelines.tasks import Task
+
+Confidence = Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Condition = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
+
+
+class SliceOf(Value):
+    """Slices of the held-out rows: exactly one of the three."""
+
+    column: Identifier | None = None
+    """Each value of this column, or quarters of its numbers; `build` must return it."""
+    where: Condition | None = None
+    """The rows for which an expression of SQL holds, such as `age < 30`."""
+    found: Literal[True] | None = None
+    """What a small tree finds on one half of the days, judged on the other."""
+
+    @field_validator("where")
+    @classmethod
+    def _check_where(cls, text: str | None) -> str | None:
+        if text is not None:
+            judge_expression(text)
+        return text
+
+    @model_validator(mode="after")
+    def _choose_one(self) -> Self:
+        if sum(each is not None for each in (self.column, self.where, self.found)) != 1:
+            msg = 'write one of `column: NAME`, `where: "CONDITION"` and `found: true`'
+            raise ValueError(msg)
+        return self
+
+    @property
+    def condition(self) -> Expression | None:
+        """The judged expression of `where`."""
+        return judge_expression(self.where) if self.where is not None else None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        if self.column is not None:
+            return (self.column,)
+        return self.condition.columns if self.condition else ()
+
+
+class Slices(Value):
+    """Slices of the held-out rows in which the challenger must not be proven worse than its
+    opponent.
+    """
+
+    by: Annotated[list[SliceOf], Field(min_length=1, max_length=20)]
+    """Which slices: by `column`, by `where`, or `found: true`."""
+    metric: str | None = None
+    """In which metric; default that of `versus_champion`."""
+    worse_by: Share = 0.05
+    """The share of the opponent's value in the slice by which it may be worse."""
+    confidence: Confidence = 0.95
+    """How sure it must be that a slice is broken, of all slices together."""
+    min_rows: Annotated[int, Field(ge=30)] = 100
+    """A slice of fewer rows is not judged."""
+    min_pieces: Annotated[int, Field(ge=5)] = 10
+    """A slice with fewer independent days (or what `alike` says) is not judged."""
+
+
+class Leak(Value):
+    """What is too good to be true: an input that alone nearly decides the target."""
+
+    alone: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.9
+    """The skill (2 AUC - 1, or R squared of ranks) from which one column alone says too much."""
+    expected: Annotated[list[Identifier], Field(max_length=200)] = Field(default_factory=list)
+    """Inputs that say so much, and were known before the event."""
+
+
+def leak_problems(leak: Leak | None, task: str, inputs: Sequence[str]) -> list[Problem]:
+    """Return what is wrong with a check of leaks beside task and inputs."""
+    if leak is None:
+        return []
+    if learns_nothing(task):
+        why = f"{with_article(task)} learns no target that could leak; remove it"
+        return [Problem(("gate", "leak"), why)]
+    return [
+        Problem(("gate", "leak", "expected", place), f"{name!r} is no input; remove it")
+        for place, name in enumerate(leak.expected)
+        if name not in inputs
+    ]
+
+
+def slices_problems(slices: Slices | None, task: Task) -> list[Problem]:
+    """Return what is wrong with slices beside the task."""
+    if slices is None:
+        return []
+    if learns_nothing(task) and not answers_scores(task):
+        return [Problem(("gate", "slices"), f"{with_article(task)} has no errors; remove it")]
+    places = [i for i, each in enumerate(slices.by) if each.found]
+    faults = [
+        Problem(("gate", "slices", "by", place, "found"), "stands twice; remove one")
+        for place in places[1:]
+    ]
+    if places and answers_scores(task):
+        why = f"{with_article(task)} has no error of each row; name columns instead"
+        faults.append(Problem(("gate", "slices", "by", places[0], "found"), why))
+    return faults

@@ -1,0 +1,108 @@
+"""`gate` with the further checks that a spec may ask for, on a small world."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.messages import VerdictFindings
+from pipelines.ops.prune.needed import reachable_objects
+from pipelines.refs import canonical
+from pipelines.step_record import XCOM_LIMIT
+from pipelines.steps import gate
+from pipelines.store.pages import find_page
+from tests.unit.steps.candidates import with_other_predictions
+from tests.unit.steps.learning import DAYS, RUN, learning, rows, spec_text
+
+GATE = (
+    "gate: {at_least: {roc_auc: 0.6}, versus_champion: {metric: roc_auc, confidence: 0.9},"
+    " min_rows: 50, %s}"
+)
+SLICES = (
+    'slices: {by: [{column: channel}, {where: "a > 0"}, {found: true}], metric: log_loss,'
+    " min_rows: 40}"
+)
+
+
+def judged(world, trained):
+    return gate.run(world.context, world.gate_request([trained]))
+
+
+def named(result, name):
+    (check,) = [c for c in result.checks if c.name == name]
+    return check
+
+
+def test_slices_are_judged_and_shown(tmp_path):
+    world = learning(tmp_path, spec_text(gate=GATE % SLICES))
+    result = judged(world, world.train("linear"))
+    check = named(result, "slices")
+    assert check.passed, check.detail
+    assert result.verdict == "promote"
+    assert len(canonical(result)) < XCOM_LIMIT
+    store = world.context.ports.store
+    (found,) = VerdictFindings.model_validate_json(store.get(result.findings)).checks
+    names = [part.name for part in found.findings]
+    assert {"channel = mail", "channel is missing", "a > 0"} <= set(names)
+    page = find_page(store, model="visits", kind="verdict", run=RUN).decode()
+    assert "<svg" in page
+    assert "channel = mail" in page
+    assert judged(world, world.train("linear")) == result
+    assert result.findings.uri in reachable_objects(store, [result.findings])
+
+
+def test_a_model_that_fails_on_one_channel_is_refused_for_it(tmp_path):
+    world = learning(tmp_path, spec_text(gate=GATE % SLICES))
+
+    def fail_on_mail(found, held):
+        mail = np.asarray(held["channel"].to_pylist(), dtype=object) == "mail"
+        return np.where(mail, 1 - found.score, found.score)
+
+    trained = with_other_predictions(world, world.train("linear"), fail_on_mail)
+    result = judged(world, trained)
+    check = named(result, "slices")
+    assert not check.passed
+    assert "channel = mail" in check.detail
+    assert check.detail in result.reasons
+    assert check.would_pass.startswith("log_loss in `")
+
+
+def test_a_condition_that_cannot_be_computed_refuses_with_its_reason(tmp_path):
+    asked = 'slices: {by: [{where: "channel > 3"}]}'
+    world = learning(tmp_path, spec_text(gate=GATE % asked))
+    check = named(judged(world, world.train("linear")), "slices")
+    assert not check.passed
+    assert "cannot be computed" in check.detail
+
+
+def with_leak(task):
+    """The days' rows, of which `b` gives the target away."""
+    days = []
+    for day in range(DAYS):
+        table = rows(day, task)
+        noise = np.random.default_rng(day).normal(0, 0.1, table.num_rows)
+        y = np.unique(np.asarray(table["y"].to_pylist()), return_inverse=True)[1]
+        target = table["y"].to_numpy() if task == "regression" else y
+        days.append(table.set_column(table.column_names.index("b"), "b", pa.array(target + noise)))
+    return days
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_leak_is_refused_until_it_is_expected(tmp_path, task):
+    bounds = "at_least: {r2: 0.1}" if task == "regression" else "at_most: {log_loss: 2}"
+    metric = "rmse" if task == "regression" else "log_loss"
+    asked = f"gate: {{{bounds}, versus_champion: {{metric: {metric}, confidence: 0.9}}, %s}}"
+    for leak, passes in (("leak: {}", False), ("leak: {expected: [b]}", True)):
+        text = spec_text(task, gate=asked % leak)
+        world = learning(tmp_path, text, tables=with_leak(task))
+        check = named(judged(world, world.train("ridge" if "rmse" in text else "linear")), "leak")
+        assert check.passed is passes, check.detail
+        assert "b: its values alone say" in check.detail or passes
+
+
+def test_honest_inputs_are_no_leak(tmp_path):
+    world = learning(tmp_path, spec_text(gate=GATE % "leak: {}"))
+    check = named(judged(world, world.train("linear")), "leak")
+    assert check.passed, check.detail
+    assert check.value < 0.8
