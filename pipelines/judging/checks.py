@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.errors import BadData
+from pipelines.errors import BadData, ModelFailed, Refused, SpecError
+from pipelines.judging.cost import measure_cost
 from pipelines.judging.held_out import read_answers
 from pipelines.judging.leak import measure_leaks
 from pipelines.judging.opponents import pair_with_opponent
 from pipelines.judging.refit_comparison import fair_rows
+from pipelines.judging.served_model import served_model
 from pipelines.judging.slices import measure_slices
 from pipelines.science.gate.further import CheckFacts
 from pipelines.science.gate.leak_check import LeakFacts
+from pipelines.science.gate.served_check import ServedFacts
 from pipelines.science.gate.slice_check import SliceFacts
 
 if TYPE_CHECKING:
@@ -20,11 +23,15 @@ if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.judging.held_out import Answers
     from pipelines.ledger import Champion
-    from pipelines.messages import TrainResult
+    from pipelines.messages import FeaturesResult, TrainResult
 
 
 def measure_checks(
-    context: Context, best: TrainResult, champion: Champion | None, holdout: pa.Table
+    context: Context,
+    features: FeaturesResult,
+    best: TrainResult,
+    champion: Champion | None,
+    holdout: pa.Table,
 ) -> CheckFacts:
     """Return what is known for the checks; nothing is measured that the spec does not ask for.
 
@@ -32,7 +39,7 @@ def measure_checks(
     otherwise judged over folds.
     """
     gate = context.spec.gate
-    if gate.slices is None and gate.leak is None:
+    if not gate.has_further_checks:
         return CheckFacts()
     answers = read_answers(context, best, holdout)
     if context.spec.is_snapshot:
@@ -42,6 +49,7 @@ def measure_checks(
     return CheckFacts(
         slices=_slices(context, fair, champion),
         leak=_leak(context, answers),
+        served=_served(context, features, best),
     )
 
 
@@ -54,6 +62,17 @@ def _slices(context: Context, answers: Answers, champion: Champion | None) -> Sl
         return measure_slices(context, *pair_with_opponent(context, answers, champion))
     except BadData as error:
         return SliceFacts(error=str(error))
+
+
+def _served(context: Context, features: FeaturesResult, best: TrainResult) -> ServedFacts | None:
+    gate = context.spec.gate
+    if not (gate.size or gate.latency or gate.golden):
+        return None
+    try:
+        with served_model(context, features, best) as model:
+            return measure_cost(model, gate)
+    except (BadData, SpecError, Refused, ModelFailed) as error:
+        return ServedFacts(error=str(error))
 
 
 def _leak(context: Context, answers: Answers) -> LeakFacts | None:

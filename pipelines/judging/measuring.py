@@ -46,4 +46,4 @@ def measure_challenger(
     if finds_classes(spec.task):
         answers = read_answers(context, best, holdout)
         facts = replace(facts, succession=compare_clusters(context, answers, champion))
-    return replace(facts, checks=measure_checks(context, best, champion, holdout))
+    return replace(facts, checks=measure_checks(context, request.features, best, champion, holdout))

@@ -10,7 +10,15 @@ from pydantic import Field, StringConstraints, model_validator
 from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
-from pipelines.spec.gate_checks import Leak, SliceOf, Slices, slices_problems
+from pipelines.spec.gate_checks import (
+    GoldenRow,
+    Latency,
+    Leak,
+    Size,
+    SliceOf,
+    Slices,
+    slices_problems,
+)
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
@@ -83,6 +91,12 @@ class Gate(Value):
     """Slices of the rows that must not be broken, below."""
     leak: Leak | None = None
     """Whether an input that alone nearly decides the target is asked about, below."""
+    size: Size | None = None
+    """How large its model may be, below."""
+    latency: Latency | None = None
+    """How long an answer may take, below."""
+    golden: Annotated[list[GoldenRow], Field(max_length=50)] = Field(default_factory=list)
+    """Rows that must be answered so, below."""
 
     @model_validator(mode="after")
     def _refuse_an_approval_nobody_can_give(self) -> Self:
@@ -110,6 +124,11 @@ class Gate(Value):
         """The metrics that further checks name, each with its place below the gate."""
         named = [(("slices", "metric"), self.slices.metric if self.slices else None)]
         return [(place, metric) for place, metric in named if metric is not None]
+
+    @property
+    def has_further_checks(self) -> bool:
+        """Whether it asks for any check of `gate_checks`."""
+        return any((self.slices, self.leak, self.size, self.latency, self.golden))
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.plain_errors import Problem
-from pipelines.spec.gate_checks import leak_problems
+from pipelines.spec.gate_checks import golden_problems, leak_problems
 from pipelines.spec.target import target_problems
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def column_problems(spec: WordsOfColumns) -> list[Problem]:
         if c in spec.features.personal
     ]
     faults += leak_problems(spec.gate.leak, spec.task, inputs)
+    faults += golden_problems(spec.gate.golden, spec.task, inputs)
     drift_columns = spec.drift.columns if spec.drift else {}
     return faults + [
         Problem(("drift", "columns", c), "is no input; remove it, or add it to features.inputs")

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.science.gate.leak_check import check_leak, find_leak
+from pipelines.science.gate.served_check import check_served
 from pipelines.science.gate.slice_check import check_slices, find_slices
 
 if TYPE_CHECKING:
     from pipelines.messages import CheckFindings, GateCheck
     from pipelines.science.gate.leak_check import LeakFacts
+    from pipelines.science.gate.served_check import ServedFacts
     from pipelines.science.gate.slice_check import SliceFacts
     from pipelines.spec.gate import Gate
 
@@ -21,11 +23,16 @@ class CheckFacts:
 
     slices: SliceFacts | None = None
     leak: LeakFacts | None = None
+    served: ServedFacts | None = None
 
 
 def check_further(facts: CheckFacts, gate: Gate) -> list[GateCheck]:
     """Return the further checks that the gate asks for; one without facts refuses."""
-    return [*check_slices(facts.slices, gate), *check_leak(facts.leak, gate)]
+    return [
+        *check_slices(facts.slices, gate),
+        *check_leak(facts.leak, gate),
+        *check_served(facts.served, gate),
+    ]
 
 
 def find_further(facts: CheckFacts, gate: Gate) -> list[CheckFindings]:

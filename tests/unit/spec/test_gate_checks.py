@@ -56,6 +56,15 @@ def test_the_metric_of_slices_is_measured_too():
         ("leak: {expected: [age]}", "gate.leak.expected.0: 'age' is no input; remove it"),
         ("leak: {alone: 0}", "gate.leak.alone: must be greater than 0"),
         ("leak: {columns: [a]}", "gate.leak.columns: unknown key"),
+        ("size: {bundle: 3 MB}", "gate.size.bundle"),
+        ("size: {}", "gate.size.bundle: missing; add it"),
+        ("latency: {milliseconds: 0}", "gate.latency.milliseconds: must be greater than 0"),
+        ("golden: [{row: {pages: 3, x: 1}, answer: 0.5}]", "golden.0.row.x: 'x' is no input"),
+        ("golden: [{row: {pages: 3}, answer: 0.5}]", "golden.0.row: lacks minutes, channel, trend"),
+        (
+            "golden: [{row: {pages: 3, minutes: 1, channel: a, trend: 1}, answer: yes-please}]",
+            "gate.golden.0.answer: must be a number in a binary task",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_line(more, says):

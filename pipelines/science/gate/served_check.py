@@ -1,0 +1,156 @@
+"""What a challenger costs to serve: its bytes, its milliseconds, its answers to golden requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from pipelines.messages import GateCheck
+from pipelines.plurals import how_many
+
+if TYPE_CHECKING:
+    from pipelines.spec.gate import Gate
+
+_MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class GoldenAnswer:
+    """What was answered to the golden request at a place, and what was expected."""
+
+    place: int
+    expected: float | str
+    found: float | str
+    within: float
+    right: bool
+
+    @property
+    def away(self) -> float:
+        """How far the answer is from the expected one; 0 of a name."""
+        if isinstance(self.expected, str) or isinstance(self.found, str):
+            return 0.0
+        return abs(self.found - self.expected)
+
+
+@dataclass(frozen=True)
+class ServedFacts:
+    """What is known of a challenger as it would be served.
+
+    `milliseconds` are those of one row asked alone; None where they were not measured. `error`
+    says in words why nothing is known.
+    """
+
+    bundle_bytes: int = 0
+    compiled: bool = False
+    why_native: str = ""
+    milliseconds: float | None = None
+    golden: tuple[GoldenAnswer, ...] = ()
+    error: str = ""
+
+
+def check_served(facts: ServedFacts | None, gate: Gate) -> list[GateCheck]:
+    """Return the checks of size, latency and golden requests that the spec asks for."""
+    asked = [name for name in ("size", "latency", "golden") if getattr(gate, name)]
+    if not asked:
+        return []
+    if facts is None or facts.error:
+        why = facts.error if facts else "nothing was measured"
+        return [
+            GateCheck(
+                name=name,
+                passed=False,
+                detail=f"the challenger could not be asked as it would be served: {why}",
+                would_pass=f"mend that, or take gate.{name} out",
+            )
+            for name in asked
+        ]
+    checks = {"size": _check_size, "latency": _check_latency, "golden": _check_golden}
+    return [checks[name](facts, gate) for name in asked]
+
+
+def _check_size(facts: ServedFacts, gate: Gate) -> GateCheck:
+    limit = gate.size.limit if gate.size else 0
+    passed = facts.bundle_bytes <= limit
+    size, most = (f"{value / _MEBIBYTE:.3g} MiB" for value in (facts.bundle_bytes, limit))
+    how = "compiled and stored" if facts.compiled else f"stored; {facts.why_native}"
+    return GateCheck(
+        name="size",
+        passed=passed,
+        detail=f"its model takes {size} ({how}), {'within' if passed else 'beyond'} the {most}",
+        value=float(facts.bundle_bytes),
+        limit=float(limit),
+        would_pass=(
+            ""
+            if passed
+            else f"{(facts.bundle_bytes - limit) / _MEBIBYTE:.3g} MiB less: fewer or smaller trees,"
+            " say, or a greater gate.size.bundle"
+        ),
+    )
+
+
+def _check_latency(facts: ServedFacts, gate: Gate) -> GateCheck:
+    limit, found = (gate.latency.milliseconds if gate.latency else 0.0), facts.milliseconds
+    if found is None or not isfinite(found):
+        return GateCheck(
+            name="latency",
+            passed=False,
+            detail="how long an answer takes is not known",
+            limit=limit,
+            would_pass="hold rows out by which it can be asked",
+        )
+    passed = found <= limit
+    how = "compiled" if facts.compiled else "native"
+    return GateCheck(
+        name="latency",
+        passed=passed,
+        detail=(
+            f"the {how} model answers a row in {found:.3g} ms,"
+            f" {'within' if passed else 'beyond'} the {limit:.3g} ms"
+        ),
+        value=found,
+        limit=limit,
+        would_pass=(
+            ""
+            if passed
+            else f"answers {found - limit:.3g} ms faster, or a greater gate.latency.milliseconds"
+        ),
+    )
+
+
+def _check_golden(facts: ServedFacts, gate: Gate) -> GateCheck:
+    wrong = [answer for answer in facts.golden if not answer.right]
+    missing = len(gate.golden) - len(facts.golden)
+    if not wrong and not missing:
+        asked = how_many(len(gate.golden), "golden request")
+        return GateCheck(
+            name="golden",
+            passed=True,
+            detail=f"{asked} answered as expected",
+            value=0.0,
+            limit=0.0,
+        )
+    told = "; ".join(
+        f"gate.golden.{a.place}: {_shown(a.found)} instead of {_shown(a.expected)}"
+        for a in wrong[:3]
+    )
+    first = max(wrong, key=lambda a: a.away - a.within, default=None)
+    return GateCheck(
+        name="golden",
+        passed=False,
+        detail=(
+            f"{len(wrong) + missing} of {how_many(len(gate.golden), 'golden request')} are answered"
+            f" otherwise: {told or 'they were not asked'}"
+        ),
+        value=float(len(wrong) + missing),
+        limit=0.0,
+        would_pass=(
+            f"`within: {first.away:.3g}` at gate.golden.{first.place}, or other answers"
+            if first is not None and first.away
+            else "other answers, or other expectations"
+        ),
+    )
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"

@@ -1,0 +1,58 @@
+"""What is too large, too slow or answers otherwise is refused, and so is what is not known."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.science.gate.served_check import GoldenAnswer, ServedFacts, check_served
+from pipelines.spec import Gate
+from tests.unit.science.gate.facts import GATE
+
+ROW = {"row": {"a": 1}, "answer": 0.5, "within": 0.1}
+ASKED = Gate.model_validate(
+    {
+        **GATE.model_dump(exclude={"approval_within"}),
+        "size": {"bundle": "1m"},
+        "latency": {"milliseconds": 5},
+        "golden": [ROW],
+    }
+)
+RIGHT = GoldenAnswer(0, 0.5, 0.55, 0.1, right=True)
+FACTS = ServedFacts(500_000, compiled=True, milliseconds=0.2, golden=(RIGHT,))
+
+
+def checks(facts):
+    return {c.name: c for c in check_served(facts, ASKED)}
+
+
+def test_what_is_small_fast_and_right_passes():
+    found = checks(FACTS)
+    assert all(c.passed for c in found.values())
+    assert (found["size"].value, found["size"].limit) == (500_000, 2**20)
+    assert (found["latency"].value, found["latency"].limit) == (0.2, 5)
+
+
+def test_what_is_large_slow_or_wrong_says_what_would_pass():
+    wrong = GoldenAnswer(0, 0.5, 0.75, 0.1, right=False)
+    found = checks(
+        ServedFacts(3 * 2**20, why_native="no converter", milliseconds=9, golden=(wrong,))
+    )
+    assert not any(c.passed for c in found.values())
+    assert "2 MiB less" in found["size"].would_pass
+    assert "no converter" in found["size"].detail
+    assert "4 ms faster" in found["latency"].would_pass
+    assert "gate.golden.0: 0.75 instead of 0.5" in found["golden"].detail
+    assert found["golden"].would_pass.startswith("`within: 0.25`")
+
+
+@pytest.mark.parametrize("facts", [None, ServedFacts(error="it cannot be loaded")])
+def test_what_could_not_be_asked_is_refused(facts):
+    assert [c.passed for c in checks(facts).values()] == [False] * 3
+
+
+def test_what_was_not_measured_is_refused():
+    found = checks(ServedFacts(10))
+    assert found["size"].passed
+    assert not found["latency"].passed
+    assert not found["golden"].passed
+    assert check_served(None, GATE) == []
