@@ -44,14 +44,13 @@ def main(argv: list[str] | None = None) -> int:
     quiet()
     per_day = TINY_PER_DAY if tiny else PER_DAY
     bad = judge_bad(per_day, TINY if tiny else None)
-    better = [
-        judged
-        for kind in (KINDS[:1] if tiny else KINDS)
-        for judged in judge_better(kind, TINY_OF_A_KIND if tiny else OF_A_KIND, SEED, per_day, GATE)
-    ]
-    equal = judge_equal(
-        *((1, SEED) if tiny else (EQUAL, SEED)), per_day, GATE, 1 if tiny else CHAMPIONS
-    )
+    better: list[Judged] = []
+    for kind in KINDS[:1] if tiny else KINDS:
+        print(f"models that are better by {kind.name}", flush=True)
+        better += judge_better(kind, TINY_OF_A_KIND if tiny else OF_A_KIND, SEED, per_day, GATE)
+    print("models that are as good", flush=True)
+    count, champions = (1, 1) if tiny else (EQUAL, CHAMPIONS)
+    equal = judge_equal(count, SEED, per_day, GATE, champions)
     print_cases(bad)
     rows = [*_measure_gate(bad, better, equal), *_measure_rules(bad, better, equal)]
     show("Gate proof", rows)
