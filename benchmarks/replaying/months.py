@@ -54,6 +54,13 @@ NEVER, ALWAYS, BETTER, DEFAULT = (
     "the gate by default",
 )
 POLICIES = (NEVER, ALWAYS, BETTER, DEFAULT)
+RUNS = {
+    NEVER: "never__",
+    ALWAYS: "always__",
+    BETTER: "manual__",  # a person's run must be proven better
+    DEFAULT: "scheduled__",
+}
+"""How the runs of a policy are named, by which the gate knows what started them."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +111,6 @@ class Replay:
             policy: replace(context, ports=replace(context.ports, ledger=MemoryLedger()))
             for policy in POLICIES
         }
-        spec = context.spec
-        versus = spec.gate.versus_champion
-        if "rule" in type(versus).model_fields:  # what the gate has always asked for
-            versus = versus.model_copy(update={"rule": "better"})
-            of_old = spec.gate.model_copy(update={"versus_champion": versus})
-            spec = spec.model_copy(update={"gate": of_old})
-            self._contexts[BETTER] = replace(self._contexts[BETTER], spec=spec)
         self._context = context
 
     def _lay_out(self, home: Path) -> Context:
@@ -168,7 +168,7 @@ class Replay:
 
         Months in which nothing was measured end so.
         """
-        context, run = self._context, f"as-of-{iso(moment)}"
+        context, run = self._context, iso(moment)
         conf = {"as_of": iso(moment), "reason": "schedule"}
         try:
             ingested = ingest.run(context, IngestRequest(run=run, now=NOW, conf=conf))
@@ -183,7 +183,7 @@ class Replay:
         """Train a challenger at the start of a month, and let each policy decide on it."""
         if built is None:
             return
-        context, run = self._context, f"as-of-{iso(month.start)}"
+        context, run = self._context, iso(month.start)
         try:
             with patch("pipelines.training.candidate_run.attach_plots"):
                 trained = [
@@ -210,7 +210,7 @@ class Replay:
         champion = context.ports.ledger.champion(context.spec.name)
         if champion is not None and policy == NEVER:
             return None
-        request = GateRequest(run=f"{run}-{POLICIES.index(policy)}", features=built, train=trained)
+        request = GateRequest(run=RUNS[policy] + run, features=built, train=trained)
         verdict = gate.run(context, request)
         lets = champion is None or policy == ALWAYS or verdict.verdict == "promote"
         return verdict if lets and verdict.candidate else None

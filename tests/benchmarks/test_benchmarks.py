@@ -45,6 +45,7 @@ TOGETHER = {
     "readback": "500 rows with labels",
     "gate": "equal models, proven better",
     "gate_proof": "bad models refused, of 3",
+    "gate_speed": "every check of the proof",
     "dependence": "intervals that hold the truth",
     "profile": "beyond chance",
     "ingest": "against DuckDB",
