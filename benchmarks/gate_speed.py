@@ -64,7 +64,7 @@ def _challenger(size: int, text: str) -> Trained:
     world.crown(replace(BETTER, inputs="a, d, e, channel, region", gate=text))
 
     def more(day: int, table: pa.Table) -> pa.Table:
-        return offers(day, size // len(HELD), world.seed) if day in HELD else table
+        return offers(day, -(-size // len(HELD)), world.seed) if day in HELD else table
 
     return world.train(replace(BETTER, gate=text), change=more)
 
