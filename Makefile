@@ -12,14 +12,16 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $(BIN)/python \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+JUDGEMENT := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
+	gate_proof checks renewal gate dependence gate_speed replay)
 LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
 .PHONY: help venv venv-dev lock check format test test-fast test-all up status down demo example \
-	bench gate-proof images clean secrets signing-key
+	bench bench-judgement gate-proof images clean secrets signing-key
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
-		awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+		awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 venv: ## make .venv from requirements.txt (again only when a lock changed)
 	@sh tools/venv.sh requirements.txt -- $(CANDIDATES)
@@ -75,6 +77,12 @@ bench: venv-dev ## measure what the documentation claims about speed; writes ben
 
 gate-proof: venv-dev ## bad models and better ones through the real gate: what it refuses, and loses
 	$(BIN)/python -m benchmarks.gate_proof
+
+bench-judgement: venv-dev ## all that is measured of the gate: its proof, its rates, real months
+	@for name in $(JUDGEMENT); do \
+		$(BIN)/python -m benchmarks.$$name || failed="$$failed $$name"; \
+	done; \
+	[ -z "$$failed" ] || { echo "Failed, or reached less than was asked:$$failed."; exit 1; }
 
 secrets: ## make .env with the secrets that docker compose reads (what is there stays; mode 600)
 	@python3 -m stack.compose_secrets

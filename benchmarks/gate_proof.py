@@ -43,15 +43,18 @@ def main(argv: list[str] | None = None) -> int:
     tiny = is_tiny(__doc__, argv)
     quiet()
     per_day = TINY_PER_DAY if tiny else PER_DAY
+    better: list[Judged] = []
+    for kind in KINDS[:1] if tiny else KINDS:
+        found = judge_better(kind, TINY_OF_A_KIND if tiny else OF_A_KIND, SEED, per_day, GATE)
+        lost = [judged for judged in found if not judged.outcome.promoted]
+        print(f"better by {kind.name}: {len(lost)} of {len(found)} are refused", flush=True)
+        for judged in lost:
+            print(f"  a gain of {judged.gain:.3f}: {'; '.join(judged.outcome.reasons)}")
+        better += found
+    count, champions = (1, 1) if tiny else (EQUAL, CHAMPIONS)
+    equal = judge_equal(count, SEED, per_day, GATE, champions)
+    print(f"as good: {sum(o.promoted for o in equal)} of {len(equal)} are promoted", flush=True)
     bad = judge_bad(per_day, TINY if tiny else None)
-    better = [
-        judged
-        for kind in (KINDS[:1] if tiny else KINDS)
-        for judged in judge_better(kind, TINY_OF_A_KIND if tiny else OF_A_KIND, SEED, per_day, GATE)
-    ]
-    equal = judge_equal(
-        *((1, SEED) if tiny else (EQUAL, SEED)), per_day, GATE, 1 if tiny else CHAMPIONS
-    )
     print_cases(bad)
     rows = [*_measure_gate(bad, better, equal), *_measure_rules(bad, better, equal)]
     show("Gate proof", rows)

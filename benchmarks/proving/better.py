@@ -8,6 +8,7 @@ exactly as much, so that in truth nothing differs in any metric.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,9 +35,7 @@ SPAN = len(LEARNT) + len(HELD)
 CHALLENGERS = 5
 """Challengers of one champion, each with days of its own to learn from and to be judged on."""
 TRIES = 3
-"""So many times as many challengers are made as are asked for, before too few are said to be
-better.
-"""
+"""So many times as many challengers are made as are asked for, at most."""
 BOOSTED = "sklearn.ensemble.HistGradientBoostingClassifier, params: {max_iter: 40}"
 
 
@@ -79,15 +78,19 @@ class Judged:
 
 
 def judge_better(kind: Kind, count: int, seed: int, per_day: int, gate: str) -> list[Judged]:
-    """Return what becomes of so many truly better challengers of a kind."""
+    """Return what becomes of so many truly better challengers of a kind.
+
+    Raises RuntimeError where the kind does not make so many.
+    """
     found: list[Judged] = []
-    for number, (world, trained, nature) in enumerate(_challengers(kind, seed, per_day, gate)):
+    challengers = islice(_challengers(kind, seed, per_day, gate), TRIES * count)
+    for number, (world, trained, nature) in enumerate(challengers):
         gain = true_gain(world, trained, nature, number)
         if gain >= LEAST_GAIN:
             found.append(Judged(kind.name, gain, judge(world, trained)))
-        if len(found) == count or number + 1 == TRIES * count:
+        if len(found) == count:
             return found
-    raise AssertionError("there is always another challenger")
+    raise RuntimeError(f"only {len(found)} challengers are truly better by {kind.name}")
 
 
 def _challengers(

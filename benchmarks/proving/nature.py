@@ -19,7 +19,13 @@ LEARNT, HELD = range(25), range(25, 55)
 CHAMPIONS_HELD = 5
 """Of the days learnt from, those that judged the champion before it was fitted on all of them."""
 
-GATE = "{at_least: {roc_auc: 0.6}, versus_champion: {metric: roc_auc}, guards: {log_loss: 0.05}}"
+GATE = (
+    "{at_least: {roc_auc: 0.6}, at_most: {calibration_error: 0.07},"
+    " versus_champion: {metric: roc_auc}, guards: {log_loss: 0.05},"
+    " slices: {by: [{column: region}, {column: channel}]}, leak: {},"
+    " size: {bundle: 1m}, latency: {milliseconds: 2}}"
+)
+"""What the proof declares; each of its checks is what some bad case is refused by."""
 LINEAR = "sklearn.linear_model.LogisticRegression"
 
 SPEC = """

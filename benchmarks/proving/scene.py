@@ -23,9 +23,8 @@ BETTER = Recipe(inputs="a, c, d, e, channel, region")
 """What beats the champion honestly: it knows one input more."""
 TWINS = Recipe(inputs="a, b, d, e, channel, region")
 """What has the rows of both twins."""
-TREES = 400
-SLOW = "sklearn.ensemble.RandomForestClassifier, params: {n_estimators: %d, max_depth: 4}"
-HUGE = "sklearn.ensemble.ExtraTreesClassifier, params: {n_estimators: %d, min_samples_leaf: 8}"
+SLOW = "sklearn.neighbors.KNeighborsClassifier, params: {n_neighbors: 100}"
+HUGE = "sklearn.ensemble.RandomForestClassifier, params: {n_estimators: 100, min_samples_leaf: 8}"
 TREE = "sklearn.tree.DecisionTreeClassifier"
 
 
@@ -44,12 +43,9 @@ class Bad:
 class Scene:
     """A world with a champion, and a challenger that is better than it, for the cases to spoil."""
 
-    def __init__(self, make: Callable[[], World], gate: str = GATE, trees: int = TREES) -> None:
-        """`make` returns a new, empty world; `gate` is what each spec says of the gate.
-
-        `trees` is how many trees make a model slow, or huge.
-        """
-        self.make, self.gate, self.trees = make, gate, trees
+    def __init__(self, make: Callable[[], World], gate: str = GATE) -> None:
+        """`make` returns a new, empty world; `gate` is what each spec says of the gate."""
+        self.make, self.gate = make, gate
         self.world = make()
         self.world.crown(self.recipe(Recipe()))
         self.better = self.world.train(self.recipe(BETTER))

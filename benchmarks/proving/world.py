@@ -188,13 +188,13 @@ class World:
         with patch("pipelines.training.candidate_run.attach_plots"):
             return Trained(context, built, train.run(context, request), run)
 
-    def crown(self, recipe: Recipe, learnt: range = LEARNT, held: int = CHAMPIONS_HELD) -> Champion:
+    def crown(self, recipe: Recipe, learnt: range = LEARNT) -> Champion:
         """Return the champion that a recipe becomes, packaged as ever.
 
-        The last `held` of the days `learnt` judge it; then it is fitted on all of them.
+        The last of the days `learnt` judge it; then it is fitted on all of them.
         """
-        judging = learnt[len(learnt) - held :]
-        trained = self.train(recipe, learnt[: len(learnt) - held], judging)
+        held = min(CHAMPIONS_HELD, len(learnt) // 2)
+        trained = self.train(recipe, learnt[:-held], learnt[-held:])
         verdict = gate.run(trained.context, trained.request)
         request = PackageRequest(
             run=trained.run, features=trained.features, train=[trained.result], gate=verdict

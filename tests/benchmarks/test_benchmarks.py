@@ -16,7 +16,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run, run_together
 
-LONG = ("loop", "demo", "kills", "init", "suites", "metrics")
+LONG = ("loop", "demo", "kills", "init", "suites", "metrics", "replay")
 
 
 def test_each_benchmark_is_started_by_a_test():
@@ -45,6 +45,7 @@ TOGETHER = {
     "readback": "500 rows with labels",
     "gate": "equal models, proven better",
     "gate_proof": "bad models refused, of 3",
+    "gate_speed": "every check of the proof",
     "dependence": "intervals that hold the truth",
     "profile": "beyond chance",
     "ingest": "against DuckDB",

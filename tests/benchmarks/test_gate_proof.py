@@ -15,43 +15,46 @@ from benchmarks.proving.outcomes import judge
 from benchmarks.proving.scene import Scene
 from benchmarks.proving.world import World
 
-WORTHLESS = ("roc_auc", "versus champion", "guard log_loss")
+WORTHLESS = {"roc_auc", "versus champion", "guard log_loss"}
 KILLED_BY = {
     "shuffled labels": WORTHLESS,
+    "leak": {"leak"},
     "constant": WORTHLESS,
     "stale": WORTHLESS,
-    "over-confident": ("guard log_loss",),
-    "under-confident": ("guard log_loss",),
-    "shifted": ("guard log_loss",),
-    "swapped sides": ("versus champion",),
+    "broken slice": {"slices"},
+    "biased": {"calibration_error"},
+    "over-confident": {"guard log_loss"},
+    "under-confident": {"guard log_loss"},
+    "shifted": {"guard log_loss"},
+    "slow": {"latency"},
+    "huge": {"size"},
+    "swapped sides": {"versus champion"},
     "NaN metric": WORTHLESS,
     "one NaN": WORTHLESS,
-    "empty holdout": ("BadData",),
-    "holdout seen by challenger": ("unseen",),
-    "holdout seen by champion": ("unseen",),
-    "tie": ("versus champion",),
-    "worse by a hair": ("versus champion",),
-    "better only by luck": ("versus champion",),
+    "empty holdout": {"BadData"},
+    "holdout seen by challenger": {"unseen"},
+    "holdout seen by champion": {"unseen"},
+    "tie": {"versus champion"},
+    "worse by a hair": {"versus champion"},
+    "better only by luck": {"versus champion"},
     "off by one row": WORTHLESS,
-    "one class in the holdout": ("roc_auc", "versus champion"),
-    "missing metric": ("precision",),
-    "champion cannot be loaded": ("roc_auc",),
+    "one class in the holdout": {"roc_auc", "versus champion"},
+    "missing metric": {"precision"},
+    "champion cannot be loaded": {"roc_auc"},
 }
-"""The checks that refuse each case, or the error that ends its run."""
-SURVIVORS = ("leak", "broken slice", "biased", "slow", "huge")
-"""What the gate promotes, since nothing that it looks at speaks against them."""
+"""Checks that refuse each case, or the error that ends its run; others may refuse it too."""
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
     quiet()
     home = tmp_path_factory.mktemp("proof")
-    return Scene(lambda: World(home), trees=40)
+    return Scene(lambda: World(home))
 
 
-def test_each_bad_case_is_killed_or_named_a_survivor():
+def test_no_case_is_taken_out():
     assert len(BAD) == 24
-    assert sorted(bad.name for bad in BAD) == sorted([*KILLED_BY, *SURVIVORS])
+    assert [bad.name for bad in BAD] == list(KILLED_BY)
 
 
 def test_what_the_cases_spoil_is_promoted_as_long_as_it_is_whole(scene):
@@ -63,9 +66,8 @@ def test_what_the_cases_spoil_is_promoted_as_long_as_it_is_whole(scene):
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
 def test_what_was_killed_stays_killed(scene, bad):
     outcome = judge(*bad.make(scene))
-    assert outcome.promoted == (bad.name in SURVIVORS), outcome.reasons
-    if not outcome.promoted:
-        assert outcome.checks == KILLED_BY[bad.name], outcome.reasons
+    assert not outcome.promoted
+    assert KILLED_BY[bad.name] <= set(outcome.checks), outcome.reasons
 
 
 GOOD, POOR = {"roc_auc": 0.8}, {"roc_auc": 0.65}
