@@ -59,6 +59,7 @@ TOGETHER = {
     "drift": "600 x 15 rows",
     "quantiles": "split conformal",
     "proof": "identical answers",
+    "erase": "erased and searched",
     "promotion": "ends with two winners",
 }
 """What each of those that compute in their own process prints."""

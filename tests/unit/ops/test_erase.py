@@ -8,11 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from typer.testing import CliRunner
 
 from pipelines.answers.origins import why
 from pipelines.answers.words import say_origin
-from pipelines.cli.app import app
 from pipelines.data.batches import read_manifest, read_plan, read_table
 from pipelines.errors import Busy, Corrupted, RequestError
 from pipelines.inference_log.reader import read_labels, read_log
@@ -217,30 +215,3 @@ def test_another_column_may_name_the_people(context):
     done = erase(context, ["mail"], "channel", NOW)
     assert done.rows > 100
     assert _traces(context, "mail") == []
-
-
-@pytest.mark.slow
-def test_on_a_real_state_by_the_command(tmp_path, monkeypatch):
-    world = make_world(tmp_path / "home")
-    context = world.context()
-    version = live(context)
-    for name, value in (("HOME", world.home), ("STATE", world.home / "var")):
-        monkeypatch.setenv(f"PERENNIAL_{name}", str(value))
-    monkeypatch.setattr("pipelines.cli.traces.set_up_logging", lambda _: None)  # other tests log
-    run = CliRunner().invoke
-    before = run(app, ["traces", PERSON])
-    assert before.exit_code == 1
-    assert "features" in before.output
-    seen = run(app, ["erase", "sales", PERSON])
-    assert seen.exit_code == 0, seen.output
-    assert "Nothing was changed" in seen.output
-    done = run(app, ["erase", "sales", PERSON, "--yes", "--json"])
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["left"] == []
-    assert run(app, ["traces", PERSON]).exit_code == 0
-    assert run(app, ["verify"]).exit_code == 0
-    assert "erased" in run(app, ["why", "sales", "1"]).output
-    assert "Nothing is left" in run(app, ["erase", "sales", PERSON, "--yes"]).output
-    assert isinstance(run(app, ["erase", "sales", "zoe", "--yes"]).exception, RequestError)
-    with pytest.raises(Corrupted):
-        context.ports.versions.fetch("sales", version, ["2024-01-03T00"])
