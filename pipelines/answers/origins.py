@@ -15,6 +15,7 @@ from pipelines.errors import Corrupted, RequestError
 from pipelines.intervals import Moment
 from pipelines.ledger import (
     Approval,
+    Erasure,
     Features,
     GateVerdict,
     MadeFrom,
@@ -87,6 +88,15 @@ class Answer(Value):
     said: Annotated[Approval | Override, Field(discriminator="kind")]
 
 
+class ErasedRows(Value):
+    """Rows of people that a version had learnt from and that were erased, and in which entry."""
+
+    entry: int
+    at: Moment
+    people: int
+    rows: int
+
+
 class Origin(Value):
     """How a version came to be. What is None or empty and should not be has its reason in `missing`
     (by field): an earlier Perennial did not record it, or it is no longer in the store.
@@ -105,6 +115,8 @@ class Origin(Value):
     expectations: Validation | None
     batches: list[UsedBatch]
     missing: dict[str, str]
+    erased: list[ErasedRows] = Field(default_factory=list)
+    """When people's rows that it learnt from were erased."""
 
 
 def why(ledger: Ledger, store: Store, model: str, version: str) -> Origin:
@@ -159,6 +171,11 @@ def why(ledger: Ledger, store: Store, model: str, version: str) -> Origin:
         expectations=expectations,
         batches=batches or [],
         missing=missing if batches is not None else {**missing, "batches": PRUNED},
+        erased=[
+            ErasedRows(entry=e.seq, at=e.at, people=len(found.people), rows=found.rows)
+            for e in entries
+            if isinstance(found := e.decision, Erasure) and version in found.versions
+        ],
     )
 
 

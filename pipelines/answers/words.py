@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.answers.lineage import Resting
-    from pipelines.answers.origins import Answer, Judgement, Origin
+    from pipelines.answers.origins import Answer, ErasedRows, Judgement, Origin
     from pipelines.answers.predictions import AnsweredRow
     from pipelines.answers.service import Served, Turn
 
@@ -68,7 +68,14 @@ def say_origin(origin: Origin) -> list[Line]:
         ("release", f"{r.number}: {r.reason or 'no reason given'} (entry {r.entry})")
         for r in origin.releases
     ]
+    lines += [("erased", _erased(rows)) for rows in origin.erased]
     return [*lines, *_making(origin), *_data(origin)]
+
+
+def _erased(rows: ErasedRows) -> str:
+    whose = f"{how_many(rows.rows, 'row')} of {how_many(rows.people, 'person', 'people')}"
+    where = f"entry {rows.entry}, {iso(rows.at)}"
+    return f"{whose} that it learnt from ({where}); it cannot be built again"
 
 
 def _verdict(verdict: Judgement) -> Iterator[Line]:

@@ -16,6 +16,7 @@ from pipelines.intervals import iso
 from pipelines.ledger import (
     Approval,
     DriftCheck,
+    Erasure,
     GateVerdict,
     Outcome,
     Override,
@@ -257,7 +258,7 @@ def _sentence(entry: Entry) -> str:  # noqa: C901,PLR0911 -- one case for each k
             return f"version {answer.version}: {words.answered(answer.by, answer.why)}"
         case Override() as over:
             return words.override_entry(over.version, over.by, over.reason, over.reasons)
-        case StepOfRun() as step:
+        case StepOfRun() | Erasure() as step:
             return step.words
         case _:
             return entry.summary

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.output import AsJson, print_json
-from pipelines.cli.running import set_up_logging
+from pipelines.cli.running import context_for, set_up_logging
 from pipelines.errors import RequestError
 from pipelines.plurals import how_many
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from pipelines.ops.erasure.erase import Erased
+    from pipelines.ops.erasure.work import Work
 
 Column = Annotated[
     str | None,
@@ -22,6 +28,7 @@ Column = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(traces)
+    app.command()(erase)
 
 
 def traces(
@@ -47,7 +54,11 @@ def traces(
         raise RequestError("There is nothing to look for.", remedy="name a value.")
     settings = load_settings()
     set_up_logging("ERROR")
-    found = search(settings, ConfiguredPorts(settings), [sought_of(settings, [value], column)])
+    found = search(
+        settings,
+        ConfiguredPorts(settings),
+        [sought_of(settings, [value], [column] if column else [])],
+    )
     if as_json:
         print_json(
             {
@@ -64,3 +75,84 @@ def traces(
         )
         typer.echo("Not looked at: " + "; ".join(found.unseen) + ".")
     raise typer.Exit(1 if found.traces else 0)
+
+
+def erase(
+    model: Annotated[str, typer.Argument(help="The model, a folder below models/.")],
+    keys: Annotated[
+        list[str], typer.Argument(metavar="KEY...", help="The people's keys, as in the rows.")
+    ],
+    *,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            help="The column that names a person (default: `alike: {group: …}` of the spec, else"
+            " the key's only column)."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase; without, nothing is changed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a person's rows out of all that a model has stored.
+
+    `perennial erase sales c-4711 --column customer --yes`
+
+    Out of batches, quarantine, results, pages, inference log, labels, indexes, and features with
+    all their revisions; then all is searched. The versions that had learnt from the rows are marked
+    for ever, and cannot be built again. The chain of the ledger stays whole: it names a person by a
+    keyed hash alone. One that was killed goes on where it was.
+
+    First take the person out of the source, or the next ingest brings them back. Backups and the
+    fitted models stay: retrain, and make a new backup.
+
+    Exit code 0 when nothing is left (without --yes: when this can be done), 65 when the search
+    still finds something, or nobody of that key is there.
+    """
+    from pipelines.ops.erasure.erase import erase as take_out
+    from pipelines.ops.erasure.erase import look
+
+    settings = load_settings()
+    set_up_logging("ERROR")
+    context, now = context_for(model, settings), datetime.now(UTC)
+    context.ports.ledger.verify()
+    if not yes:
+        _show_plan(look(context, keys, column, now), as_json=as_json)
+        return
+    done = take_out(context, keys, column, now)
+    if as_json:
+        print_json(asdict(done))
+    else:
+        _show_done(done)
+    raise typer.Exit(65 if done.left else 0)
+
+
+def _show_plan(plan: Work, *, as_json: bool) -> None:
+    """Show what would be done, without a word of the rows themselves."""
+    if as_json:
+        about = {"rows": plan.rows, "batches": len(plan.manifests), "versions": plan.versions}
+        print_json({**about, "column": plan.column, "objects": len(plan.drop_objects)})
+        return
+    typer.echo(
+        f"{how_many(plan.rows, 'row')} in {how_many(len(plan.manifests), 'batch')} by the column"
+        f" {plan.column}, {how_many(len(plan.drop_objects), 'object')} of the store."
+    )
+    typer.echo(f"Versions that learnt from them: {', '.join(plan.versions) or 'none'}.")
+    typer.echo("Nothing was changed. --yes erases them; take them out of the source first.")
+
+
+def _show_done(done: Erased) -> None:
+    if done.again:
+        typer.echo(f"Nothing is left to erase: entry {done.entry} of the ledger did it.")
+    else:
+        typer.echo(
+            f"Erased: {how_many(done.rows, 'row')} of {how_many(done.batches, 'batch')},"
+            f" {how_many(done.objects, 'object')} with copies of them. Entry {done.entry}."
+        )
+        typer.echo(f"Versions that learnt from them: {', '.join(done.versions) or 'none'}.")
+    for name in done.left:
+        typer.echo(f"  left      {name}")
+    typer.echo(
+        f"The search found {how_many(len(done.left), 'trace')}."
+        + (" What they are, and what to do: docs/erase.md." if done.left else "")
+    )
+    typer.echo("Not looked at: " + "; ".join(done.unseen) + ".")

@@ -22,8 +22,9 @@ from pipelines.ledger.entries import (
     SchemaChange,
     UnknownDecision,
 )
+from pipelines.ledger.erasures import Erasure
 from pipelines.ledger.memory import MemoryLedger
-from pipelines.ledger.outcomes import record_step
+from pipelines.ledger.outcomes import erasures_of, record_step
 from pipelines.ledger.port import (
     GENESIS,
     Champion,
@@ -42,6 +43,7 @@ __all__ = [
     "Decision",
     "DriftCheck",
     "Entry",
+    "Erasure",
     "Features",
     "GateVerdict",
     "Head",
@@ -67,6 +69,7 @@ __all__ = [
     "Validation",
     "champion_of",
     "entry_hash",
+    "erasures_of",
     "first_break",
     "record_step",
 ]

@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines.intervals import Interval, Moment
 from pipelines.ledger.decision import Decision
+from pipelines.ledger.erasures import Erasure
 from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
 from pipelines.messages import GateCheck, JudgedBy, LearntWindow, Threshold
 from pipelines.refs import Ref, Sha256, Value
@@ -34,6 +35,7 @@ Kind = Literal[
     "proof",
     "approval",
     "override",
+    "erasure",
     "ingest",
     "validation",
     "features",
@@ -335,6 +337,7 @@ KnownDecision = Annotated[
     | Proof
     | Approval
     | Override
+    | Erasure
     | Ingest
     | Validation
     | Features

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.ledger.entries import Outcome
+from pipelines.ledger.erasures import Erasure
 from pipelines.refs import canonical, sha256
 
 if TYPE_CHECKING:
@@ -93,3 +94,15 @@ def _key(run: str, number: int) -> str:
 def record_step(ledger: Ledger, model: str, step: StepOfRun) -> Entry:
     """Enter what a step did: once for a run and what it says, so that a retry finds its entry."""
     return ledger.append(model, f"{step.run}:{sha256(canonical(step.body()))[:16]}", step)
+
+
+def erasures_of(ledger: Ledger, model: str, version: str | None = None) -> list[Entry]:
+    """Return the erasures of a model, oldest first; those that touch a version where it is named.
+
+    An entry of a newer Perennial is left out.
+    """
+    return [
+        entry
+        for entry in ledger.entries(model, "erasure")
+        if isinstance(found := entry.decision, Erasure) and version in {None, *found.versions}
+    ]

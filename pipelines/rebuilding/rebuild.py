@@ -11,7 +11,8 @@ from pipelines.bundle.load import read_manifest
 from pipelines.comparison.version_facts import find_bundle
 from pipelines.environments.ready import read_lock
 from pipelines.errors import Corrupted, GiveUp, RequestError
-from pipelines.ledger import GateVerdict
+from pipelines.intervals import iso
+from pipelines.ledger import GateVerdict, erasures_of
 from pipelines.rebuilding import build, compare
 from pipelines.rebuilding.circumstances import (
     causes,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class NotRecorded(RequestError):
-    """A version was made before it was kept what it was made from."""
+    """What a version was made from is not there: it was never kept, or people were erased."""
 
 
 def rebuild(context: Context, version: str, *, from_folder: bool = False) -> Rebuild:
@@ -43,6 +44,7 @@ def rebuild(context: Context, version: str, *, from_folder: bool = False) -> Reb
     not known, Corrupted where what is known was damaged.
     """
     verdict, made_from = find_verdict(context, version)
+    _refuse_erased(context, version)
     bundle = _bundle_of(context, version, verdict)
     try:
         recipe = read_recipe(context.ports.store, made_from.recipe)
@@ -71,6 +73,17 @@ def rebuild(context: Context, version: str, *, from_folder: bool = False) -> Reb
         identical=bench.identical,
         seconds=bench.clock.seconds,
     )
+
+
+def _refuse_erased(context: Context, version: str) -> None:
+    """Raise NotRecorded where rows that the version learnt from were erased."""
+    erasures = erasures_of(context.ports.ledger, context.spec.name, version)
+    if erasures:
+        raise NotRecorded(
+            f"Version {version} of {context.spec.name} cannot be built again: rows that it learnt"
+            f" from were erased (entry {erasures[-1].seq}, {iso(erasures[-1].at)}).",
+            remedy=f"trigger retrain_{context.spec.name}; the next version can be built again.",
+        )
 
 
 def find_verdict(context: Context, version: str) -> tuple[GateVerdict, MadeFrom]:

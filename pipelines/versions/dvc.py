@@ -156,6 +156,20 @@ class DvcVersions:
                 for n in names
             ]
 
+    def drop(self, model: str, holds: Callable[[bytes], bool]) -> int:
+        """Remove the objects of which `holds` is true from DVC's cache and remote; return how many.
+
+        What the newest revision of any model names stays. Git is left: it knows hashes alone.
+        """
+        check_names(model, ())
+        if not (self._folder / ".git").is_dir():
+            return 0
+        with self._only_writer():
+            models = [path.stem for path in (self._folder / "features").glob("*.json")]
+            keep = {oid for name in models for oid in self._at(name, None)[1].values()}
+            removed = self._cache.remove_where(holds, keep) | self._remote.remove_where(holds, keep)
+            return len(removed)
+
     def find_damage(self, model: str, revision: str) -> list[str]:
         """Return the paths of the remote's objects of a revision that are missing or changed.
 

@@ -20,7 +20,7 @@ from pipelines.versions.port import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class MemoryVersions:
@@ -73,6 +73,18 @@ class MemoryVersions:
         files = self.files(model, version.revision)
         check_version(model, version, files, names)
         return [self._write(model, name, files[name].sha256) for name in names]
+
+    def drop(self, model: str, holds: Callable[[bytes], bool]) -> int:
+        """Remove the contents of which `holds` is true and that no newest revision has."""
+        check_names(model, ())
+        with self._lock:
+            models = {m for _, m, _ in self._commits}
+            keep = {file.sha256 for m in models for file in self.files(m).values()}
+            gone = [name for name, data in self.blobs.items() if name not in keep and holds(data)]
+            for name in gone:
+                del self.blobs[name]
+                (self._scratch / name).unlink(missing_ok=True)
+            return len(gone)
 
     def find_damage(self, model: str, revision: str) -> list[str]:
         """Return the contents that are missing or changed, by their hash."""

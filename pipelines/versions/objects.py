@@ -17,7 +17,7 @@ import yaml
 from pipelines.private_files import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 READ_ONLY = 0o444
 """The mode that DVC gives to objects."""
@@ -56,6 +56,20 @@ class Objects:
         finally:
             copy.unlink(missing_ok=True)
         return True
+
+    def remove_where(self, holds: Callable[[bytes], bool], keep: Collection[str]) -> set[str]:
+        """Remove the objects of which `holds` is true, but none of `keep`; return their names.
+
+        Lists of files are left.
+        """
+        removed = set()
+        for path in sorted((self.folder / "files" / "md5").glob("*/*")):
+            oid = path.parent.name + path.name
+            if path.suffix or oid in keep or not holds(path.read_bytes()):
+                continue
+            path.unlink(missing_ok=True)
+            removed.add(oid)
+        return removed
 
     def sweep(self) -> None:
         """Remove the temporary files of writers that were killed.

@@ -11,7 +11,7 @@ from pipelines.errors import Corrupted, RequestError
 from pipelines.refs import FeaturesVersion, Name, Sha256, Value, canonical, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 
@@ -53,6 +53,14 @@ class Versions(Protocol):
         """Return local, verified files of a version, in the order of `names`.
 
         Raises Corrupted naming the object that was changed, in the cache and in the remote alike.
+        """
+        ...
+
+    def drop(self, model: str, holds: Callable[[bytes], bool]) -> int:
+        """Remove every stored file of which `holds` is true, of all revisions; return how many.
+
+        What the newest revision of any model has stays. A revision that had such a file stays, too,
+        with its keys and hashes, but the file cannot be fetched any more.
         """
         ...
 

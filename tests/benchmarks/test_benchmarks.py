@@ -62,6 +62,7 @@ TOGETHER = {
     "quantiles": "split conformal",
     "proof": "identical answers",
     "checks": "equal models refused, no margin",
+    "erase": "erased and searched",
     "promotion": "ends with two winners",
     "renewal": "promoted, though truly worse by it",
 }

@@ -44,6 +44,20 @@ class TestVersions:
         assert [p.read_bytes() for p in paths] == [b"feb", b"jan"]
         assert versions.fetch("m", version, []) == []
 
+    def test_what_is_dropped_is_gone_from_every_revision_but_the_newest(self, versions):
+        first = versions.commit("m", {"a": file(b"ann ben"), "b": file(b"zoe")}, "first")
+        second = versions.commit("m", {"a": file(b"ann")}, "without ben")
+        versions.commit("n", {"a": file(b"ben, of another model")}, "another")
+        assert versions.drop("m", lambda data: b"ben" in data) == 1
+        assert versions.drop("m", lambda data: b"ben" in data) == 0
+        with pytest.raises(Corrupted):
+            versions.fetch("m", first, ["a"])
+        assert [p.read_bytes() for p in versions.fetch("m", first, ["b"])] == [b"zoe"]
+        assert [p.read_bytes() for p in versions.fetch("m", second, ["a", "b"])] == [b"ann", b"zoe"]
+        assert versions.files("m", first.revision)["a"] == file(b"ann ben")[0]
+        assert len(versions.find_damage("m", first.revision)) == 1
+        assert versions.find_damage("n", versions.commit("n", {}, "none").revision) == []
+
     def test_old_versions_stay_as_they_were(self, versions):
         first = versions.commit("m", {"a": file(b"1"), "b": file(b"2")}, "first")
         second = versions.commit("m", {"b": file(b"3"), "c": file(b"4")}, "second")

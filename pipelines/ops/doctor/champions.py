@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipelines.bundle.load import golden_differences, open_bundle, read_manifest
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.deployment.docker.image import find_image
-from pipelines.ledger import Crown
+from pipelines.ledger import Crown, erasures_of
 from pipelines.ledger.anchors import FileAnchor, stand
 from pipelines.ledger.database import REVISION
 from pipelines.ledger.sql import SqlLedger
@@ -160,6 +160,13 @@ def _check_features(ports: ConfiguredPorts, model: str, champion: Champion) -> I
     wrong = ports.versions.find_damage(model, revision)
     if not files:
         yield problem(what, f"Revision {revision} is not there.", _BACKUP)
+    elif wrong and erasures_of(ports.ledger, model, champion.version):
+        yield warning(
+            what,
+            f"{how_many(len(wrong), 'file')} of revision {revision[:12]} cannot be read: rows of"
+            " a person were erased from it.",
+            f"trigger retrain_{model}: the next version learns without them.",
+        )
     elif wrong:
         yield problem(
             what,

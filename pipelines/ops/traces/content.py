@@ -102,8 +102,9 @@ def _cells_hold(db: sqlite3.Connection, table: str, sought: Sequence[Sought]) ->
         for one in sought:
             if not one.looks_at(column):
                 continue
-            for value in one.values:
-                query = f"SELECT 1 FROM {_quoted(table)} WHERE {_quoted(column)} = ? LIMIT 1"  # noqa: S608
+            for value in (*one.values, *(f"k:{value}" for value in one.values)):
+                place = f"{_quoted(table)} WHERE {_quoted(column)} = ?"
+                query = f"SELECT 1 FROM {place} LIMIT 1"  # noqa: S608 -- quoted
                 if db.execute(query, (value,)).fetchone():
                     return True
     return False

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted
+from pipelines.inference_log.decode import decode
+from pipelines.inference_log.format import CHECKSUM
 from pipelines.inference_log.personal_data import PersonalKey
 from pipelines.ops.traces.content import SQLITE, database_holds, holds
 from pipelines.ops.traces.sought import Sought
@@ -46,13 +48,13 @@ class Search:
     unseen: list[str] = field(default_factory=list)
 
 
-def sought_of(settings: Settings, values: Iterable[str], column: str | None) -> Sought:
+def sought_of(settings: Settings, values: Iterable[str], columns: Iterable[str] = ()) -> Sought:
     """Return what to look for: the values, and the hashes that the inference log has for them."""
     texts = set(values)
     if settings.personal_key.is_file():
         key = PersonalKey(settings.personal_key)
         texts |= {key.hash_of(text) for text in texts}
-    return Sought(frozenset(texts), column)
+    return Sought(frozenset(texts), frozenset(columns))
 
 
 def search(
@@ -94,9 +96,7 @@ def in_store(store: Store, sought: Sequence[Sought]) -> Iterator[tuple[Trace, bo
     """Yield each thing of the store, and whether it holds what is sought; None where it cannot be
     read.
     """
-    for item in store.contents("objects"):
-        digest = item.name.rsplit("/", 1)[-1].split(".")[0]
-        yield Trace("objects", item.name), _object_holds(store, item.name, digest, sought)
+    yield from objects_in(store, sought)
     for item in store.contents("entries"):
         try:
             there: bool | None = holds(store.read(item.name) or b"", sought)
@@ -105,7 +105,14 @@ def in_store(store: Store, sought: Sequence[Sought]) -> Iterator[tuple[Trace, bo
         yield Trace("entries", item.name), there
     for item in store.contents("segments"):
         data = store.read_segment(item.name) or b""
-        yield Trace("segments", item.name), segment_holds(data, sought)
+        yield Trace("segments", item.name), segment_holds(item.name, data, sought)
+
+
+def objects_in(store: Store, sought: Sequence[Sought]) -> Iterator[tuple[Trace, bool | None]]:
+    """Yield each object of the store, and whether it holds what is sought; None where damaged."""
+    for item in store.contents("objects"):
+        digest = item.name.rsplit("/", 1)[-1].split(".")[0]
+        yield Trace("objects", item.name), _object_holds(store, item.name, digest, sought)
 
 
 def _object_holds(store: Store, uri: str, digest: str, sought: Sequence[Sought]) -> bool | None:
@@ -115,9 +122,16 @@ def _object_holds(store: Store, uri: str, digest: str, sought: Sequence[Sought])
         return None
 
 
-def segment_holds(data: bytes, sought: Sequence[Sought]) -> bool:
-    """Tell whether a segment of the inference log holds what is sought, line by line."""
-    return any(holds(line[8:], sought) for line in data.split(b"\n"))
+def segment_holds(name: str, data: bytes, sought: Sequence[Sought]) -> bool:
+    """Tell whether a segment of the inference log holds what is sought: in its rows, and in lines
+    that cannot be read as such.
+    """
+    rows = decode(name, data).rows
+    for one in sought if rows is not None else ():
+        mask = one.rows(rows)
+        if mask is not None and any(mask.to_pylist()):
+            return True
+    return any(holds(line[CHECKSUM:], sought) for line in data.split(b"\n"))
 
 
 def in_features(folder: Path, sought: Sequence[Sought]) -> Iterator[tuple[Trace, bool | None]]:

@@ -33,21 +33,17 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 @dataclass(frozen=True)
 class Sought:
-    """Values to look for, as they are written; in one column, or in all where it is None.
+    """Values to look for, as they are written; in these columns, or in all where there are none.
 
     Values that are no numbers are looked for in all columns even so.
     """
 
     values: frozenset[str]
-    column: str | None = None
-
-    def __bool__(self) -> bool:
-        """Tell whether there is anything to look for."""
-        return bool(self.values)
+    columns: frozenset[str] = frozenset()
 
     def looks_at(self, column: str) -> bool:
         """Tell whether values of any type count in a column of this name."""
-        return self.column is None or column in {self.column, INPUT + self.column}
+        return not self.columns or column.removeprefix(INPUT) in self.columns
 
     def mask(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray | None:
         """Return which cells hold a value; None where none can."""

@@ -12,6 +12,7 @@ from pipelines.ledger import (
     Approval,
     Crown,
     DriftCheck,
+    Erasure,
     Features,
     GateVerdict,
     Ingest,
@@ -114,6 +115,8 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911,PLR0912 -- a ca
         case Override() as over:
             text = words.override_entry(over.version, over.by, over.reason, over.reasons)
             return Words("override", "bad", text, _runs(RETRAIN, entry.model, over.refused_by))
+        case Erasure() as erasure:
+            return Words("erased", "bad" if erasure.left else "plain", erasure.words)
         case StepOfRun() as step:
             return Words(entry.kind, "plain", step.words, _step_run(entry, step))
         case _:

@@ -1,0 +1,261 @@
+"""Find all that must be replaced or removed; nothing is changed but that new objects are put."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipelines.data.batches import read_plan
+from pipelines.data.manifests import BatchManifest, TableRef
+from pipelines.errors import Corrupted, RequestError
+from pipelines.inference_log.format import key_text
+from pipelines.inference_log.rotated_entries import entries_of, from_parquet, to_parquet
+from pipelines.ledger import Crown, Features, GateVerdict, ReleaseIntent
+from pipelines.ops.erasure.work import Work
+from pipelines.ops.traces.search import objects_in, sought_of
+from pipelines.refs import Ref, canonical
+from pipelines.store.references import references
+from pipelines.store.sealing import read_entry
+from pipelines.tables import columns_of
+from pipelines.tables import from_parquet as table_of
+from pipelines.tables import to_parquet as bytes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+    from pipelines.context import Context
+    from pipelines.inference_log.rotated_entries import LogKind
+    from pipelines.ops.traces.sought import Sought
+
+PLACEHOLDER = b"<!doctype html><title>Erased</title><p>This page showed rows of a person whose rows\
+ were erased. The ledger says when: <code>perennial history</code>."
+ROW_KEYS = ("key", "identity")
+"""How the inference log and its index call the key of a row."""
+
+
+@dataclass
+class Draft:
+    """What is found on the way."""
+
+    row_keys: set[str] = field(default_factory=set)
+    rows: int = 0
+    replace: dict[str, str] = field(default_factory=dict)
+    drop_entries: list[str] = field(default_factory=list)
+    drop_objects: set[str] = field(default_factory=set)
+    manifests: dict[str, str] = field(default_factory=dict)
+    batches: int = 0
+
+
+def key_column(context: Context, column: str | None) -> str:
+    """Return the column by which people are known: the one that is named, else the group whose
+    rows are alike, else the only column of the key. Raises RequestError where there is none.
+    """
+    spec = context.spec
+    alike = spec.alike.group if spec.alike else None
+    found = column or alike or (spec.key[0] if len(spec.key) == 1 else None)
+    if found is None:
+        raise RequestError(
+            f"Nobody knows which column of {spec.name} names a person: its key is"
+            f" {', '.join(spec.key)}.",
+            remedy="name it: --column COLUMN.",
+        )
+    return found
+
+
+def make_plan(context: Context, run: str, column: str, values: Sequence[str]) -> Work:
+    """Return what must be done to erase these people.
+
+    Raises RequestError where no batch has such a column.
+    """
+    store, spec = context.ports.store, context.spec
+    draft = Draft()
+    people = sought_of(context.settings, values, [column])
+    _plan_batches(context, people, column, draft)
+    if spec.key == [column]:
+        draft.row_keys |= set(values)
+    sought = sought_for(context, column, values, draft.row_keys)
+    _plan_log(context, sought, draft)
+    _plan_objects(context, sought, draft)
+    versions, revisions = _learnt_from(context, set(draft.manifests))
+    return Work(
+        run=run,
+        column=column,
+        values=sorted(set(values)),
+        row_keys=sorted(draft.row_keys),
+        rows=draft.rows,
+        replace=draft.replace,
+        drop_entries=draft.drop_entries,
+        drop_objects=sorted(draft.drop_objects),
+        manifests=draft.manifests,
+        manifests_ref=store.put(canonical(draft.manifests), ".json"),
+        versions=versions,
+        revisions=revisions,
+    )
+
+
+def sought_for(
+    context: Context, column: str, values: Sequence[str], row_keys: set[str]
+) -> list[Sought]:
+    """Return what tells the people's rows: their own keys, and the keys of their rows."""
+    settings, key = context.settings, context.spec.key
+    columns = [*ROW_KEYS, *(key if len(key) == 1 else [])]
+    return [sought_of(settings, values, [column]), sought_of(settings, row_keys, columns)]
+
+
+def without(table: pa.Table, sought: Sequence[Sought]) -> pa.Table | None:
+    """Return a table without the rows that hold what is sought; None where there are none."""
+    import pyarrow.compute as pc
+
+    gone = None
+    for one in sought:
+        mask = one.rows(table)
+        if mask is not None:
+            gone = mask if gone is None else pc.or_(gone, mask)
+    if gone is None or not pc.any(gone).as_py():
+        return None
+    return table.filter(pc.invert(gone))
+
+
+def _plan_batches(context: Context, people: Sought, column: str, draft: Draft) -> None:
+    """Plan new manifests, in the place of the old ones, for batches that hold the people."""
+    store, spec = context.ports.store, context.spec
+    shared = set(_tables_of_others(context))
+    known: set[str] = set()
+    for item in store.contents("entries", f"batches/{spec.name}"):
+        ref = read_entry(store, item.name, Ref)
+        if ref is None:
+            continue
+        draft.batches += 1
+        old = BatchManifest.model_validate_json(store.get(ref))
+        main = old.tables.get(spec.source.main)
+        known |= set(main.columns) if main else set()
+        tables = dict(old.tables)
+        for name, table in old.tables.items():
+            rows = table_of(store.get(table.data))
+            kept = without(rows, [people])
+            if kept is None:
+                continue
+            if name == spec.source.main:
+                draft.rows += rows.num_rows - kept.num_rows
+                draft.row_keys |= set(_keys_of(rows, people, spec.key))
+            tables[name] = TableRef(
+                data=store.put(bytes_of(kept), ".parquet"),
+                rows=kept.num_rows,
+                columns=columns_of(kept),
+            )
+            if table.data.uri not in shared:
+                draft.drop_objects.add(table.data.uri)
+        if tables != old.tables:
+            new = store.put(canonical(old.model_copy(update={"tables": tables})), ".json")
+            draft.replace[item.name] = canonical(new).decode()
+            draft.manifests[ref.sha256] = new.sha256
+    if known and column not in known:
+        raise RequestError(
+            f"No batch of {spec.name} has a column {column!r}.",
+            remedy=f"--column names one of: {', '.join(sorted(known))}.",
+        )
+
+
+def _tables_of_others(context: Context) -> Iterator[str]:
+    """Yield the objects that batches of other models name, too."""
+    store, own = context.ports.store, f"batches/{context.spec.name}/"
+    for item in store.contents("entries", "batches"):
+        if not item.name.startswith(own) and (ref := read_entry(store, item.name, Ref)):
+            manifest = BatchManifest.model_validate_json(store.get(ref))
+            yield from (table.data.uri for table in manifest.tables.values())
+
+
+def _keys_of(rows: pa.Table, people: Sought, key: Sequence[str]) -> Iterator[str]:
+    """Yield the keys of the people's rows as texts; none where the key is made later."""
+    mask = people.rows(rows)
+    if mask is None or not set(key) <= set(rows.column_names):
+        return
+    for row in rows.filter(mask).select(list(key)).to_pylist():
+        yield key_text([row[name] for name in key])
+
+
+def _plan_log(context: Context, sought: Sequence[Sought], draft: Draft) -> None:
+    """Plan new objects for rotated predictions and labels."""
+    store, model = context.ports.store, context.spec.name
+    kinds: tuple[LogKind, ...] = ("predictions", "labels")
+    for kind in kinds:
+        entries, _ = entries_of(store, model, kind)
+        for key, entry in entries.items():
+            kept = without(from_parquet(store.get(entry.data)), sought)
+            if kept is None:
+                continue
+            data = store.put(to_parquet(kept), ".parquet")
+            new = entry.model_copy(update={"data": data, "rows": kept.num_rows})
+            draft.replace[key] = canonical(new).decode()
+            draft.drop_objects.add(entry.data.uri)
+
+
+def _plan_objects(context: Context, sought: Sequence[Sought], draft: Draft) -> None:
+    """Plan which other objects go: tables and pages that show the people.
+
+    What a bundle needs stays, and so does JSON, which leads to other objects: it is named as left.
+    """
+    store = context.ports.store
+    stays = set(_needed_by_bundles(context))
+    dropped = set(draft.drop_objects)
+    for trace, there in objects_in(store, sought):
+        if there and trace.name not in stays and not trace.name.endswith(".json"):
+            dropped.add(trace.name)
+    draft.drop_objects = dropped
+    pages = store.put(PLACEHOLDER, ".html")
+    for item in store.contents("entries"):
+        folder = item.name.split("/")[0]
+        if folder not in {"pages", "results"} or item.name in draft.replace:
+            continue
+        named = _parsed(store.read(item.name))
+        if not any(ref.uri in dropped for ref in references(named)):
+            continue
+        if folder == "pages":
+            draft.replace[item.name] = canonical(pages).decode()
+        else:
+            draft.drop_entries.append(item.name)
+
+
+def _parsed(data: bytes | None) -> object:
+    try:
+        return json.loads(data or b"null")
+    except ValueError:
+        return None
+
+
+def _needed_by_bundles(context: Context) -> Iterator[str]:
+    """Yield the objects of every bundle that was ever released."""
+    store = context.ports.store
+    for entry in context.ports.ledger.walk():
+        decision = entry.decision
+        if isinstance(decision, Crown | ReleaseIntent):
+            yield decision.bundle.uri
+            for ref in references(_parsed(store.get(decision.bundle))):
+                yield ref.uri
+
+
+def _learnt_from(context: Context, manifests: set[str]) -> tuple[list[str], list[str]]:
+    """Return the versions that learnt from batches with these manifests, and the features revisions
+    that were built from them.
+    """
+    entries = context.ports.ledger.entries(context.spec.name)
+    runs, revisions = set(), []
+    for entry in entries:
+        built = entry.decision
+        if isinstance(built, Features) and manifests & _manifests_of(context, built.plan):
+            runs.add(entry.run)
+            revisions.append(built.revision)
+    judged = [v for e in entries if e.run in runs and isinstance(v := e.decision, GateVerdict)]
+    versions = [verdict.version for verdict in judged if verdict.version]
+    return list(dict.fromkeys(versions)), list(dict.fromkeys(revisions))
+
+
+def _manifests_of(context: Context, plan: Ref) -> set[str]:
+    """Return the hashes of a plan's manifests; none where the plan is no longer there."""
+    try:
+        return {b.manifest.sha256 for b in read_plan(context.ports.store, plan).batches}
+    except Corrupted:
+        return set()
