@@ -31,10 +31,13 @@ def render(
     metric: str,
     as_of: datetime,
     because: str,
+    looks_at: tuple[list[list[str]], str] | None = None,
 ) -> str:
     """Return the page; the same verdict gives the same page.
 
-    `candidates` are shown by `metric`, by which cross-validation has chosen among them.
+    `candidates` are shown by `metric`, by which cross-validation has chosen among them. `looks_at`
+    is what the challenger looks at: input, loss and interval, and what they are; None where that
+    was not measured.
     """
     return fill(
         _TEMPLATE,
@@ -55,6 +58,7 @@ def render(
         opponent=words.opponent(result),
         as_of=iso(as_of),
         because=because,
+        looks_at=looks_at,
         labels=_labels(candidates),
         learns_without=result.threshold is not None and result.threshold.rate is not None,
     )

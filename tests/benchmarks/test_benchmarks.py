@@ -45,6 +45,7 @@ TOGETHER = {
     "readback": "500 rows with labels",
     "gate": "equal models, proven better",
     "dependence": "intervals that hold the truth",
+    "importance": "used in vain",
     "profile": "beyond chance",
     "ingest": "against DuckDB",
     "leaks": "harmless columns",
