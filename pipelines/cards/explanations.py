@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.cards.document import NOT_MEASURED, Drawing, Section, Table
+from pipelines.cards.figures import find_figures
+from pipelines.errors import Corrupted
 from pipelines.plurals import how_many
 
 if TYPE_CHECKING:
-    from pipelines.cards.figures import Attributed, CardFigures, Shuffled
+    from pipelines.cards.figures import Attributed, CardFigures, LossByInput, Shuffled
     from pipelines.cards.known import Known
+    from pipelines.store.port import Store
 
 MOST = 20
 """Inputs that a table shows."""
@@ -21,27 +24,61 @@ def explanations(known: Known) -> list[Section]:
     return [_by_shuffling(figures), _by_attribution(figures)]
 
 
+def what_it_looks_at(
+    store: Store, model: str, run: str, version: str
+) -> tuple[list[list[str]], str] | None:
+    """Return the rows (input, loss, interval) of what a run's version looks at, and what they are.
+
+    None where nothing was measured of it, or where that was changed.
+    """
+    try:
+        figures = find_figures(store, model, run)
+    except Corrupted:
+        return None
+    if figures is None or figures.version != version or figures.shuffled is None:
+        return None
+    return losses_table(figures.shuffled).rows, how_shuffled(figures.shuffled)
+
+
 def _by_shuffling(figures: CardFigures | None) -> Section:
     title = "What it looks at"
     found = figures.shuffled if figures else None
     if found is None:
         return Section(title=title, notes=[_why_not(figures, "importance")])
-    return Section(title=title, table=_losses(found), notes=[_how_shuffled(found)])
+    drawings = []
+    if found.drawing is not None:
+        words = f"What {found.metric} loses by input; the line is the interval, where there is one."
+        drawings.append(Drawing(svg=found.drawing, words=words))
+    return Section(
+        title=title, table=losses_table(found), drawings=drawings, notes=[how_shuffled(found)]
+    )
 
 
-def _losses(found: Shuffled) -> Table:
-    rows = [[each.name, f"{each.loss:.3g}", f"{each.spread:.2g}"] for each in found.losses[:MOST]]
-    columns = ["input", f"{found.metric} lost", "spread over the shufflings"]
-    return Table(columns=columns, rows=rows, numbers=[1, 2])
+def losses_table(found: Shuffled) -> Table:
+    """Return what the metric loses by input, each with its interval."""
+    rows = [[each.name, f"{each.loss:.3g}", interval_of(each)] for each in found.losses[:MOST]]
+    return Table(
+        columns=["input", f"{found.metric} lost", "90% interval"], rows=rows, numbers=[1, 2]
+    )
 
 
-def _how_shuffled(found: Shuffled) -> str:
+def interval_of(each: LossByInput) -> str:
+    """Return the interval of a loss; where there is none, why."""
+    if each.low is None or each.high is None:
+        return f"{NOT_MEASURED}: {each.untold}" if each.untold else NOT_MEASURED
+    return f"{each.low:.3g} to {each.high:.3g}"
+
+
+def how_shuffled(found: Shuffled) -> str:
+    """Return what was done to come to the losses, and what they do not say."""
     text = (
         f"What {found.metric} loses where one input is shuffled among"
         f" {how_many(found.rows, 'held-out row')}, the mean of"
-        f" {how_many(found.repeats, 'shuffling')}. The spread is that of the shufflings, and says"
-        " nothing of other rows. Of inputs that say the same, each looks needless."
+        f" {how_many(found.repeats, 'shuffling')}."
     )
+    if found.evidence:
+        text += f" The intervals rest on {found.evidence}, left out one by one."
+    text += " Of inputs that say the same, each looks needless."
     if found.left_out:
         left = how_many(found.left_out, "input was", "inputs were")
         text += f" {left} not shuffled for want of time."

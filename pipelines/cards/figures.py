@@ -55,22 +55,31 @@ class MeasuredSlice(Value):
 
 
 class LossByInput(Value):
-    """What the metric loses where one input is shuffled, positive where it gets worse."""
+    """What the metric loses where one input is shuffled, positive where it gets worse.
+
+    `low` and `high` end its interval; where there is none, `untold` says why.
+    """
 
     name: str
     loss: Number
-    spread: Number
-    """The standard deviation over the shufflings: it says nothing of other rows."""
+    low: Number | None = None
+    high: Number | None = None
+    untold: str = ""
 
 
 class Shuffled(Value):
-    """The inputs by what the metric loses without them, the greatest loss first."""
+    """The inputs by what the metric loses without them, the greatest loss first.
+
+    `evidence` are the pieces that the intervals rest on; empty where there are none.
+    """
 
     metric: str
     rows: int
     repeats: int
+    evidence: str
     left_out: int
     losses: list[LossByInput]
+    drawing: Ref | None = None
 
 
 class Amount(Value):

@@ -16,7 +16,7 @@ from pipelines.cards.figures import (
     MeasuredSlice,
     Shuffled,
 )
-from pipelines.comparison.answer_plots import attributions
+from pipelines.comparison.answer_plots import attributions, importances
 from pipelines.comparison.attribution import Attribution, NoAttribution
 from pipelines.comparison.retraining import CONFIDENCE
 from pipelines.profiling.words import short
@@ -60,7 +60,7 @@ def figures_of(
         slice_loss=slices.loss if slices else "",
         slice_unit=slices.unit if slices else "",
         slice_metric=judged.spec.train.metric,
-        shuffled=_shuffled(look.importance, judged.spec.train.metric),
+        shuffled=_shuffled(store, look.importance, judged.spec.train.metric),
         attributed=_attributed(store, look),
         not_attributed=not_attributed,
         hidden={short(name, _NAME): why for name, why in judged.hidden.items()},
@@ -97,18 +97,28 @@ def _slice(found: ErrorSlice) -> MeasuredSlice:
     )
 
 
-def _shuffled(found: Importance | None, metric: str) -> Shuffled | None:
+def _shuffled(store: Store, found: Importance | None, metric: str) -> Shuffled | None:
     if found is None or not found.losses:
         return None
     return Shuffled(
+        drawing=store.put(importances(found, metric).encode(), ".svg"),
         metric=metric,
         rows=found.rows,
         repeats=found.repeats,
         left_out=found.left_out,
-        losses=[
-            LossByInput(name=short(name, _NAME), loss=loss, spread=spread)
-            for name, (loss, spread) in list(found.losses.items())[:_AT_MOST]
-        ],
+        evidence=found.evidence,
+        losses=[_loss(found, name) for name in list(found.losses)[:_AT_MOST]],
+    )
+
+
+def _loss(found: Importance, name: str) -> LossByInput:
+    low, high = found.ends.get(name, (None, None))
+    return LossByInput(
+        name=short(name, _NAME),
+        loss=found.losses[name][0],
+        low=low,
+        high=high,
+        untold=found.untold.get(name, ""),
     )
 
 

@@ -25,23 +25,26 @@ if TYPE_CHECKING:
 
 def publish_first_card(
     context: Context, result: GateResult, run: str, found: Retraining | None
-) -> None:
-    """Keep what was measured of a registered version, and publish its card.
+) -> bool:
+    """Keep what was measured of a registered version, publish its card and return whether there is
+    anything that was measured.
 
-    Nothing where the run has no challenger.
+    Nothing is done where the run has no challenger.
     """
     if not result.version:
-        return
+        return False
     store, name = context.ports.store, context.spec.name
     why_none = NOT_POSSIBLE if context.settings.comparison_seconds else NOT_MEASURED
     try:
         figures = figures_of(store, result.version, result.candidate, found, why_none)
-        keep_figures(store, name, run, figures)
+        is_measured = not keep_figures(store, name, run, figures).nothing
     except TryAgain:
         raise
     except Exception:  # estimators and data may be odd in ways that nobody thought of
         context.log.warning("the figures of the card could not be kept", exc_info=True)
+        is_measured = False
     publish_card(context, result.version)
+    return is_measured
 
 
 def publish_card(context: Context, version: str) -> None:

@@ -196,31 +196,29 @@ def metric_by_threshold(curve: Curve, chosen: float, title: str) -> str:
 
 
 def importances(found: Importance, metric: str) -> str:
-    """Return what the metric loses by input, with its spread over the repeats."""
+    """Return what the metric loses by input, with the interval where there is one."""
     top = list(found.losses.items())[:_INPUTS]
     if not top:
         return ""
     left, height, width = 150, 20, 420
-    low = min(0.0, *(mean - around for _, (mean, around) in top))
-    high = max(1e-12, *(mean + around for _, (mean, around) in top))
-    x = Scale(low, high)
+    ends = {name: found.ends.get(name, (loss, loss)) for name, (loss, _) in top}
+    x = Scale(min(0.0, *(e[0] for e in ends.values())), max(1e-12, *(e[1] for e in ends.values())))
     parts = []
 
     def across(value: float) -> float:
         return left + x.share(value) * (width - left - 60)
 
-    for i, (name, (mean, around)) in enumerate(top):
-        y = i * height
+    for i, (name, (mean, _)) in enumerate(top):
+        y, (low, high) = i * height, ends[name]
         start, end = sorted((across(0.0), across(mean)))
         parts.append(text(left - 8, y + 14, short(name, 22), anchor="end"))
         parts.append(
             f'<rect class="bar" x="{start:.1f}" y="{y + 4}" width="{max(end - start, 0.6):.1f}"'
-            f' height="12"><title>{escape(f"{name}: {metric} loses {mean:.3g} ± {around:.2g}")}'
-            "</title></rect>"
-            f'<line class="whisker" x1="{across(mean - around):.1f}"'
-            f' x2="{across(mean + around):.1f}" y1="{y + 10}" y2="{y + 10}"/>'
+            f' height="12"><title>{escape(f"{name}: {metric} loses {mean:.3g}")}</title></rect>'
+            f'<line class="whisker" x1="{across(low):.1f}"'
+            f' x2="{across(high):.1f}" y1="{y + 10}" y2="{y + 10}"/>'
         )
-        parts.append(text(across(max(mean + around, 0.0)) + 5, y + 14, f"{mean:.3g}"))
+        parts.append(text(across(max(high, mean, 0.0)) + 5, y + 14, f"{mean:.3g}"))
     return svg(width, height * len(top) + 4, parts, f"what {metric} loses by input")
 
 

@@ -23,6 +23,7 @@ from pipelines.comparison.permutation import Importance, importance
 from pipelines.comparison.trials import Trial, read_trials
 from pipelines.science.bootstrap import Spread, spread
 from pipelines.science.metrics import constant_threshold, scores
+from pipelines.tasks import finds_classes
 from pipelines.training import predictions
 from pipelines.training.backtest import read_origins
 from pipelines.training.decision_threshold import threshold_of
@@ -43,7 +44,7 @@ T = TypeVar("T")
 
 CONFIDENCE = 0.95
 """Of each end of an interval, so that both ends together hold 90 %."""
-_SHARES = {"learning": 0.6, "importance": 0.4}
+_SHARES = {"learning": 0.5, "importance": 0.5}
 """How the chosen candidate's time is shared out."""
 _CHOSEN = 0.6
 """The chosen candidate's share of the time; the others share the rest."""
@@ -235,6 +236,8 @@ def _ask_model(
                 threshold=threshold_of(look.result.threshold),
                 seed=spec.train.seed,
                 seconds=seconds * _SHARES["importance"],
+                evidence=None if finds_classes(spec.task) else judged.pieces,
+                confidence=CONFIDENCE,
             ),
         ),
         learning=attempt(

@@ -76,6 +76,11 @@ class Pieces:
         """How many there are, and of what."""
         return f"{self.count:,} {self.unit}" if self.count != 1 else f"1 {_ONE[self.unit]}"
 
+    def take(self, rows: Array) -> Pieces:
+        """Return the pieces of some of the rows, by their places (m,): those that hold any."""
+        held, of_row = np.unique(self.of_row[rows], return_inverse=True)
+        return replace(self, of_row=of_row, count=len(held))
+
     def join(self, count: int) -> Pieces:
         """Return at most `count` pieces, of which each holds neighbours, about equally many."""
         if count >= self.count:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pipelines import run_ending
+from pipelines.cards.explanations import what_it_looks_at
 from pipelines.cards.publish import publish_first_card
 from pipelines.comparison.publish import publish_run_comparison
 from pipelines.context import Context
@@ -59,7 +60,8 @@ def run(context: Context, request: GateRequest) -> GateResult:
     _tag_runs(context, request, result)
     run_ending.amend(context, request.run, result)
     found = publish_run_comparison(context, request.features, request.train, result, request.run)
-    publish_first_card(context, result, request.run, found)
+    if publish_first_card(context, result, request.run, found):
+        _publish(context, request, result)  # once more, with what the version looks at
     return result
 
 
@@ -211,6 +213,7 @@ def _publish(context: Context, request: GateRequest, result: GateResult) -> None
         as_of=features.as_of,
         because=features.reason,
         findings=_read_findings(context, result),
+        looks_at=what_it_looks_at(context.ports.store, spec.name, request.run, result.version),
     )
     publish_page(
         context.ports.store, model=spec.name, kind="verdict", run=request.run, page=text.encode()

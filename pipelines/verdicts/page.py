@@ -33,11 +33,13 @@ def render(
     as_of: datetime,
     because: str,
     findings: Sequence[CheckFindings] = (),
+    looks_at: tuple[list[list[str]], str] | None = None,
 ) -> str:
     """Return the page; the same verdict gives the same page.
 
     `candidates` are shown by `metric`, by which cross-validation has chosen among them. `findings`
-    are what the checks looked at part by part.
+    are what the checks looked at part by part. `looks_at` is what the challenger looks at: input,
+    loss and interval, and what they are; None where that was not measured.
     """
     return fill(
         _TEMPLATE,
@@ -58,6 +60,7 @@ def render(
         opponent=words.opponent(result),
         as_of=iso(as_of),
         because=because,
+        looks_at=looks_at,
         labels=_labels(candidates),
         findings=[(found, draw_intervals(found)) for found in findings],
         figure=lambda value: "" if value is None else f"{value:.6g}",

@@ -47,6 +47,7 @@ TOGETHER = {
     "gate_proof": "bad models refused, of 3",
     "gate_speed": "every check of the proof",
     "dependence": "intervals that hold the truth",
+    "importance": "used in vain",
     "profile": "beyond chance",
     "ingest": "against DuckDB",
     "leaks": "harmless columns",

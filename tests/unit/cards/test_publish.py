@@ -58,8 +58,20 @@ def test_the_card_is_a_page_of_the_run_and_stands_beside_the_version_in_mlflow(b
     assert f"| roc_auc | {result.metrics['roc_auc']:.6g} |" in markdown
     assert "The gate promoted it." in registry.descriptions["visits", "1"]
     assert "linear, exact for inputs taken one by one" in markdown
-    assert page.count("<svg") == 1
+    assert page.count("<svg") == 2
     assert "<script" not in page
+
+
+def test_what_the_version_looks_at_has_intervals_on_the_card_and_on_the_verdicts_page(binary):
+    store = binary[0].context.ports.store
+    first = find_figures(store, "visits", RUN).shuffled.losses[0]
+    assert first.name == "a"
+    assert 0 < first.low < first.loss < first.high
+    shown = f"{first.low:.3g} to {first.high:.3g}"
+    verdict = find_page(store, model="visits", kind="verdict", run=RUN).decode()
+    for page in (card_of(binary[0]), verdict):
+        assert shown in page
+        assert "30 groups of hours, left out one by one" in page
 
 
 def test_every_metric_of_the_verdict_has_its_interval(binary):
@@ -75,9 +87,10 @@ def test_the_same_again_writes_nothing_new(binary):
     keys = world.context.ports.store.keys("pages/visits")
     judge(world)
     publish_card(world.context, "1")
-    assert world.context.ports.store.keys("pages/visits/card") == [
-        k for k in keys if k.startswith("pages/visits/card/")
-    ]
+    for kind in ("card", "verdict", "card_figures"):
+        stem = f"pages/visits/{kind}"
+        again = world.context.ports.store.keys(stem)
+        assert again == [k for k in keys if k.startswith(f"{stem}/")], kind
 
 
 def test_a_card_is_written_anew_when_a_person_has_answered(binary):
@@ -130,7 +143,7 @@ def test_of_classes_and_values(tmp_path, task):
     judge(world)
     page = card_of(world)
     assert "% interval" in page
-    assert page.count("<svg") == 1
+    assert page.count("<svg") == 2
 
 
 def test_of_clusters(tmp_path):

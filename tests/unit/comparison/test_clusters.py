@@ -37,6 +37,8 @@ def test_the_page_draws_clusters_and_asks_for_no_truth(world, judged):
     (look,) = found.candidates
     assert look.failed == {}
     assert look.importance.losses["a"][0] > look.importance.losses["channel"][0]
+    assert look.importance.ends == {}
+    assert "nobody has measured how often" in look.importance.untold["a"]
     assert len(look.learning.points) > 1
     page = render(found)
     for words in (

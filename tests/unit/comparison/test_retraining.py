@@ -137,9 +137,13 @@ def test_without_time_for_refits_the_curve_says_so(judged):
 
 
 def test_shuffling_finds_what_the_model_looks_at(found):
-    losses = found.candidates[0].importance.losses
+    importance = found.candidates[0].importance
+    losses = importance.losses
     assert next(iter(losses)) == "a"
     assert losses["a"][0] > 3 * losses["a"][1]
+    low, high = importance.ends["a"]
+    assert 0 < low < losses["a"][0] < high
+    assert importance.evidence == "30 groups of hours"
 
 
 def test_results_of_earlier_versions_without_trials_still_make_a_page(judged):
