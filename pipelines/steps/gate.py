@@ -212,8 +212,10 @@ def _publish(context: Context, request: GateRequest, result: GateResult) -> None
         metric=spec.train.metric,
         as_of=features.as_of,
         because=features.reason,
-        findings=_read_findings(context, result),
-        looks_at=what_it_looks_at(context.ports.store, spec.name, request.run, result.version),
+        details=page.Details(
+            findings=_read_findings(context, result),
+            looks_at=what_it_looks_at(context.ports.store, spec.name, request.run, result.version),
+        ),
     )
     publish_page(
         context.ports.store, model=spec.name, kind="verdict", run=request.run, page=text.encode()

@@ -5,6 +5,7 @@ Self-contained, everything escaped (names and reasons carry words from data).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
+@dataclass(frozen=True)
+class Details:
+    """What was measured beside the verdict.
+
+    `findings` are what the checks looked at part by part. `looks_at` is what the challenger looks
+    at: input, loss and interval, and what they are; None where that was not measured.
+    """
+
+    findings: Sequence[CheckFindings] = ()
+    looks_at: tuple[list[list[str]], str] | None = None
+
+
 def render(
     model: str,
     run: str,
@@ -32,15 +45,13 @@ def render(
     metric: str,
     as_of: datetime,
     because: str,
-    findings: Sequence[CheckFindings] = (),
-    looks_at: tuple[list[list[str]], str] | None = None,
+    details: Details | None = None,
 ) -> str:
     """Return the page; the same verdict gives the same page.
 
-    `candidates` are shown by `metric`, by which cross-validation has chosen among them. `findings`
-    are what the checks looked at part by part. `looks_at` is what the challenger looks at: input,
-    loss and interval, and what they are; None where that was not measured.
+    `candidates` are shown by `metric`, by which cross-validation has chosen among them.
     """
+    details = details or Details()
     return fill(
         _TEMPLATE,
         title=f"Verdict on {model}",
@@ -60,9 +71,9 @@ def render(
         opponent=words.opponent(result),
         as_of=iso(as_of),
         because=because,
-        looks_at=looks_at,
+        looks_at=details.looks_at,
         labels=_labels(candidates),
-        findings=[(found, draw_intervals(found)) for found in findings],
+        findings=[(found, draw_intervals(found)) for found in details.findings],
         figure=lambda value: "" if value is None else f"{value:.6g}",
         learns_without=result.threshold is not None and result.threshold.rate is not None,
     )
