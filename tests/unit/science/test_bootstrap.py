@@ -45,8 +45,18 @@ BLUNT = RNG.dirichlet([5, 5, 5], N)
 VALUE = RNG.normal(10, 3, N)
 NEAR, FAR = VALUE + RNG.normal(0, 1, N), VALUE + RNG.normal(0, 2, N)
 
-CASES = [(m, Y, GOOD, POOR) for m in metrics_for("binary")]
-CASES += [(m, CLASS, SHARP, BLUNT) for m in metrics_for("multiclass")]
+# a model may tell well and yet not say how sure it is: what is calibrated is good here
+CHANCES = RNG.uniform(0.05, 0.95, N)
+DRAWN = (RNG.random(N) < CHANCES).astype(int)
+EXTREME = np.clip(CHANCES * 3 - 1, 0, 1)
+THREE = RNG.dirichlet([2, 2, 2], N)
+DRAWN_OF_THREE = (RNG.random((N, 1)) > THREE.cumsum(axis=1)).sum(axis=1).clip(max=2)
+EXTREME_THREE = THREE**4 / (THREE**4).sum(axis=1, keepdims=True)
+
+SURE = "calibration_error"
+CASES = [(m, Y, GOOD, POOR) for m in metrics_for("binary") if m != SURE]
+CASES += [(m, CLASS, SHARP, BLUNT) for m in metrics_for("multiclass") if m != SURE]
+CASES += [(SURE, DRAWN, CHANCES, EXTREME), (SURE, DRAWN_OF_THREE, THREE, EXTREME_THREE)]
 CASES += [(m, VALUE, NEAR, FAR) for m in metrics_for("regression")]
 
 
