@@ -78,6 +78,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("gate.leak", gate_checks.Leak),
     ("gate.fairness", gate_checks.Fairness),
     ("gate.baselines", gate_checks.Baselines),
+    ("gate.robustness", gate_checks.Robustness),
     ("gate.flips", gate_checks.Flips),
     ("gate.size", gate_checks.Size),
     ("gate.latency", gate_checks.Latency),

@@ -169,6 +169,56 @@ def baseline_problems(baselines: Baselines | None, task: Task) -> list[Problem]:
     return []
 
 
+Loss = Annotated[float, Field(ge=0, le=1_000, allow_inf_nan=False)]
+Disturbance = Literal["noise", "missing", "unseen", "scaled", "swapped"]
+
+
+class Robustness(Value):
+    """By which share of its value in the metric the challenger may lose where one input is
+    disturbed; at least one of the five. Beside `noise`, one row in ten is disturbed.
+    """
+
+    noise: Loss | None = None
+    """A number with noise of a tenth of its standard deviation, in all rows."""
+    missing: Loss | None = None
+    """A value that is missing."""
+    unseen: Loss | None = None
+    """A text that no row has."""
+    scaled: Loss | None = None
+    """A number in another unit: a thousand times as much."""
+    swapped: Loss | None = None
+    """Two neighbouring numbers in each other's place."""
+    metric: str | None = None
+    """In which metric; default that of `versus_champion`."""
+
+    @model_validator(mode="after")
+    def _bound_one(self) -> Self:
+        if not self.limits:
+            msg = "bound at least one of noise, missing, unseen, scaled and swapped"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def limits(self) -> dict[Disturbance, float]:
+        """What is bounded, and by how much."""
+        found: dict[Disturbance, float | None] = {
+            "noise": self.noise,
+            "missing": self.missing,
+            "unseen": self.unseen,
+            "scaled": self.scaled,
+            "swapped": self.swapped,
+        }
+        return {kind: limit for kind, limit in found.items() if limit is not None}
+
+
+def robustness_problems(robustness: Robustness | None, task: Task) -> list[Problem]:
+    """Return what is wrong with robustness beside the task."""
+    if robustness is None or not learns_nothing(task):
+        return []
+    why = f"{with_article(task)} learns no target that it could miss; remove it"
+    return [Problem(("gate", "robustness"), why)]
+
+
 class Flips(Value):
     """How many decisions would change if the challenger took the champion's place."""
 
