@@ -50,7 +50,7 @@ def measure_robustness(spec: Spec, model: ServedModel, threshold: float) -> Robu
 
     clean = value_of(feed)
     if not np.isfinite(clean) or clean == 0:
-        return RobustnessFacts(error=f"{metric} of the held-out rows is {clean:g}, so no share is")
+        return RobustnessFacts(error=f"{metric} is {clean:g} as it is, of which there is no share")
     losses = []
     for kind, column, asked in _disturbed(spec, list(columns), feed):
         try:

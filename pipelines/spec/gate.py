@@ -14,11 +14,8 @@ from pipelines.spec.gate_checks import (
     Baselines,
     Fairness,
     Flips,
-    GoldenRow,
-    Latency,
     Leak,
     Robustness,
-    Size,
     SliceOf,
     Slices,
     baseline_problems,
@@ -27,6 +24,7 @@ from pipelines.spec.gate_checks import (
     robustness_problems,
     slices_problems,
 )
+from pipelines.spec.gate_served import GoldenRow, Latency, Size
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
