@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.comparison.judged import judged_rows
 from pipelines.errors import BadData, ModelFailed, Refused, SpecError
@@ -14,13 +14,16 @@ from pipelines.judging.held_out import read_answers
 from pipelines.judging.leak import measure_leaks
 from pipelines.judging.opponents import pair_with_opponent
 from pipelines.judging.refit_comparison import fair_rows
+from pipelines.judging.robustness import measure_robustness
 from pipelines.judging.served_model import served_model
 from pipelines.judging.slices import measure_slices
 from pipelines.science.gate.flips import FlipFacts
 from pipelines.science.gate.further import CheckFacts
 from pipelines.science.gate.leak_check import LeakFacts
+from pipelines.science.gate.robustness import RobustnessFacts
 from pipelines.science.gate.served_check import ServedFacts
 from pipelines.science.gate.slice_check import SliceFacts
+from pipelines.training.decision_threshold import threshold_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,10 +64,10 @@ def measure_checks(
     return CheckFacts(
         slices=_slices(context, opponent, pair),
         leak=_leak(context, answers),
-        served=_served(context, features, best),
         fairness=measure_fairness(context.spec, answers) if gate.fairness else None,
         flips=_flips(context.spec, opponent, pair),
         baselines=_baselines(context, features, answers),
+        **_served(context, features, best),
     )
 
 
@@ -108,15 +111,21 @@ def _baselines(
     return measure_baselines(context, answers, judged_rows(context, features))
 
 
-def _served(context: Context, features: FeaturesResult, best: TrainResult) -> ServedFacts | None:
+def _served(context: Context, features: FeaturesResult, best: TrainResult) -> dict[str, Any]:
+    """Return what is known of the challenger as it would be served, by the fields of the facts."""
     gate = context.spec.gate
-    if not (gate.size or gate.latency or gate.golden):
-        return None
+    if not (gate.size or gate.latency or gate.golden or gate.robustness):
+        return {}
     try:
         with served_model(context, features, best) as model:
-            return measure_cost(model, gate)
+            threshold = threshold_of(best.threshold)
+            return {
+                "served": measure_cost(model, gate),
+                "robustness": measure_robustness(context.spec, model, threshold),
+            }
     except (BadData, SpecError, Refused, ModelFailed) as error:
-        return ServedFacts(error=str(error))
+        words = str(error)
+        return {"served": ServedFacts(error=words), "robustness": RobustnessFacts(error=words)}
 
 
 def _leak(context: Context, answers: Answers) -> LeakFacts | None:

@@ -14,17 +14,17 @@ from pipelines.spec.gate_checks import (
     Baselines,
     Fairness,
     Flips,
-    GoldenRow,
-    Latency,
     Leak,
-    Size,
+    Robustness,
     SliceOf,
     Slices,
     baseline_problems,
     fairness_problems,
     flips_problems,
+    robustness_problems,
     slices_problems,
 )
+from pipelines.spec.gate_served import GoldenRow, Latency, Size
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
@@ -119,6 +119,8 @@ class Gate(Value):
     """How differently it may decide for groups, below."""
     baselines: Baselines | None = None
     """Whom it must beat besides, below."""
+    robustness: Robustness | None = None
+    """How much it may lose where an input is disturbed, below."""
     flips: Flips | None = None
     """How many decisions would change, below."""
 
@@ -146,7 +148,10 @@ class Gate(Value):
     @property
     def named_by_checks(self) -> list[tuple[tuple[str, ...], str]]:
         """The metrics that further checks name, each with its place below the gate."""
-        named = [(("slices", "metric"), self.slices.metric if self.slices else None)]
+        named = [
+            (("slices", "metric"), self.slices.metric if self.slices else None),
+            (("robustness", "metric"), self.robustness.metric if self.robustness else None),
+        ]
         return [(place, metric) for place, metric in named if metric is not None]
 
     @property
@@ -161,6 +166,7 @@ class Gate(Value):
             self.fairness,
             self.flips,
             self.baselines,
+            self.robustness,
         )
         return any(asked)
 
@@ -261,6 +267,7 @@ def metric_problems(
         *fairness_problems(gate.fairness, task),
         *flips_problems(gate.flips, task),
         *baseline_problems(gate.baselines, task),
+        *robustness_problems(gate.robustness, task),
     ]
 
 

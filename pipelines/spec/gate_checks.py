@@ -9,9 +9,8 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
 from pipelines.spec.expressions import LONGEST, Expression, judge_expression
-from pipelines.spec.numbers import Scalar
 from pipelines.spec.sources import Identifier
-from pipelines.tasks import answers_scores, classifies, is_wide, learns_nothing, with_article
+from pipelines.tasks import answers_scores, classifies, learns_nothing, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,6 +168,56 @@ def baseline_problems(baselines: Baselines | None, task: Task) -> list[Problem]:
     return []
 
 
+Loss = Annotated[float, Field(ge=0, le=1_000, allow_inf_nan=False)]
+Disturbance = Literal["noise", "missing", "unseen", "scaled", "swapped"]
+
+
+class Robustness(Value):
+    """By which share of its value in the metric the challenger may lose where one input is
+    disturbed; at least one of the five. Beside `noise`, one row in ten is disturbed.
+    """
+
+    noise: Loss | None = None
+    """A number with noise of a tenth of its standard deviation, in all rows."""
+    missing: Loss | None = None
+    """A value that is missing."""
+    unseen: Loss | None = None
+    """A text that no row has."""
+    scaled: Loss | None = None
+    """A number in another unit: a thousand times as much."""
+    swapped: Loss | None = None
+    """Two neighbouring numbers in each other's place."""
+    metric: str | None = None
+    """In which metric; default that of `versus_champion`."""
+
+    @model_validator(mode="after")
+    def _bound_one(self) -> Self:
+        if not self.limits:
+            msg = "bound at least one of noise, missing, unseen, scaled and swapped"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def limits(self) -> dict[Disturbance, float]:
+        """What is bounded, and by how much."""
+        found: dict[Disturbance, float | None] = {
+            "noise": self.noise,
+            "missing": self.missing,
+            "unseen": self.unseen,
+            "scaled": self.scaled,
+            "swapped": self.swapped,
+        }
+        return {kind: limit for kind, limit in found.items() if limit is not None}
+
+
+def robustness_problems(robustness: Robustness | None, task: Task) -> list[Problem]:
+    """Return what is wrong with robustness beside the task."""
+    if robustness is None or not learns_nothing(task):
+        return []
+    why = f"{with_article(task)} learns no target that it could miss; remove it"
+    return [Problem(("gate", "robustness"), why)]
+
+
 class Flips(Value):
     """How many decisions would change if the challenger took the champion's place."""
 
@@ -192,55 +241,6 @@ def flips_problems(flips: Flips | None, task: Task) -> list[Problem]:
         for place, each in enumerate(flips.by)
         if each.found
     ]
-
-
-class Size(Value):
-    """How large a challenger may be."""
-
-    bundle: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}[kmg]$")]
-    """The most that its model may take, stored and compiled: 500k, 50m, 1g."""
-
-    @property
-    def limit(self) -> int:
-        """The bytes."""
-        return int(self.bundle[:-1]) << (10 * (1 + "kmg".index(self.bundle[-1])))
-
-
-class Latency(Value):
-    """How long an answer may take."""
-
-    milliseconds: Annotated[float, Field(gt=0, le=600_000, allow_inf_nan=False)]
-    """For one row asked alone, by the model as it is served, without network and JSON."""
-
-
-class GoldenRow(Value):
-    """A row that must be answered so."""
-
-    row: dict[str, Scalar]
-    """A value for each input."""
-    answer: float | Annotated[str, StringConstraints(min_length=1, max_length=500)]
-    """The number that it must be given; of several classes the name of the likeliest one."""
-    within: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """How far off a number may be."""
-
-
-def golden_problems(golden: Sequence[GoldenRow], task: str, inputs: Sequence[str]) -> list[Problem]:
-    """Return what is wrong with golden requests beside task and inputs."""
-    faults: list[Problem] = []
-    for place, each in enumerate(golden):
-        path = ("gate", "golden", place)
-        strange = [name for name in each.row if name not in inputs]
-        absent = [name for name in inputs if name not in each.row]
-        faults += [Problem((*path, "row", n), f"{n!r} is no input; remove it") for n in strange]
-        if absent:
-            faults.append(Problem((*path, "row"), f"lacks {', '.join(absent)}; add it"))
-        named, wanted = isinstance(each.answer, str), is_wide(task)
-        if task in {"cluster", "quantiles"}:
-            faults.append(Problem(path, f"{with_article(task)} has no golden requests; remove it"))
-        elif named != wanted:
-            what = "the name of the likeliest class" if wanted else "a number"
-            faults.append(Problem((*path, "answer"), f"must be {what} in {with_article(task)}"))
-    return faults
 
 
 def leak_problems(leak: Leak | None, task: str, inputs: Sequence[str]) -> list[Problem]:

@@ -66,6 +66,7 @@ TOGETHER = {
     "erase": "erased and searched",
     "promotion": "ends with two winners",
     "renewal": "promoted, though truly worse by it",
+    "checks": "found by a tree",
 }
 """What each of those that compute in their own process prints."""
 

@@ -9,6 +9,7 @@ from pipelines.science.gate.baselines import check_baselines
 from pipelines.science.gate.fairness_check import check_fairness, find_fairness
 from pipelines.science.gate.flips import check_flips, find_flips
 from pipelines.science.gate.leak_check import check_leak, find_leak
+from pipelines.science.gate.robustness import check_robustness, find_robustness
 from pipelines.science.gate.served_check import check_served
 from pipelines.science.gate.slice_check import check_slices, find_slices
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pipelines.science.gate.fairness_check import FairnessFacts
     from pipelines.science.gate.flips import FlipFacts
     from pipelines.science.gate.leak_check import LeakFacts
+    from pipelines.science.gate.robustness import RobustnessFacts
     from pipelines.science.gate.served_check import ServedFacts
     from pipelines.science.gate.slice_check import SliceFacts
     from pipelines.spec.gate import Gate
@@ -33,6 +35,7 @@ class CheckFacts:
     fairness: FairnessFacts | None = None
     flips: FlipFacts | None = None
     baselines: BaselineFacts | None = None
+    robustness: RobustnessFacts | None = None
 
 
 def check_further(facts: CheckFacts, gate: Gate) -> list[GateCheck]:
@@ -44,6 +47,7 @@ def check_further(facts: CheckFacts, gate: Gate) -> list[GateCheck]:
         *check_fairness(facts.fairness, gate),
         *check_flips(facts.flips, gate),
         *check_baselines(facts.baselines, gate),
+        *check_robustness(facts.robustness, gate),
     ]
 
 
@@ -54,4 +58,5 @@ def find_further(facts: CheckFacts, gate: Gate) -> list[CheckFindings]:
         *find_leak(facts.leak, gate),
         *find_fairness(facts.fairness, gate),
         *find_flips(facts.flips, gate),
+        *find_robustness(facts.robustness, gate),
     ]

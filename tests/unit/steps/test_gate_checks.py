@@ -9,6 +9,7 @@ import pytest
 from pipelines.messages import VerdictFindings
 from pipelines.ops.prune.needed import reachable_objects
 from pipelines.refs import canonical
+from pipelines.spec.gate_checks import Robustness
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import gate
 from pipelines.store.pages import find_page
@@ -222,3 +223,20 @@ def test_a_model_must_be_better_than_its_baselines_by_the_margin(tmp_path, task)
     assert dummy.passed, dummy.detail
     assert not linear.passed
     assert abs(linear.value) < 0.02, linear.detail
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_the_served_model_is_asked_with_disturbed_inputs(tmp_path, task):
+    metric = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}[task]
+    bound = "at_least: {roc_auc: 0.6}" if task == "binary" else f"at_most: {{{metric}: 9}}"
+    asked = (
+        f"gate: {{{bound}, versus_champion: {{metric: {metric}, confidence: 0.9}}, min_rows: 50,"
+        " robustness: {noise: 0.2, missing: 0.5, unseen: 0.5, scaled: 0.0001, swapped: 2}}"
+    )
+    world = learning(tmp_path, spec_text(task, gate=asked))
+    result = judged(world, world.train("ridge" if task == "regression" else "linear"))
+    checks = {k: named(result, f"robustness {k}") for k in Robustness.model_fields if k != "metric"}
+    assert not checks.pop("scaled").passed
+    for check in checks.values():
+        assert check.passed, check.detail
+    assert "channel" in checks["unseen"].detail or "place" in checks["unseen"].detail
