@@ -79,9 +79,9 @@ def _measure(folder: Path, persons: int, batches: int) -> list[Measure]:
     person = f"c-{persons // 2}"
     sought = [sought_of(context.settings, [person])]
     before = len(search(context.settings, context.ports, sought).traces)
-    began = time.monotonic()
+    began, busy = time.monotonic(), time.process_time()
     done = erase(context, [person], None, datetime.now(UTC))
-    seconds = time.monotonic() - began
+    seconds, busy = time.monotonic() - began, time.process_time() - busy
     assert (done.rows, done.batches) == (batches, batches)
     after = len(search(context.settings, context.ports, sought).traces)
     words = f"one of {persons:,} persons from {batches} batches"
@@ -89,6 +89,7 @@ def _measure(folder: Path, persons: int, batches: int) -> list[Measure]:
         (f"{words}: erased and searched", round(seconds, 1), "s", f"< {ASKED}"),
         ("traces that the erasure's search found", len(done.left), "", "0"),
         ("traces that another search found", after, "", "0"),
+        ("processor time of that", round(busy, 1), "CPU s", ""),
         ("traces before", before, "", ""),
         ("entries of the ledger, whole", context.ports.ledger.verify(), "", ""),
     ]
@@ -151,7 +152,7 @@ def _log(context: Context, day: int, table: pa.Table) -> None:
     for start in range(0, len(rows), 1_000):
         part = rows[start : start + 1_000]
         keys = [str(k) for k in table["order_id"][start : start + len(part)].to_pylist()]
-        answer = AnswerRecord(f"r{start}", 5, 0.1, part, [0.5] * len(part), keys)  # type: ignore[arg-type]
+        answer = AnswerRecord(f"r{start}", 5, 0.1, part, [0.5] * len(part), list(keys))
         segment.append(line(answer))
     segment.close()
 

@@ -201,7 +201,7 @@ def _plan_objects(context: Context, sought: Sequence[Sought], draft: Draft) -> N
     store = context.ports.store
     stays = set(_needed_by_bundles(context))
     dropped = set(draft.drop_objects)
-    for trace, there in objects_in(store, sought):
+    for trace, there in objects_in(store, sought, leave_out=dropped):
         if there and trace.name not in stays and not trace.name.endswith(".json"):
             dropped.add(trace.name)
     draft.drop_objects = dropped

@@ -17,7 +17,7 @@ from pipelines.refs import Ref
 from pipelines.store.local import folder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from pipelines.ports import ConfiguredPorts, Ports
     from pipelines.settings import Settings
@@ -108,9 +108,15 @@ def in_store(store: Store, sought: Sequence[Sought]) -> Iterator[tuple[Trace, bo
         yield Trace("segments", item.name), segment_holds(item.name, data, sought)
 
 
-def objects_in(store: Store, sought: Sequence[Sought]) -> Iterator[tuple[Trace, bool | None]]:
-    """Yield each object of the store, and whether it holds what is sought; None where damaged."""
+def objects_in(
+    store: Store, sought: Sequence[Sought], leave_out: Container[str] = ()
+) -> Iterator[tuple[Trace, bool | None]]:
+    """Yield each object of the store but those of `leave_out`, and whether it holds what is sought;
+    None where it is damaged.
+    """
     for item in store.contents("objects"):
+        if item.name in leave_out:
+            continue
         digest = item.name.rsplit("/", 1)[-1].split(".")[0]
         yield Trace("objects", item.name), _object_holds(store, item.name, digest, sought)
 
