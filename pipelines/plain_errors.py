@@ -168,6 +168,7 @@ PATTERNS = {
     ),
     r"^[0-9a-f]{64}$": "write the 64 digits (0 to 9, a to f) that `sha256sum` prints",
     r"^[1-9][0-9]{0,5}[mg]$": "write a whole number with m or g, such as 512m or 4g",
+    r"^[1-9][0-9]{0,5}[kmg]$": "write a whole number with k, m or g, such as 500k or 50m",
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$": _NAME,
     r"^https?://[^\s]+$": "write an address that begins with http:// or https:// and has no blanks",
     r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$": (
