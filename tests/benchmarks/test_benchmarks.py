@@ -62,7 +62,6 @@ TOGETHER = {
     "drift": "600 x 15 rows",
     "quantiles": "split conformal",
     "proof": "identical answers",
-    "checks": "equal models refused, no margin",
     "erase": "erased and searched",
     "promotion": "ends with two winners",
     "renewal": "promoted, though truly worse by it",
