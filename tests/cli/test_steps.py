@@ -139,3 +139,9 @@ def test_a_step_for_programs_prints_logs_to_stderr_and_one_record(perennial):
     assert last_record([line], "ingest")["batches"] == 4
     assert "batch 2024-01-01T00: 240 rows, new" in done.stderr
     assert "peak memory" in done.stderr
+
+
+def test_a_run_by_hand_cannot_take_a_name_of_the_schedules(command):
+    done = command("ingest", "sales", "--run", "scheduled__2024-01-05T00:00:00+00:00")
+    assert done.returncode == 65
+    assert "is a name of the schedule's runs" in done.stderr
