@@ -76,8 +76,9 @@ def how_shuffled(found: Shuffled) -> str:
         f" {how_many(found.rows, 'held-out row')}, the mean of"
         f" {how_many(found.repeats, 'shuffling')}."
     )
-    if found.evidence:
-        text += f" The intervals rest on {found.evidence}, left out one by one."
+    if any(each.low is not None for each in found.losses):
+        text += f" The intervals rest on {found.evidence}, left out one by one; they are often"
+        text += " wider than they need be."
     text += " Of inputs that say the same, each looks needless."
     if found.left_out:
         left = how_many(found.left_out, "input was", "inputs were")

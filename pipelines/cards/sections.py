@@ -27,7 +27,8 @@ def purpose(known: Known) -> Section:
     """Return what the model is for, as its spec said when the version was made."""
     spec = known.spec
     if spec is None:
-        return Section(title="Purpose", notes=[f"{NOT_KNOWN}: model.yaml of that time is not kept"])
+        why = "model.yaml of that time was not kept, is gone, or makes no sense to this Perennial"
+        return Section(title="Purpose", notes=[f"{NOT_KNOWN}: {why}"])
     target = spec.target.column if spec.has_target else "none: nothing tells what is right"
     facts = [
         ("purpose", spec.description),

@@ -83,7 +83,8 @@ def test_the_mark_of_an_override_stands_wherever_its_version_or_verdict_is_shown
     mark = "refused, and overridden by bob: we must"
     known.ledger.append("sales", RUN, gate_verdict(version="2", verdict="refuse", reasons=["weak"]))
     known.ledger.append("sales", "later", gate_verdict(version="3"))
-    for kind, run in [("verdict", RUN), ("comparison", RUN), ("versions", "1..2"), ("drift", RUN)]:
+    shown = [("verdict", RUN), ("card", RUN), ("comparison", RUN), ("versions", "1..2")]
+    for kind, run in [*shown, ("drift", RUN)]:
         publish_page(known.store, model="sales", kind=kind, run=run, page=OLD.encode())
     publish_page(known.store, model="sales", kind="verdict", run="later", page=OLD.encode())
     for path in ("/", "/models/sales", f"/pages/sales/verdict/{RUN}"):
@@ -92,6 +93,7 @@ def test_the_mark_of_an_override_stands_wherever_its_version_or_verdict_is_shown
     known.ledger.crown("sales", expected=None, champion=crown("2"), key="override:hand__x")
     for path in ("/", f"/pages/sales/verdict/{RUN}", f"/pages/sales/comparison/{RUN}"):
         assert mark in known.get(path).text, path
+    assert mark in known.get(f"/pages/sales/card/{RUN}").text
     assert mark in known.get("/pages/sales/versions/1..2").text
     history = known.get("/models/sales").text
     assert history.count(mark) == 4, "what serves, the verdict, the crown, the override itself"

@@ -23,11 +23,11 @@ from tests.unit.steps.test_quantiles import make_quantiles, waits
 pytestmark = pytest.mark.heavy
 
 TREE = "  - {name: tree, estimator: sklearn.tree.DecisionTreeClassifier, params: {max_depth: 3}}"
-QUICK = 0.2
-"""Seconds for refits and shufflings, where nothing depends on how many there are."""
+ENOUGH = 60
+"""Seconds for refits and shufflings, of which no machine needs as many for worlds so small."""
 
 
-def looked(world, seconds=1):
+def looked(world, seconds=ENOUGH):
     settings = world.context.settings.model_copy(update={"comparison_seconds": seconds})
     return replace(world, context=replace(world.context, settings=settings))
 
@@ -102,7 +102,7 @@ def test_a_card_is_written_anew_when_a_person_has_answered(binary):
 
 
 def test_of_an_estimator_without_exact_attributions_the_card_says_so(tmp_path):
-    world = looked(learning(tmp_path, spec_text(candidates=TREE)), QUICK)
+    world = looked(learning(tmp_path, spec_text(candidates=TREE)))
     judge(world)
     page = card_of(world)
     assert "not available for this estimator: DecisionTreeClassifier has no exact" in page
@@ -139,7 +139,7 @@ def test_a_card_that_cannot_be_written_stops_no_run_unless_a_service_is_away(bin
 
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 def test_of_classes_and_values(tmp_path, task):
-    world = looked(learning(tmp_path, spec_text(task)), QUICK)
+    world = looked(learning(tmp_path, spec_text(task)))
     judge(world)
     page = card_of(world)
     assert "% interval" in page
@@ -147,7 +147,7 @@ def test_of_classes_and_values(tmp_path, task):
 
 
 def test_of_clusters(tmp_path):
-    world = looked(clusters.world(tmp_path), QUICK)
+    world = looked(clusters.world(tmp_path))
     judge(world)
     assert "silhouette lost" in card_of(world)
 
@@ -155,7 +155,7 @@ def test_of_clusters(tmp_path):
 def test_of_a_forecast(tmp_path):
     rows = add_series_columns(hourly(24 * 14), sales_spec(**CHANGES), "features.py")
     days = [rows.slice(24 * day, 24) for day in range(14)]
-    world = looked(learning(tmp_path, json.dumps(sales_body(**CHANGES)), tables=days), QUICK)
+    world = looked(learning(tmp_path, json.dumps(sales_body(**CHANGES)), tables=days))
     judge(world)
     page = card_of(world)
     assert "the seasonal naive forecast, because no version serves yet" in page
@@ -164,7 +164,7 @@ def test_of_a_forecast(tmp_path):
 
 def test_of_quantiles(tmp_path, ports):
     world = make_quantiles(tmp_path, ports)
-    world.comparison_seconds = QUICK
+    world.comparison_seconds = ENOUGH
     world.judge(waits(700))
     page = find_page(ports.store, model="loans", kind="card", run="r1").decode()
     assert "pinball lost" in page
@@ -175,7 +175,7 @@ def test_of_anomalies(tmp_path, ports):
     from tests.unit.steps import test_anomaly
 
     world = test_anomaly.world.__wrapped__(tmp_path, ports)
-    world.comparison_seconds = QUICK
+    world.comparison_seconds = ENOUGH
     world.judge(test_anomaly.unlabelled(600))
     page = find_page(ports.store, model="loans", kind="card", run="r1").decode()
     assert "none: nothing tells what is right" in page

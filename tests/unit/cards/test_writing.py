@@ -120,7 +120,7 @@ def test_a_metric_whose_interval_nobody_can_tell_says_why(store):
 
 def test_of_an_older_verdict_what_was_not_recorded_is_said(store):
     text = text_of(judged(store, made_from=None), store)
-    assert "not known: model.yaml of that time is not kept" in text
+    assert "not known: model.yaml of that time was not kept" in text
     assert "- seed: not known" in text
     assert "- batches: not recorded (an earlier version" in text
 

@@ -48,7 +48,7 @@ def judged(tmp_path_factory):
     """A world after `gate`, with what it was given."""
     folder = tmp_path_factory.mktemp("comparison")
     text = spec_text(candidates=LINEAR)
-    world = with_seconds(learning(folder, text, tables=[odd_rows(d) for d in range(DAYS)]), 5)
+    world = with_seconds(learning(folder, text, tables=[odd_rows(d) for d in range(DAYS)]), 60)
     trained = world.train_all()
     return world, trained, gate.run(world.context, world.gate_request(trained))
 
