@@ -6,6 +6,9 @@ Slices: how often a challenger is refused for a slice that it has not broken (mo
 equally good, and a challenger that is worse by exactly what is allowed), with few and many slices,
 few and many days, rows of a day alike; and how often one is refused that has broken one slice.
 
+Fairness: how often a model is refused whose groups differ by exactly what is allowed, and how often
+one whose groups differ by 0.1 more; how often the interval of a group's rate holds the true rate.
+
 Leaks: the tables of `benchmarks.leaks`, each with a leak among honest columns, strong ones too.
 """
 
@@ -19,15 +22,17 @@ import numpy as np
 from benchmarks.leaks import TABLES, add_harmless
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.science.gate.answers import TwoAnswers
+from pipelines.science.gate.fairness import RATES, AspectFacts, Decided, measure_aspect
 from pipelines.science.gate.found_slices import find_slices, finding_half
 from pipelines.science.gate.leak_check import measure_columns
 from pipelines.science.gate.slices import SliceRows, judge_slices
 from pipelines.science.own_metrics import Measures
 from pipelines.science.pieces import pieces_of_times
-from pipelines.spec.gate_checks import Leak, Slices
+from pipelines.spec.gate_checks import Aspect, Fairness, Leak, Slices
 
-WORLDS, TINY = 600, 3
+WORLDS, TINY = 300, 2
 RULE = Slices.model_validate({"by": [{"column": "place"}]})
+FAIR = Fairness(by="group", selection_rate=0.1)
 DAY = 86_400
 
 Array = np.ndarray[Any, Any]
@@ -36,7 +41,8 @@ Array = np.ndarray[Any, Any]
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where something is not as asked."""
     tiny = is_tiny(__doc__, argv)
-    rows = [*slices(TINY if tiny else WORLDS), *leaks(800 if tiny else 3_000)]
+    worlds = TINY if tiny else WORLDS
+    rows = [*slices(worlds), *fairness(worlds), *leaks(800 if tiny else 3_000)]
     show("Checks", rows)
     if tiny:
         return 0
@@ -65,8 +71,9 @@ def slices(worlds: int) -> list[Measure]:
         "4 slices, 10 days of 200 rows": (4, 10, 200),
         "20 slices, 90 days of 200 rows": (20, 90, 200),
     }
-    for metric in ("log_loss", "roc_auc", "accuracy"):
-        for words, shape in shapes.items():
+    few = {words: shape for words, shape in shapes.items() if shape[0] == 4}
+    for metric, some in (("log_loss", shapes), ("roc_auc", few), ("accuracy", few)):
+        for words, shape in some.items():
             refused = sum(_refuses(metric, shape, seed, worse=0.0) for seed in range(worlds))
             measures.append(
                 {
@@ -106,6 +113,73 @@ def slices(worlds: int) -> list[Measure]:
             }
         )
     return measures
+
+
+def fairness(worlds: int) -> list[Measure]:
+    """Return how often a model is refused for its groups, and how often intervals hold."""
+    shapes = {
+        "2 groups, 30 days of 200 rows": (2, 30, 200),
+        "5 groups, 30 days of 400 rows": (5, 30, 400),
+        "2 groups, 10 days of 200 rows": (2, 10, 200),
+    }
+    measures: list[Measure] = []
+    for aspect in RATES:
+        for words, shape in shapes.items():
+            found = [_fairness_of(aspect, shape, seed, 0.1) for seed in range(worlds)]
+            measures.append(
+                {
+                    "measure": f"fairness, {aspect}: differs by just what is allowed, refused;"
+                    f" {words}",
+                    "value": round(sum(_is_refused(f) for f in found) / worlds, 4),
+                    "unit": "share",
+                    "asked": _most(1 - FAIR.confidence, worlds),
+                }
+            )
+            if aspect == "selection_rate":
+                rate = 0.5 - 0.1  # of the last group
+                held = sum(f.rates[-1].low <= rate <= f.rates[-1].high for f in found)
+                least = 0.95 - 3 * (0.95 * 0.05 / worlds) ** 0.5 - 0.01
+                measures.append(
+                    {
+                        "measure": f"fairness: 95 % intervals of a rate that hold it; {words}",
+                        "value": round(held / worlds, 4),
+                        "unit": "share",
+                        "asked": f">= {round(least, 3)}",
+                    }
+                )
+            refused = sum(
+                _is_refused(_fairness_of(aspect, shape, seed, 0.2)) for seed in range(worlds)
+            )
+            measures.append(
+                {
+                    "measure": f"fairness, {aspect}: differs by 0.1 more, refused; {words}",
+                    "value": round(refused / worlds, 4),
+                    "unit": "share",
+                    "asked": "",
+                }
+            )
+    return measures
+
+
+def _is_refused(found: AspectFacts) -> bool:
+    return any(gap.least > 0.1 for gap in found.gaps)
+
+
+def _fairness_of(aspect: Aspect, shape: tuple[int, int, int], seed: int, gap: float) -> AspectFacts:
+    """Return what rows show of an aspect whose last group is decided less often by `gap`.
+
+    Rows of a day and group share a part of what decides.
+    """
+    groups, days, rows = shape
+    rng = np.random.default_rng([seed, groups, days])
+    n = days * rows
+    day, group = np.arange(n) // rows, rng.integers(0, groups, n)
+    truth = rng.integers(0, 2, n)
+    level = rng.uniform(-0.15, 0.15, (days, groups))[day, group]
+    positive = rng.random(n) < 0.3 + 0.4 * truth + level - gap * (group == groups - 1)
+    times = np.datetime64("2026-01-01", "s") + (np.arange(n) * (DAY / rows)).astype(np.int64)
+    masks = {str(k): group == k for k in range(groups)}
+    return measure_aspect(Decided(positive, truth, masks, [pieces_of_times(times)]), aspect, FAIR)
 
 
 def leaks(rows: int) -> list[Measure]:

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pipelines.comparison.judged import judged_rows
 from pipelines.errors import BadData, ModelFailed, Refused, SpecError
+from pipelines.judging.baselines import measure_baselines
 from pipelines.judging.cost import measure_cost
+from pipelines.judging.fairness import measure_fairness
+from pipelines.judging.flips import measure_flip_facts
 from pipelines.judging.held_out import read_answers
 from pipelines.judging.leak import measure_leaks
 from pipelines.judging.opponents import pair_with_opponent
 from pipelines.judging.refit_comparison import fair_rows
+from pipelines.judging.robustness import measure_robustness
 from pipelines.judging.served_model import served_model
 from pipelines.judging.slices import measure_slices
+from pipelines.science.gate.flips import FlipFacts
 from pipelines.science.gate.further import CheckFacts
 from pipelines.science.gate.leak_check import LeakFacts
+from pipelines.science.gate.robustness import RobustnessFacts
 from pipelines.science.gate.served_check import ServedFacts
 from pipelines.science.gate.slice_check import SliceFacts
+from pipelines.training.decision_threshold import threshold_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.context import Context
     from pipelines.judging.held_out import Answers
+    from pipelines.judging.pairs import Pair
     from pipelines.ledger import Champion
     from pipelines.messages import FeaturesResult, TrainResult
+    from pipelines.science.gate.baselines import BaselineFacts
+    from pipelines.spec import Spec
+
+
+NO_ROWS = "no held-out row is new to both"
 
 
 def measure_checks(
@@ -46,33 +60,72 @@ def measure_checks(
         fair = answers.take(fair_rows(context, champion, holdout).mask)
     else:
         fair = answers
+    opponent, pair = _pair(context, fair, champion)
     return CheckFacts(
-        slices=_slices(context, fair, champion),
+        slices=_slices(context, opponent, pair),
         leak=_leak(context, answers),
-        served=_served(context, features, best),
+        fairness=measure_fairness(context.spec, answers) if gate.fairness else None,
+        flips=_flips(context.spec, opponent, pair),
+        baselines=_baselines(context, features, answers),
+        **_served(context, features, best),
     )
 
 
-def _slices(context: Context, answers: Answers, champion: Champion | None) -> SliceFacts | None:
+def _pair(context: Context, fair: Answers, champion: Champion | None) -> tuple[str, Pair | None]:
+    """Return the opponent and both models' answers; None where there are no rows, or no check
+    looks at them.
+    """
+    gate = context.spec.gate
+    if not (gate.slices or gate.flips) or not fair.rows.num_rows:
+        return "", None
+    return pair_with_opponent(context, fair, champion)
+
+
+def _slices(context: Context, opponent: str, pair: Pair | None) -> SliceFacts | None:
     if context.spec.gate.slices is None:
         return None
-    if not answers.rows.num_rows:
-        return SliceFacts(error="no held-out row is new to both")
+    if pair is None:
+        return SliceFacts(error=NO_ROWS)
     try:
-        return measure_slices(context, *pair_with_opponent(context, answers, champion))
+        return measure_slices(context, opponent, pair)
     except BadData as error:
         return SliceFacts(error=str(error))
 
 
-def _served(context: Context, features: FeaturesResult, best: TrainResult) -> ServedFacts | None:
-    gate = context.spec.gate
-    if not (gate.size or gate.latency or gate.golden):
+def _flips(spec: Spec, opponent: str, pair: Pair | None) -> FlipFacts | None:
+    if spec.gate.flips is None:
         return None
+    if pair is None:
+        return FlipFacts(error=NO_ROWS)
+    try:
+        return measure_flip_facts(spec, opponent, pair)
+    except BadData as error:
+        return FlipFacts(error=str(error))
+
+
+def _baselines(
+    context: Context, features: FeaturesResult, answers: Answers
+) -> BaselineFacts | None:
+    if context.spec.gate.baselines is None:
+        return None
+    return measure_baselines(context, answers, judged_rows(context, features))
+
+
+def _served(context: Context, features: FeaturesResult, best: TrainResult) -> dict[str, Any]:
+    """Return what is known of the challenger as it would be served, by the fields of the facts."""
+    gate = context.spec.gate
+    if not (gate.size or gate.latency or gate.golden or gate.robustness):
+        return {}
     try:
         with served_model(context, features, best) as model:
-            return measure_cost(model, gate)
+            threshold = threshold_of(best.threshold)
+            return {
+                "served": measure_cost(model, gate),
+                "robustness": measure_robustness(context.spec, model, threshold),
+            }
     except (BadData, SpecError, Refused, ModelFailed) as error:
-        return ServedFacts(error=str(error))
+        words = str(error)
+        return {"served": ServedFacts(error=words), "robustness": RobustnessFacts(error=words)}
 
 
 def _leak(context: Context, answers: Answers) -> LeakFacts | None:

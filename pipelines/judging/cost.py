@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.predictor import Predictor
     from pipelines.judging.served_model import ServedModel
     from pipelines.spec.gate import Gate
-    from pipelines.spec.gate_checks import GoldenRow
+    from pipelines.spec.gate_served import GoldenRow
 
     Array = np.ndarray[Any, Any]
 

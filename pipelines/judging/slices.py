@@ -49,11 +49,8 @@ def measure_slices(context: Context, opponent: str, pair: Pair) -> SliceFacts:
 def _parts(
     spec: Spec, pair: Pair, answers: TwoAnswers, named: SliceOf, rule: Slices
 ) -> list[SliceRows]:
-    if named.condition is not None:
-        return [SliceRows(named.where or "", rows_where(pair.rows, named.condition))]
-    if named.column is not None:
-        values = slices_of(pair.rows, [named.column], (), CATEGORIES)
-        return [SliceRows(name, mask) for name, mask in values]
+    if not named.found:
+        return named_slices(pair.rows, named)
     ours, theirs = (
         row_losses(spec.task, answers.truth, p, spec.levels) for p in (pair.ours, pair.theirs)
     )
@@ -65,6 +62,17 @@ def _parts(
         least_rows=rule.min_rows,
         seed=spec.train.seed,
     )
+
+
+def named_slices(rows: pa.Table, named: SliceOf) -> list[SliceRows]:
+    """Return the slices of the rows that a condition or a column names.
+
+    Raises BadData in words where a condition cannot be computed.
+    """
+    if named.condition is not None:
+        return [SliceRows(named.where or "", rows_where(rows, named.condition))]
+    values = slices_of(rows, [named.column or ""], (), CATEGORIES)
+    return [SliceRows(name, mask) for name, mask in values]
 
 
 def _numbers_of(rows: pa.Table, spec: Spec) -> dict[str, Array]:

@@ -118,11 +118,26 @@ def check_promise(promise: Promise | None) -> list[GateCheck]:
     if not isfinite(seen) or not isfinite(end):
         why = f": {promise.untold}; hold more out (train.holdout)" if promise.untold else ""
         detail = f"the promised coverage {asked:g} could not be measured on the held-out rows{why}"
-        return [GateCheck(name="promise", passed=False, detail=detail)]
+        way = "held-out rows on which it can be measured (train.holdout)"
+        return [GateCheck(name="promise", passed=False, detail=detail, would_pass=way)]
     is_kept = end >= asked - promise.tolerance
     detail = (
         f"coverage {seen:.3f} {'does not disprove' if is_kept else 'breaks'} the promised"
         f" {asked:g}: it is at most {min(end, 1.0):.3f} with {promise.confidence:.0%} confidence,"
         f" and at least {asked - promise.tolerance:.3f} is asked for (conformal.tolerance)"
     )
-    return [GateCheck(name="promise", passed=is_kept, detail=detail)]
+    least = asked - promise.tolerance
+    found = GateCheck(
+        name="promise",
+        passed=is_kept,
+        detail=detail,
+        value=end,
+        limit=least,
+        would_pass=(
+            ""
+            if is_kept
+            else f"a coverage higher by {least - end:.3g}, or quantiles.conformal.tolerance:"
+            f" {asked - end:.3g}"
+        ),
+    )
+    return [found]

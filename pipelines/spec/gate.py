@@ -11,14 +11,20 @@ from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
 from pipelines.spec.gate_checks import (
-    GoldenRow,
-    Latency,
+    Baselines,
+    Fairness,
+    Flips,
     Leak,
-    Size,
+    Robustness,
     SliceOf,
     Slices,
+    baseline_problems,
+    fairness_problems,
+    flips_problems,
+    robustness_problems,
     slices_problems,
 )
+from pipelines.spec.gate_served import GoldenRow, Latency, Size
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
@@ -97,6 +103,14 @@ class Gate(Value):
     """How long an answer may take, below."""
     golden: Annotated[list[GoldenRow], Field(max_length=50)] = Field(default_factory=list)
     """Rows that must be answered so, below."""
+    fairness: Fairness | None = None
+    """How differently it may decide for groups, below."""
+    baselines: Baselines | None = None
+    """Whom it must beat besides, below."""
+    robustness: Robustness | None = None
+    """How much it may lose where an input is disturbed, below."""
+    flips: Flips | None = None
+    """How many decisions would change, below."""
 
     @model_validator(mode="after")
     def _refuse_an_approval_nobody_can_give(self) -> Self:
@@ -122,34 +136,58 @@ class Gate(Value):
     @property
     def named_by_checks(self) -> list[tuple[tuple[str, ...], str]]:
         """The metrics that further checks name, each with its place below the gate."""
-        named = [(("slices", "metric"), self.slices.metric if self.slices else None)]
+        named = [
+            (("slices", "metric"), self.slices.metric if self.slices else None),
+            (("robustness", "metric"), self.robustness.metric if self.robustness else None),
+        ]
         return [(place, metric) for place, metric in named if metric is not None]
 
     @property
     def has_further_checks(self) -> bool:
         """Whether it asks for any check of `gate_checks`."""
-        return any((self.slices, self.leak, self.size, self.latency, self.golden))
+        asked = (
+            self.slices,
+            self.leak,
+            self.size,
+            self.latency,
+            self.golden,
+            self.fairness,
+            self.flips,
+            self.baselines,
+            self.robustness,
+        )
+        return any(asked)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that further checks look at, each once; `build` must return them."""
-        found = [c for each in self._slices_by for c in each.columns]
+        found = [c for _, each in self._slices_by for c in each.columns]
+        found += [self.fairness.by] if self.fairness else []
         return tuple(dict.fromkeys(found))
 
     @property
     def columns_shown(self) -> tuple[str, ...]:
         """Those of them whose values stand on the verdict's page."""
-        return tuple(c for c in (each.column for each in self._slices_by) if c is not None)
+        shown = [each.column for _, each in self._slices_by]
+        shown += [self.fairness.by] if self.fairness else []
+        return tuple(c for c in shown if c is not None)
 
     @property
-    def _slices_by(self) -> list[SliceOf]:
-        return self.slices.by if self.slices else []
+    def _slices_by(self) -> list[tuple[tuple[str | int, ...], SliceOf]]:
+        """The slices that are named, each with its place."""
+        named = (("slices", self.slices), ("flips", self.flips))
+        return [
+            (("gate", key, "by", place), each)
+            for key, check in named
+            if check is not None
+            for place, each in enumerate(check.by)
+        ]
 
     def place_of(self, column: str) -> tuple[str | int, ...]:
         """Return where in the spec a further check names a column; empty where none does."""
-        places: list[tuple[tuple[str | int, ...], tuple[str, ...]]] = [
-            (("gate", "slices", "by", i), each.columns) for i, each in enumerate(self._slices_by)
-        ]
+        places = [(place, each.columns) for place, each in self._slices_by]
+        if self.fairness:
+            places.append((("gate", "fairness", "by"), (self.fairness.by,)))
         return next((place for place, columns in places if column in columns), ())
 
 
@@ -211,7 +249,14 @@ def metric_problems(
             " refuses everything"
         )
         faults.append(Problem(("gate",), none))
-    return faults + slices_problems(gate.slices, task)
+    return [
+        *faults,
+        *slices_problems(gate.slices, task),
+        *fairness_problems(gate.fairness, task),
+        *flips_problems(gate.flips, task),
+        *baseline_problems(gate.baselines, task),
+        *robustness_problems(gate.robustness, task),
+    ]
 
 
 def _say_wrong(metric: str, task: Task, own: Mapping[str, OwnMetric]) -> str:

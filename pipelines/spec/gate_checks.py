@@ -9,9 +9,8 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
 from pipelines.spec.expressions import LONGEST, Expression, judge_expression
-from pipelines.spec.numbers import Scalar
 from pipelines.spec.sources import Identifier
-from pipelines.tasks import answers_scores, is_wide, learns_nothing, with_article
+from pipelines.tasks import answers_scores, classifies, learns_nothing, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 Confidence = Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Aspect = Literal["selection_rate", "equal_opportunity", "equalised_odds"]
 Condition = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
 
 
@@ -89,53 +89,158 @@ class Leak(Value):
     """Inputs that say so much, and were known before the event."""
 
 
-class Size(Value):
-    """How large a challenger may be."""
+class Fairness(Value):
+    """How differently the challenger may decide for groups; at least one of the three."""
 
-    bundle: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}[kmg]$")]
-    """The most that its model may take, stored and compiled: 500k, 50m, 1g."""
+    by: Identifier
+    """The column of the groups; it need be no input, and `build` must return it."""
+    selection_rate: Share | None = None
+    """By how much the share of rows that are decided positive may differ between two groups."""
+    equal_opportunity: Share | None = None
+    """By how much the share of positive rows that are decided so may differ."""
+    equalised_odds: Share | None = None
+    """By how much that share, and the one of other rows that are decided positive, may differ."""
+    confidence: Confidence = 0.95
+    """How sure it must be that one differs by more, of all pairs of groups together."""
+    min_rows: Annotated[int, Field(ge=30)] = 100
+    """A group of fewer rows that count is not compared."""
+    min_pieces: Annotated[int, Field(ge=5)] = 10
+    """A group whose rows are of fewer days (or what `alike` says) is not compared."""
+
+    @model_validator(mode="after")
+    def _bound_one(self) -> Self:
+        if not self.limits:
+            msg = "bound at least one of selection_rate, equal_opportunity and equalised_odds"
+            raise ValueError(msg)
+        return self
 
     @property
-    def limit(self) -> int:
-        """The bytes."""
-        return int(self.bundle[:-1]) << (10 * (1 + "kmg".index(self.bundle[-1])))
+    def limits(self) -> dict[Aspect, float]:
+        """What is bounded, and by how much."""
+        found: dict[Aspect, float | None] = {
+            "selection_rate": self.selection_rate,
+            "equal_opportunity": self.equal_opportunity,
+            "equalised_odds": self.equalised_odds,
+        }
+        return {aspect: limit for aspect, limit in found.items() if limit is not None}
 
 
-class Latency(Value):
-    """How long an answer may take."""
-
-    milliseconds: Annotated[float, Field(gt=0, le=600_000, allow_inf_nan=False)]
-    """For one row asked alone, by the model as it is served, without network and JSON."""
-
-
-class GoldenRow(Value):
-    """A row that must be answered so."""
-
-    row: dict[str, Scalar]
-    """A value for each input."""
-    answer: float | Annotated[str, StringConstraints(min_length=1, max_length=500)]
-    """The number that it must be given; of several classes the name of the likeliest one."""
-    within: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """How far off a number may be."""
+def fairness_problems(fairness: Fairness | None, task: Task) -> list[Problem]:
+    """Return what is wrong with fairness beside the task."""
+    if fairness is None or task == "binary":
+        return []
+    why = f"{with_article(task)} decides for no positive class, only a binary one; remove it"
+    return [Problem(("gate", "fairness"), why)]
 
 
-def golden_problems(golden: Sequence[GoldenRow], task: str, inputs: Sequence[str]) -> list[Problem]:
-    """Return what is wrong with golden requests beside task and inputs."""
-    faults: list[Problem] = []
-    for place, each in enumerate(golden):
-        path = ("gate", "golden", place)
-        strange = [name for name in each.row if name not in inputs]
-        absent = [name for name in inputs if name not in each.row]
-        faults += [Problem((*path, "row", n), f"{n!r} is no input; remove it") for n in strange]
-        if absent:
-            faults.append(Problem((*path, "row"), f"lacks {', '.join(absent)}; add it"))
-        named, wanted = isinstance(each.answer, str), is_wide(task)
-        if task in {"cluster", "quantiles"}:
-            faults.append(Problem(path, f"{with_article(task)} has no golden requests; remove it"))
-        elif named != wanted:
-            what = "the name of the likeliest class" if wanted else "a number"
-            faults.append(Problem((*path, "answer"), f"must be {what} in {with_article(task)}"))
-    return faults
+class Baselines(Value):
+    """Whom the challenger must beat besides its opponent, and by how much; at least one of both."""
+
+    dummy: Share | None = None
+    """The share of the best constant's value by which it must be proven better."""
+    linear: Share | None = None
+    """The share of a linear model's value, fitted on the same rows, by which it must be better."""
+
+    @model_validator(mode="after")
+    def _name_one(self) -> Self:
+        if self.dummy is None and self.linear is None:
+            msg = "name `dummy: 0.1` or `linear: 0.02`, or both"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def margins(self) -> dict[str, float]:
+        """Each baseline that is asked for, with its margin."""
+        found = {"dummy": self.dummy, "linear": self.linear}
+        return {name: margin for name, margin in found.items() if margin is not None}
+
+
+def baseline_problems(baselines: Baselines | None, task: Task) -> list[Problem]:
+    """Return what is wrong with baselines beside the task."""
+    if baselines is None:
+        return []
+    if learns_nothing(task):
+        why = f"{with_article(task)} learns no target, which a baseline would; remove it"
+        return [Problem(("gate", "baselines"), why)]
+    if baselines.linear is not None and task == "quantiles":
+        why = f"{with_article(task)} has no linear baseline; name a linear candidate instead"
+        return [Problem(("gate", "baselines", "linear"), why)]
+    return []
+
+
+Loss = Annotated[float, Field(ge=0, le=1_000, allow_inf_nan=False)]
+Disturbance = Literal["noise", "missing", "unseen", "scaled", "swapped"]
+
+
+class Robustness(Value):
+    """By which share of its value in the metric the challenger may lose where one input is
+    disturbed; at least one of the five. Beside `noise`, one row in ten is disturbed.
+    """
+
+    noise: Loss | None = None
+    """A number with noise of a tenth of its standard deviation, in all rows."""
+    missing: Loss | None = None
+    """A value that is missing."""
+    unseen: Loss | None = None
+    """A text that no row has."""
+    scaled: Loss | None = None
+    """A number in another unit: a thousand times as much."""
+    swapped: Loss | None = None
+    """Two neighbouring numbers in each other's place."""
+    metric: str | None = None
+    """In which metric; default that of `versus_champion`."""
+
+    @model_validator(mode="after")
+    def _bound_one(self) -> Self:
+        if not self.limits:
+            msg = "bound at least one of noise, missing, unseen, scaled and swapped"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def limits(self) -> dict[Disturbance, float]:
+        """What is bounded, and by how much."""
+        found: dict[Disturbance, float | None] = {
+            "noise": self.noise,
+            "missing": self.missing,
+            "unseen": self.unseen,
+            "scaled": self.scaled,
+            "swapped": self.swapped,
+        }
+        return {kind: limit for kind, limit in found.items() if limit is not None}
+
+
+def robustness_problems(robustness: Robustness | None, task: Task) -> list[Problem]:
+    """Return what is wrong with robustness beside the task."""
+    if robustness is None or not learns_nothing(task):
+        return []
+    why = f"{with_article(task)} learns no target that it could miss; remove it"
+    return [Problem(("gate", "robustness"), why)]
+
+
+class Flips(Value):
+    """How many decisions would change if the challenger took the champion's place."""
+
+    most: Share | None = None
+    """The share of the held-out rows that may be decided otherwise; without it it is only told."""
+    by: Annotated[list[SliceOf], Field(max_length=20)] = Field(default_factory=list)
+    """Slices, by `column` or `where`, in which the share is told too."""
+    examples: Annotated[int, Field(ge=0, le=20)] = 5
+    """So many rows that are decided otherwise are shown, those that change most."""
+
+
+def flips_problems(flips: Flips | None, task: Task) -> list[Problem]:
+    """Return what is wrong with a preview of decisions beside the task."""
+    if flips is None:
+        return []
+    if not classifies(task):
+        why = f"{with_article(task)} decides for no class; remove it"
+        return [Problem(("gate", "flips"), why)]
+    return [
+        Problem(("gate", "flips", "by", place, "found"), "name a column or a condition instead")
+        for place, each in enumerate(flips.by)
+        if each.found
+    ]
 
 
 def leak_problems(leak: Leak | None, task: str, inputs: Sequence[str]) -> list[Problem]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.plain_errors import Problem
-from pipelines.spec.gate_checks import golden_problems, leak_problems
+from pipelines.spec.gate_checks import leak_problems
+from pipelines.spec.gate_served import golden_problems
 from pipelines.spec.target import target_problems
 
 if TYPE_CHECKING:

@@ -223,5 +223,7 @@ def _tag_runs(context: Context, request: GateRequest, result: GateResult) -> Non
     tags |= {"incident": result.incident} if result.incident else {}
     tags |= {"chosen_by": f"cv_{context.spec.train.metric}"} if result.candidate else {}
     tags |= {"choice": result.choice} if result.choice else {}
+    ways = [f"{check.name}: {check.would_pass}" for check in result.checks if check.would_pass]
+    tags |= {"would_pass": join(ways)} if ways else {}
     for run_id in filter(None, (request.features.parent_run, result.run_id)):
         context.ports.registry.log(run_id, params={}, metrics={}, tags=tags)

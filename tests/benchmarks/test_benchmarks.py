@@ -61,7 +61,7 @@ TOGETHER = {
     "drift": "600 x 15 rows",
     "quantiles": "split conformal",
     "proof": "identical answers",
-    "checks": "equal models refused, no margin",
+    "checks": "found by a tree",
 }
 """What each of those that compute in their own process prints."""
 

@@ -25,7 +25,9 @@ def check_anomalies(facts: AnomalyFacts, gate: Gate) -> list[GateCheck]:
     if facts.flags is None:
         # Fail closed: a gate that is to look at the promise, and knows nothing of it, refuses.
         unknown = "the share of flagged rows is not known, so the promise cannot be judged"
-        return [GateCheck(name="flag rate", passed=False, detail=unknown)] if blind else []
+        way = "held-out rows on which it can be measured"
+        refused = GateCheck(name="flag rate", passed=False, detail=unknown, would_pass=way)
+        return [refused] if blind else []
     checks = [_check_promise(facts.flags), *_note_labels(facts.flags, facts.labelled)]
     if blind:
         checks.append(_say_unproven(facts))
@@ -34,14 +36,31 @@ def check_anomalies(facts: AnomalyFacts, gate: Gate) -> list[GateCheck]:
 
 def _check_promise(flags: FlagRate) -> GateCheck:
     if not flags.rows:
-        return GateCheck(name="flag rate", passed=False, detail="there are no rows to judge on")
+        return GateCheck(
+            name="flag rate",
+            passed=False,
+            detail="there are no rows to judge on",
+            would_pass="held-out rows (train.holdout)",
+        )
     how = (
         "the promise is kept, as far as these rows can tell"
         if flags.is_kept
         else f"a kept promise would be so far off in {flags.chance:.2g} of such samples: it is"
         " broken, since these rows are not like those that set the threshold"
     )
-    return GateCheck(name="flag rate", passed=flags.is_kept, detail=f"{flags.in_words}: {how}")
+    return GateCheck(
+        name="flag rate",
+        passed=flags.is_kept,
+        detail=f"{flags.in_words}: {how}",
+        value=flags.share,
+        limit=flags.rate,
+        would_pass=(
+            ""
+            if flags.is_kept
+            else f"{abs(flags.share - flags.rate):.3g} of the rows flagged"
+            f" {'less' if flags.share > flags.rate else 'more'}, or `train` on newer rows"
+        ),
+    )
 
 
 def _note_labels(flags: FlagRate, labelled: int | None) -> list[GateCheck]:
@@ -67,7 +86,8 @@ def _say_unproven(facts: AnomalyFacts) -> GateCheck:
     )
     if facts.error:
         detail = f"the champion could not be compared: {facts.error}"
-    return GateCheck(name=UNPROVEN, passed=not facts.error, detail=detail)
+    way = "a champion that can answer" if facts.error else ""
+    return GateCheck(name=UNPROVEN, passed=not facts.error, detail=detail, would_pass=way)
 
 
 def _check_overlap(agreement: Agreement | None, gate: Gate) -> list[GateCheck]:
@@ -78,4 +98,14 @@ def _check_overlap(agreement: Agreement | None, gate: Gate) -> list[GateCheck]:
     passed = agreement.overlap >= gate.overlap
     side = "at or above" if passed else "below"
     bound = f"it is {side} the {gate.overlap:.0%} that gate.overlap asks for"
-    return [GateCheck(name="agreement", passed=passed, detail=f"{agreement.in_words}; {bound}")]
+    found = GateCheck(
+        name="agreement",
+        passed=passed,
+        detail=f"{agreement.in_words}; {bound}",
+        value=agreement.overlap,
+        limit=gate.overlap,
+        would_pass=(
+            "" if passed else f"an overlap greater by {gate.overlap - agreement.overlap:.3g}"
+        ),
+    )
+    return [found]

@@ -22,7 +22,8 @@ def check_bounds(
     """Check every floor and every ceiling; a gate without any refuses."""
     if not gate.at_least and not gate.at_most:
         detail = "the gate names no floor and no ceiling"
-        return [GateCheck(name="thresholds", passed=False, detail=detail)]
+        way = "a floor (gate.at_least) or a ceiling (gate.at_most)"
+        return [GateCheck(name="thresholds", passed=False, detail=detail, would_pass=way)]
     bounds = [
         *(_Bound(metrics[name], limit, "floor") for name, limit in gate.at_least.items()),
         *(_Bound(metrics[name], limit, "ceiling") for name, limit in gate.at_most.items()),
@@ -40,12 +41,27 @@ def _check_bound(facts: GateFacts, bound: _Bound) -> GateCheck:
             f" against the {bound.text}"
         )
     if fault or value is None:
-        return GateCheck(name=name, passed=False, detail=fault)
+        return GateCheck(
+            name=name,
+            passed=False,
+            detail=fault,
+            limit=bound.limit if isfinite(bound.limit) else None,
+            would_pass=f"a value of {name} that can be held against the {bound.text}",
+        )
     detail = (
         f"{name} {bound.metric.write(value, bound.limit)} is {bound.side_of(value)} the"
         f" {bound.text}"
     )
-    return GateCheck(name=name, passed=bound.is_kept(value), detail=detail)
+    kept = bound.is_kept(value)
+    way = "higher" if bound.kind == "floor" else "lower"
+    return GateCheck(
+        name=name,
+        passed=kept,
+        detail=detail,
+        value=value,
+        limit=bound.limit,
+        would_pass="" if kept else f"{name} {way} by {abs(value - bound.limit):.3g}",
+    )
 
 
 @dataclass(frozen=True)

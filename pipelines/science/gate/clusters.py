@@ -43,7 +43,13 @@ def check_succession(
     else:
         detail = f"{detail}, and {words}"
     return [
-        GateCheck(name=better.name, passed=passed, detail=detail),
+        better.model_copy(
+            update={
+                "passed": passed,
+                "detail": detail,
+                "would_pass": "" if passed else f"{better.would_pass}; or the same clusters",
+            }
+        ),
         GateCheck(name="names of clusters", passed=True, detail=_say_names(succession)),
     ]
 

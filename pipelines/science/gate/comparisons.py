@@ -61,13 +61,13 @@ def _check_better(opponent: Opponent, gate: Gate, metric: GateMetric) -> GateChe
     name, comparison = f"versus {opponent.name}", opponent.comparison
     if opponent.error:
         detail = f"the {opponent.name} could not be compared: {opponent.error}"
-        return GateCheck(name=name, passed=False, detail=detail)
+        return _refuse(name, detail, opponent)
     if comparison is None:
         detail = f"there is no comparison with the {opponent.name}"
-        return GateCheck(name=name, passed=False, detail=detail)
+        return _refuse(name, detail, opponent)
     fault = _find_fault(comparison, metric.name, gate, opponent.name)
     if fault:
-        return GateCheck(name=name, passed=False, detail=fault)
+        return _refuse(name, fault, opponent)
     is_proven = comparison.lower > 0 and comparison.difference > 0
     detail = (
         f"{metric.name} {metric.write(comparison.challenger, comparison.opponent)}"
@@ -75,17 +75,29 @@ def _check_better(opponent: Opponent, gate: Gate, metric: GateMetric) -> GateChe
         f" {metric.write(comparison.opponent, comparison.challenger)}:"
         f" {metric.write_gain(comparison)}, {_write_draws(comparison)}"
     )
-    return GateCheck(name=name, passed=is_proven, detail=detail)
+    return GateCheck(
+        name=name,
+        passed=is_proven,
+        detail=detail,
+        value=comparison.lower,
+        limit=0.0,
+        would_pass=(
+            ""
+            if is_proven
+            else f"{metric.name} better by more than {max(-comparison.lower, 0.0):.3g} besides, or"
+            " held-out rows of more days if it is as much better there"
+        ),
+    )
 
 
 def _check_guard(opponent: Opponent, gate: Gate, metric: GateMetric, share: float) -> GateCheck:
     name, comparison = f"guard {metric.name}", opponent.guards.get(metric.name)
     if opponent.error or comparison is None:
         detail = f"there is no comparison with the {opponent.name} in {metric.name}"
-        return GateCheck(name=name, passed=False, detail=detail)
+        return _refuse(name, detail, opponent)
     fault = _find_fault(comparison, metric.name, gate, opponent.name)
     if fault:
-        return GateCheck(name=name, passed=False, detail=fault)
+        return _refuse(name, fault, opponent)
     allowance = share * abs(comparison.opponent)
     is_within = comparison.lower >= -allowance and comparison.difference >= -allowance
     detail = (
@@ -94,7 +106,24 @@ def _check_guard(opponent: Opponent, gate: Gate, metric: GateMetric, share: floa
         f" {metric.write_gain(comparison)}, {'within' if is_within else 'beyond'} the {share:.3g}"
         " of it that gate.guards allows it to be worse"
     )
-    return GateCheck(name=name, passed=is_within, detail=detail)
+    return GateCheck(
+        name=name,
+        passed=is_within,
+        detail=detail,
+        value=comparison.lower,
+        limit=-allowance,
+        would_pass=(
+            ""
+            if is_within
+            else f"{metric.name} better by {-allowance - comparison.lower:.3g}, or a greater share"
+            f" at gate.guards.{metric.name}"
+        ),
+    )
+
+
+def _refuse(name: str, detail: str, opponent: Opponent) -> GateCheck:
+    way = f"a comparison with the {opponent.name} that can be made"
+    return GateCheck(name=name, passed=False, detail=detail, would_pass=way)
 
 
 def _find_fault(comparison: Comparison, metric: str, gate: Gate, opponent: str) -> str:

@@ -33,6 +33,14 @@ def check_rows(facts: GateFacts, gate: Gate) -> GateCheck:
         name="rows",
         passed=enough,
         detail=f"{facts.rows} held-out rows {words} gate.min_rows asks for",
+        value=float(facts.rows),
+        limit=float(gate.min_rows),
+        would_pass=(
+            ""
+            if enough
+            else f"{gate.min_rows - facts.rows} held-out rows more (train.holdout), or"
+            f" gate.min_rows: {max(facts.rows, 2)}"
+        ),
     )
 
 
@@ -47,4 +55,11 @@ def _check_fold_rows(facts: GateFacts, snapshot: SnapshotFacts) -> GateCheck:
         if enough
         else f"{count} {unit} are fewer than {LEAST_ROWS}: nothing can be proven on them"
     )
-    return GateCheck(name="rows", passed=enough, detail=detail)
+    return GateCheck(
+        name="rows",
+        passed=enough,
+        detail=detail,
+        value=float(count),
+        limit=float(LEAST_ROWS),
+        would_pass="" if enough else f"{LEAST_ROWS - count} {unit} more",
+    )

@@ -27,7 +27,7 @@ def _check_overlap(facts: GateFacts) -> GateCheck:
             f"it is not known on which rows {facts.name} was fitted, so it cannot be judged; clear"
             " `train` and run again"
         )
-        return GateCheck(name="unseen", passed=False, detail=detail)
+        return _refuse(detail, "a run in which `train` ran again")
     spans = [
         (facts.name, facts.fitted_on),
         (f"the {facts.opponent.name}", facts.opponent.fitted_on),
@@ -42,8 +42,17 @@ def _check_overlap(facts: GateFacts) -> GateCheck:
             f"the held-out rows ({facts.holdout.text}) overlap what"
             f" {' and what '.join(overlaps)}, so it cannot be judged fairly{_way_out(facts)}"
         )
-        return GateCheck(name="unseen", passed=False, detail=detail)
+        return _refuse(detail, _newer_rows(facts))
     return GateCheck(name="unseen", passed=True, detail="the held-out rows are new to both")
+
+
+def _refuse(detail: str, would_pass: str) -> GateCheck:
+    return GateCheck(name="unseen", passed=False, detail=detail, would_pass=would_pass)
+
+
+def _newer_rows(facts: GateFacts) -> str:
+    ends = [span.end for span in (facts.fitted_on, facts.opponent.fitted_on) if span is not None]
+    return f"held-out rows from {iso(max(ends))} on" if ends else "held-out rows new to both"
 
 
 def _way_out(facts: GateFacts) -> str:
@@ -67,14 +76,14 @@ def _check_sides(facts: GateFacts, snapshot: SnapshotFacts) -> GateCheck:
             f"it is not known on which rows {facts.name} was fitted, so it cannot be judged; clear"
             " `train` and run again"
         )
-        return GateCheck(name="unseen", passed=False, detail=detail)
+        return _refuse(detail, "a run in which `train` ran again")
     if not snapshot.champion_sides:
         detail = (
             "it is not known which of the held-out rows the champion was fitted on, so it cannot be"
             " judged fairly; it comes from a time in which the data had an event time: give the"
             " model another name"
         )
-        return GateCheck(name="unseen", passed=False, detail=detail)
+        return _refuse(detail, "another name of the model")
     detail = "the held-out rows are new to both: no version is ever fitted on that side"
     if snapshot.fair < snapshot.held:
         detail = (

@@ -77,11 +77,13 @@ def _check_challenger(facts: GateFacts) -> GateCheck:
             name="challenger",
             passed=False,
             detail="no candidate has a finite cross-validation score",
+            would_pass="a candidate that can be scored in every fold",
         )
     if facts.dummy:
         return GateCheck(
             name="challenger",
             passed=False,
             detail=f"{facts.name} is a dummy: it has learnt nothing",
+            would_pass="a candidate that learns",
         )
     return GateCheck(name="challenger", passed=True, detail=f"{facts.name} is the challenger")

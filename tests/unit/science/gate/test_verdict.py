@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pipelines.science.bootstrap import Comparison
@@ -158,6 +159,21 @@ def test_what_is_not_proven_is_refused_for_that_reason_alone(facts, words):
     assert not verdict.is_promoted
     assert len(verdict.reasons) == 1
     assert words in verdict.reasons[0]
+    (failed,) = [check for check in verdict.checks if not check.passed]
+    assert failed.would_pass
+    assert all(n is None or np.isfinite(n) for n in (failed.value, failed.limit))
+
+
+def test_the_change_that_would_pass_is_enough():
+    low = judge(replace(GOOD, metrics={"roc_auc": 0.561, "brier": 0.26}), GATE)
+    found = {check.name: check for check in low.checks}
+    assert found["roc_auc"].would_pass == "roc_auc higher by 0.019"
+    assert (found["roc_auc"].value, found["roc_auc"].limit) == (0.561, 0.58)
+    assert found["brier"].would_pass == "brier lower by 0.01"
+    few = judge(replace(GOOD, rows=60), GATE).checks[1]
+    assert (few.value, few.limit) == (60, 100)
+    assert few.would_pass.startswith("40 held-out rows more")
+    assert not any(check.would_pass for check in judge(GOOD, GATE).checks)
 
 
 @pytest.mark.parametrize(
