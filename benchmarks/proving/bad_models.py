@@ -158,4 +158,4 @@ BAD = (
     ),
     Bad("champion cannot be loaded", "the champion's bundle is damaged", evaluations.lost_champion),
 )
-"""Fixed before the gate is tuned."""
+"""They stay as they are: what may change is the gate."""
