@@ -68,7 +68,7 @@ def test_a_number_counts_in_its_column_alone_where_one_is_named():
 def _zipped(data):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.txt", data)
+        archive.writestr(zipfile.ZipInfo("a.txt"), data)
     return buffer.getvalue()
 
 
