@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,17 @@ def slices_of(
     """Yield each slice's name and its rows (m,): categories, parts of numbers, missing values.
 
     Of the inputs that are in the table and are not hidden; of texts the most frequent `categories`.
+    Names that are the same when they are cut short are numbered.
     """
+    seen: Counter[str] = Counter()
+    for name, mask in _cut_columns(table, inputs, hidden, categories):
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name} ({seen[name]})", mask
+
+
+def _cut_columns(
+    table: pa.Table, inputs: Sequence[str], hidden: Container[str], categories: int
+) -> Iterator[tuple[str, Array]]:
     shown = [n for n in inputs if n not in hidden and n in table.column_names]
     for name in shown[:_COLUMNS]:
         column = table[name].combine_chunks()
