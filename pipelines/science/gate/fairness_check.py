@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.messages import CheckFindings, Finding, GateCheck
 from pipelines.plurals import how_many
+from pipelines.science.gate.fairness import RATES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,11 +85,15 @@ def _check_aspect(
     few = "; ".join(f"{r.group} {r.untold}" for r in found.rates if r.untold)
     rest = f"; not compared: {few}" if few else ""
     gaps = [gap for gap in found.gaps if isfinite(gap.least)]
-    if not gaps:
+    missing = [rate for rate in RATES[aspect] if rate not in {gap.rate for gap in gaps}]
+    if missing:
         return GateCheck(
             name=name,
             passed=False,
-            detail=f"{words}: there are no two groups that can be compared{rest}",
+            detail=(
+                f"{words}: there are no two groups whose {' or '.join(missing)} can be"
+                f" compared{rest}"
+            ),
             limit=limit,
             would_pass=(
                 "hold more out (train.holdout), or lower gate.fairness.min_rows or min_pieces"

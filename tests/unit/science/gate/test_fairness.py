@@ -93,6 +93,17 @@ def test_a_group_without_members_is_named_and_one_group_alone_refuses():
     assert "no two groups" in found["selection_rate"].detail
 
 
+def test_odds_of_which_one_rate_cannot_be_compared_refuse():
+    rows = decided()
+    truth = np.where(np.arange(len(rows.truth)) % ROWS == 0, 0, 1)  # too few that are not positive
+    found = checks(facts(Decided(rows.positive, truth, rows.groups, rows.pieces)))
+    assert found["equal_opportunity"].passed
+    assert not found["equalised_odds"].passed
+    assert "no two groups whose false positive rate can be compared" in (
+        found["equalised_odds"].detail
+    )
+
+
 def test_few_days_are_not_compared_and_nothing_known_refuses():
     found = checks(facts(decided(days=8)))
     assert "its rows are of 8 days only" in found["equal_opportunity"].detail
