@@ -72,10 +72,13 @@ def find_slices(
 
 
 def _without_gaps(values: Array) -> Array:
-    """Return numbers in which what is missing lies below all others."""
-    known = values[np.isfinite(values)]
-    low = float(known.min()) - 1.0 if len(known) else 0.0
-    return np.where(np.isfinite(values), values, low)
+    """Return numbers in which what is missing lies below all others; a tree counts in float32."""
+    most = float(np.finfo(np.float32).max)
+    there = np.isfinite(values)
+    values = np.clip(values, -most, most)
+    known = values[there]
+    low = max(float(known.min()) - 1.0, -most) if len(known) else 0.0
+    return np.where(there, values, low)
 
 
 def _paths(tree: Any, names: list[str]) -> dict[int, str]:

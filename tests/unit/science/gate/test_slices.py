@@ -146,3 +146,12 @@ def test_without_a_column_nothing_is_found():
     assert find_slices({}, np.ones(300), half, least_rows=30, seed=1) == []
     one = find_slices({"a": np.full(300, np.nan)}, np.ones(300), half, least_rows=30, seed=1)
     assert one == []
+
+
+def test_a_tree_takes_numbers_that_float32_cannot_hold():
+    rows = np.arange(600)
+    half, broken = rows % 2 == 0, rows % 3 == 0
+    for great in (1e300, -1e300):
+        columns = {"a": np.where(broken, great, 0.0)}
+        (found,) = find_slices(columns, broken.astype(float), half, least_rows=100, seed=1)
+        assert np.array_equal(found.mask, broken & ~half)
