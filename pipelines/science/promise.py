@@ -14,6 +14,7 @@ import numpy as np
 
 from pipelines.messages import GateCheck
 from pipelines.science.bootstrap import spread
+from pipelines.science.enough import write_enough
 from pipelines.science.refits import compare_over_folds
 from pipelines.spec.metrics import find_metric
 
@@ -136,8 +137,8 @@ def check_promise(promise: Promise | None) -> list[GateCheck]:
         would_pass=(
             ""
             if is_kept
-            else f"a coverage higher by {least - end:.3g}, or quantiles.conformal.tolerance:"
-            f" {asked - end:.3g}"
+            else f"a coverage higher by {write_enough(least - end)}, or"
+            f" quantiles.conformal.tolerance: {write_enough(asked - end)}"
         ),
     )
     return [found]

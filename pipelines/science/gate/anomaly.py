@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
+from pipelines.science.enough import write_enough
 from pipelines.spec.anomaly import needs_truth
 from pipelines.tasks import UNPROVEN
 
@@ -57,7 +58,7 @@ def _check_promise(flags: FlagRate) -> GateCheck:
         would_pass=(
             ""
             if flags.is_kept
-            else f"{abs(flags.share - flags.rate):.3g} of the rows flagged"
+            else f"{write_enough(abs(flags.share - flags.rate))} of the rows flagged"
             f" {'less' if flags.share > flags.rate else 'more'}, or `train` on newer rows"
         ),
     )
@@ -105,7 +106,9 @@ def _check_overlap(agreement: Agreement | None, gate: Gate) -> list[GateCheck]:
         value=agreement.overlap,
         limit=gate.overlap,
         would_pass=(
-            "" if passed else f"an overlap greater by {gate.overlap - agreement.overlap:.3g}"
+            ""
+            if passed
+            else f"an overlap greater by {write_enough(gate.overlap - agreement.overlap)}"
         ),
     )
     return [found]

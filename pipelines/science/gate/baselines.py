@@ -7,6 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
+from pipelines.science.enough import write_enough
 from pipelines.science.gate.numbers import write_number
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _check(facts: BaselineFacts, name: str, margin: float) -> GateCheck:
         would_pass=(
             ""
             if passed
-            else f"{comparison.metric} better by {needed - comparison.lower:.3g} besides, or a"
-            f" smaller gate.baselines.{name}"
+            else f"{comparison.metric} better by {write_enough(needed - comparison.lower)} besides,"
+            f" or a smaller gate.baselines.{name}"
         ),
     )

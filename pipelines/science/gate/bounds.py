@@ -7,6 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Literal
 
 from pipelines.messages import GateCheck
+from pipelines.science.enough import write_enough
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ def _check_bound(facts: GateFacts, bound: _Bound) -> GateCheck:
         detail=detail,
         value=value,
         limit=bound.limit,
-        would_pass="" if kept else f"{name} {way} by {abs(value - bound.limit):.3g}",
+        would_pass="" if kept else f"{name} {way} by {write_enough(abs(value - bound.limit))}",
     )
 
 

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
+from pipelines.science.enough import write_enough
 from pipelines.science.gate.clusters import check_succession
 from pipelines.science.gate.rules import holds, margin_of
 from pipelines.spec.anomaly import needs_truth
@@ -91,7 +92,8 @@ def _check_rule(facts: GateFacts, gate: Gate, metric: GateMetric) -> GateCheck:
         would_pass=(
             ""
             if passed
-            else f"{metric.name} better by more than {max(limit - comparison.lower, 0.0):.3g}"
+            else f"{metric.name} better by more than"
+            f" {write_enough(max(limit - comparison.lower, 0.0))}"
             " besides, or held-out rows of more days if it is as much better there"
         ),
     )
@@ -133,8 +135,8 @@ def _check_guard(opponent: Opponent, gate: Gate, metric: GateMetric, share: floa
         would_pass=(
             ""
             if is_within
-            else f"{metric.name} better by {-allowance - comparison.lower:.3g}, or a greater share"
-            f" at gate.guards.{metric.name}"
+            else f"{metric.name} better by {write_enough(-allowance - comparison.lower)}, or a"
+            f" greater share at gate.guards.{metric.name}"
         ),
     )
 

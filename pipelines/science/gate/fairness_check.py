@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.messages import CheckFindings, Finding, GateCheck
 from pipelines.plurals import how_many
+from pipelines.science.enough import write_enough
 from pipelines.science.gate.fairness import RATES
 
 if TYPE_CHECKING:
@@ -114,8 +115,9 @@ def _check_aspect(
         value=_finite(shown.value),
         limit=limit,
         would_pass=(
-            f"{worst.rate}s of {worst.high} and {worst.low} nearer by {worst.least - limit:.3g},"
-            f" or gate.fairness.{aspect} at {worst.least:.3g}"
+            f"{worst.rate}s of {worst.high} and {worst.low} nearer by"
+            f" {write_enough(worst.least - limit)},"
+            f" or gate.fairness.{aspect} at {write_enough(worst.least)}"
             if proven
             else ""
         ),

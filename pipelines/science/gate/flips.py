@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 from pipelines.messages import CheckFindings, Finding, GateCheck
+from pipelines.science.enough import write_enough
 from pipelines.science.gate.shares import UNIT, share_by_pieces, weigh_shares
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ def check_flips(facts: FlipFacts | None, gate: Gate) -> list[GateCheck]:
 
 
 def _say_way(found: FlipShare, most: float) -> str:
-    fewer = (found.share - most) * found.rows
-    return f"{fewer:,.0f} decisions fewer that change, or gate.flips.most: {found.share:.3g}"
+    fewer = ceil(round((found.share - most) * found.rows, 6))
+    return f"{fewer:,} decisions fewer that change, or gate.flips.most: {write_enough(found.share)}"
 
 
 def find_flips(facts: FlipFacts | None, gate: Gate) -> list[CheckFindings]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipelines.messages import CheckFindings, Finding, GateCheck
 from pipelines.plurals import how_many
+from pipelines.science.enough import write_enough
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +130,8 @@ def _say_way(worst: Loss, kind: Disturbance, limit: float) -> str:
     if not isfinite(worst.share):
         return f"an answer that is a number where {worst.column} comes {WORDS[kind]}"
     return (
-        f"a loss smaller by {worst.share - limit:.3g}, or gate.robustness.{kind}: {worst.share:.3g}"
+        f"a loss smaller by {write_enough(worst.share - limit)}, or"
+        f" gate.robustness.{kind}: {write_enough(worst.share)}"
     )
 
 

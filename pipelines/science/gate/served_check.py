@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.messages import GateCheck
 from pipelines.plurals import how_many
+from pipelines.science.enough import write_enough
 
 if TYPE_CHECKING:
     from pipelines.spec.gate import Gate
@@ -83,8 +84,8 @@ def _check_size(facts: ServedFacts, gate: Gate) -> GateCheck:
         would_pass=(
             ""
             if passed
-            else f"{(facts.bundle_bytes - limit) / _MEBIBYTE:.3g} MiB less: fewer or smaller trees,"
-            " say, or a greater gate.size.bundle"
+            else f"{write_enough((facts.bundle_bytes - limit) / _MEBIBYTE)} MiB less: fewer or"
+            " smaller trees, say, or a greater gate.size.bundle"
         ),
     )
 
@@ -113,7 +114,8 @@ def _check_latency(facts: ServedFacts, gate: Gate) -> GateCheck:
         would_pass=(
             ""
             if passed
-            else f"answers {found - limit:.3g} ms faster, or a greater gate.latency.milliseconds"
+            else f"answers {write_enough(found - limit)} ms faster, or a greater"
+            " gate.latency.milliseconds"
         ),
     )
 
@@ -145,7 +147,7 @@ def _check_golden(facts: ServedFacts, gate: Gate) -> GateCheck:
         value=float(len(wrong) + missing),
         limit=0.0,
         would_pass=(
-            f"`within: {first.away:.3g}` at gate.golden.{first.place}, or other answers"
+            f"`within: {write_enough(first.away)}` at gate.golden.{first.place}, or other answers"
             if first is not None and first.away
             else "other answers, or other expectations"
         ),

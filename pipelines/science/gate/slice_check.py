@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.messages import CheckFindings, Finding, GateCheck
 from pipelines.plurals import how_many
+from pipelines.science.enough import write_enough
 from pipelines.science.gate.numbers import write_number
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ def check_slices(facts: SliceFacts | None, gate: Gate) -> list[GateCheck]:
     )
     first = broken[0]
     change = (
-        f"{facts.metric} in `{first.name}` better by {-first.spare_end:.3g}"
+        f"{facts.metric} in `{first.name}` better by {write_enough(-first.spare_end)}"
         f"{_also(len(broken) - 1)}, or gate.slices.worse_by above"
-        f" {rule.worse_by + _share(first):.3g}"
+        f" {write_enough(rule.worse_by + _share(first))}"
     )
     return [_check(detail, worst, rule.worse_by, passed=False, would_pass=change)]
 
