@@ -74,6 +74,13 @@ def column_problems(spec: WordsOfColumns) -> list[Problem]:
         for c in spec.gate.columns_shown
         if c in spec.features.personal
     ]
+    built = [*spec.inputs, *names, spec.target.column]
+    alike = {c.lower(): c for c in built}
+    faults += [
+        Problem(spec.gate.place_of(c), f"{c!r} is not built, {alike[c.lower()]!r} is; write that")
+        for c in spec.gate.columns_shown
+        if c not in built and c.lower() in alike
+    ]
     faults += leak_problems(spec.gate.leak, spec.task, inputs)
     faults += golden_problems(spec.gate.golden, spec.task, inputs)
     drift_columns = spec.drift.columns if spec.drift else {}

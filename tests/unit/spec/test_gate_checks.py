@@ -59,6 +59,8 @@ def test_the_metric_of_slices_is_measured_too():
         ("fairness: {by: sex}", "gate.fairness: bound at least one of selection_rate"),
         ("fairness: {selection_rate: 0.1}", "gate.fairness.by: missing; add it"),
         ("fairness: {by: sex, selection_rate: 2}", "must be at most 1"),
+        ("slices: {by: [{column: Channel}]}", "'Channel' is not built, 'channel' is; write that"),
+        ("fairness: {by: PAGES, selection_rate: 0.1}", "gate.fairness.by: 'PAGES' is not built"),
         ("flips: {by: [{found: true}]}", "gate.flips.by.0.found: name a column or a condition"),
         ("flips: {most: 3}", "gate.flips.most: must be at most 1"),
         ("baselines: {}", "gate.baselines: name `dummy: 0.1` or `linear: 0.02`"),
