@@ -67,12 +67,15 @@ def _parts(
 def named_slices(rows: pa.Table, named: SliceOf) -> list[SliceRows]:
     """Return the slices of the rows that a condition or a column names.
 
-    Raises BadData in words where a condition cannot be computed.
+    A column whose values do not vary makes none, and stands there without rows. Raises BadData in
+    words where a condition cannot be computed.
     """
     if named.condition is not None:
         return [SliceRows(named.where or "", rows_where(rows, named.condition))]
-    values = slices_of(rows, [named.column or ""], (), CATEGORIES)
-    return [SliceRows(name, mask) for name, mask in values]
+    column = named.column or ""
+    found = [SliceRows(*each) for each in slices_of(rows, [column], (), CATEGORIES)]
+    nothing = np.full(rows.num_rows, fill_value=False)
+    return found or [SliceRows(f"{column}: nothing to tell apart", nothing)]
 
 
 def _numbers_of(rows: pa.Table, spec: Spec) -> dict[str, Array]:
