@@ -82,6 +82,7 @@ def measure_lead(context: Context, pair: Pair, constant: Array) -> float | None:
     truth = targets(pair.rows, spec, pair.classes)
     measure = measure_rows(context, pair.rows, truth, pair.classes).find(decides)
     threshold = constants_threshold(measure, truth, constant, spec)
-    theirs = score(measure, truth, pair.theirs, threshold=pair.their_threshold or THRESHOLD)
+    decides_at = THRESHOLD if pair.their_threshold is None else pair.their_threshold
+    theirs = score(measure, truth, pair.theirs, threshold=decides_at)
     lead = float(better_by(measure, theirs, score(measure, truth, constant, threshold=threshold)))
     return lead if isfinite(lead) else None
