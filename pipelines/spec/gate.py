@@ -235,7 +235,9 @@ def metric_problems(
         faults += [
             Problem(path, f"{m} is best for a model that says nothing; give it a bound in at_most")
             for path, m in mentions
-            if path[-1] == "metric" and m in catalogue and not catalogue[m].decides
+            if (path[-1] == "metric" or "guards" in path)
+            and m in catalogue
+            and not catalogue[m].decides
         ]
     faults += [
         Problem(("gate", "at_least", m), "is better when smaller; put it under at_most")

@@ -51,6 +51,10 @@ def test_the_metric_of_slices_is_measured_too():
             "slices: {by: [{found: true}], metric: calibration_error}",
             "gate.slices.metric: calibration_error is best for a model that says nothing",
         ),
+        (
+            "guards: {calibration_error: 0.1}",
+            "gate.guards.calibration_error: calibration_error is best for a model that says",
+        ),
         ("slices: {by: [{found: true}], worse_by: 2}", "gate.slices.worse_by"),
         ("slices: {by: [{found: true}], min_rows: 3}", "must be at least 30"),
         ("leak: {expected: [age]}", "gate.leak.expected.0: 'age' is no input; remove it"),
