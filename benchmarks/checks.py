@@ -23,7 +23,7 @@ from benchmarks.leaks import TABLES, add_harmless
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.science.gate.answers import TwoAnswers
 from pipelines.science.gate.fairness import RATES, AspectFacts, Decided, measure_aspect
-from pipelines.science.gate.found_slices import find_slices, finding_half
+from pipelines.science.gate.found_slices import find_slices, finding_rows
 from pipelines.science.gate.leak_check import measure_columns
 from pipelines.science.gate.slices import SliceRows, judge_slices
 from pipelines.science.own_metrics import Measures
@@ -231,8 +231,8 @@ def _finds(seed: int, worse: float) -> bool:
     columns |= {f"x{k}": rng.normal(size=len(place)) for k in range(6)}
     truth = answers.truth
     ours, theirs = (-np.log(np.where(truth == 1, p, 1 - p)) for p in (answers.ours, answers.theirs))
-    half = finding_half(pieces_of_times(answers.event_times), seed)
-    parts = find_slices(columns, ours - theirs, half, least_rows=100, seed=seed)
+    half, judging = finding_rows([pieces_of_times(answers.event_times)], seed)
+    parts = find_slices(columns, ours - theirs, half, judging, least_rows=100, seed=seed)
     return any(found.broken for found in judge_slices(answers, parts, RULE, "log_loss"))
 
 

@@ -12,7 +12,7 @@ from pipelines.comparison.error_slices import slices_of
 from pipelines.comparison.judged import hidden_columns, row_losses
 from pipelines.data.conditions import rows_where
 from pipelines.judging.two_answers import two_answers
-from pipelines.science.gate.found_slices import find_slices, finding_half
+from pipelines.science.gate.found_slices import find_slices, finding_rows
 from pipelines.science.gate.slice_check import SliceFacts
 from pipelines.science.gate.slices import SliceRows, judge_slices
 
@@ -54,11 +54,12 @@ def _parts(
     ours, theirs = (
         row_losses(spec.task, answers.truth, p, spec.levels) for p in (pair.ours, pair.theirs)
     )
-    half = finding_half(min(answers.pieces, key=lambda way: way.count), spec.train.seed)
+    half, judging = finding_rows(answers.pieces, spec.train.seed)
     return find_slices(
         _numbers_of(pair.rows, spec),
         ours - theirs,
         half,
+        judging,
         least_rows=rule.min_rows,
         seed=spec.train.seed,
     )

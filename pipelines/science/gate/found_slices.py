@@ -17,7 +17,7 @@ import numpy as np
 from pipelines.science.gate.slices import SliceRows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,9 +31,9 @@ LEAST_SHARE = 0.02
 """The share of the rows that a leaf must hold."""
 
 
-def finding_half(pieces: Pieces, seed: int) -> Array:
-    """Return the rows (n,) on which slices are looked for: the earlier half of the pieces, or where
-    these have no order as many at random.
+def _finding_half(pieces: Pieces, seed: int) -> Array:
+    """Return the rows (n,) of one half of the pieces: the earlier ones, or where these have no
+    order as many at random.
     """
     half = pieces.count // 2
     if pieces.in_order:
@@ -42,11 +42,27 @@ def finding_half(pieces: Pieces, seed: int) -> Array:
     return np.asarray(chosen[pieces.of_row])
 
 
+def finding_rows(ways: Sequence[Pieces], seed: int) -> tuple[Array, Array]:
+    """Return the rows (n,) on which slices are looked for, and those (n,) that judge.
+
+    Rows that are alike in two ways are halved in both, and no day or group is on both sides: what
+    is left over is in neither.
+    """
+    halves = np.array([_finding_half(way, seed) for way in ways])
+    return np.asarray(halves.all(axis=0)), np.asarray(~halves.any(axis=0))
+
+
 def find_slices(
-    columns: Mapping[str, Array], worse: Array, half: Array, *, least_rows: int, seed: int
+    columns: Mapping[str, Array],
+    worse: Array,
+    half: Array,
+    judging: Array,
+    *,
+    least_rows: int,
+    seed: int,
 ) -> list[SliceRows]:
-    """Return the leaves in which the challenger is worse on the rows of the half, each with its
-    rows of the other half.
+    """Return the leaves in which the challenger is worse on the rows of the half (n,), each with
+    its rows among the `judging` ones (n,).
 
     `columns` are (n,) numbers, NaN where there is none; their names say what a number is. `worse`
     (n,) is by how much the challenger's loss is greater than its opponent's, row by row.
@@ -67,7 +83,7 @@ def find_slices(
     for leaf, words in _paths(tree.tree_, names).items():
         inside = leaves == leaf
         if words and worse[inside & usable].mean() > 0:
-            found.append(SliceRows(f"found: {words}", inside & ~half))
+            found.append(SliceRows(f"found: {words}", inside & judging))
     return found
 
 

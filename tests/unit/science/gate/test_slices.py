@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.science.gate.answers import TwoAnswers
-from pipelines.science.gate.found_slices import find_slices, finding_half
+from pipelines.science.gate.found_slices import find_slices, finding_rows
 from pipelines.science.gate.slice_check import SliceFacts, check_slices
 from pipelines.science.gate.slice_check import find_slices as find_parts
 from pipelines.science.gate.slices import SliceRows, judge_slices
@@ -127,24 +127,26 @@ def test_each_part_has_its_value_and_interval():
 
 def test_a_tree_finds_the_broken_rows_on_one_half_of_the_days():
     found, slices = answers(broken=True)
-    half = finding_half(pieces_of_times(found.event_times), 1)
+    half, judging = finding_rows([pieces_of_times(found.event_times)], 1)
     worse = np.abs(found.truth - found.ours) - np.abs(found.truth - found.theirs)
     columns = {"place": np.where(slices[0].mask, 0.0, 1.0), "noise": np.arange(len(half)) % 7.0}
-    parts = find_slices(columns, worse, half, least_rows=100, seed=1)
+    parts = find_slices(columns, worse, half, judging, least_rows=100, seed=1)
     assert "found: place <= 0.5" in parts[0].name
     assert not (parts[0].mask & half).any()
     assert not check(facts(found, parts)).passed
     assert (
         parts[0].mask.tolist()
-        == find_slices(columns, worse, half, least_rows=100, seed=1)[0].mask.tolist()
+        == find_slices(columns, worse, half, judging, least_rows=100, seed=1)[0].mask.tolist()
     )
 
 
 def test_without_a_column_nothing_is_found():
-    half = finding_half(pieces_of_groups(np.arange(300)), 1)
+    half, judging = finding_rows([pieces_of_groups(np.arange(300))], 1)
     assert half.sum() == 150
-    assert find_slices({}, np.ones(300), half, least_rows=30, seed=1) == []
-    one = find_slices({"a": np.full(300, np.nan)}, np.ones(300), half, least_rows=30, seed=1)
+    assert find_slices({}, np.ones(300), half, judging, least_rows=30, seed=1) == []
+    one = find_slices(
+        {"a": np.full(300, np.nan)}, np.ones(300), half, judging, least_rows=30, seed=1
+    )
     assert one == []
 
 
@@ -153,5 +155,14 @@ def test_a_tree_takes_numbers_that_float32_cannot_hold():
     half, broken = rows % 2 == 0, rows % 3 == 0
     for great in (1e300, -1e300):
         columns = {"a": np.where(broken, great, 0.0)}
-        (found,) = find_slices(columns, broken.astype(float), half, least_rows=100, seed=1)
+        (found,) = find_slices(columns, broken.astype(float), half, ~half, least_rows=100, seed=1)
         assert np.array_equal(found.mask, broken & ~half)
+
+
+def test_rows_alike_in_two_ways_are_apart_in_both():
+    day, customer = np.divmod(np.arange(1_200), 60)
+    times = day.astype("datetime64[D]").astype("datetime64[us]")
+    half, judging = finding_rows([pieces_of_times(times), pieces_of_groups(customer)], seed=1)
+    assert half.sum() == judging.sum() == len(day) // 4
+    for piece in (day, customer):
+        assert not set(piece[half]) & set(piece[judging])
