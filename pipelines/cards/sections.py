@@ -143,7 +143,8 @@ def _interval(known: Known, name: str, value: float | None) -> str:
     if found is None:
         return NOT_MEASURED
     if value is None or found.value is None or abs(found.value - value) > 1e-9 * abs(value):
-        return f"{NOT_MEASURED}: the gate judged it otherwise (over folds, or on fewer rows)"
+        how = "over folds, on fewer rows, or fitted again from part to part"
+        return f"{NOT_MEASURED}: the gate judged it otherwise ({how})"
     if found.low is None or found.high is None:
         return f"{NOT_KNOWN}: {found.untold}"
     return f"{found.low:.4g} to {found.high:.4g}"
