@@ -67,11 +67,12 @@ def _top(y: Array, p: Array) -> tuple[Array, Array]:
 
 def _few_levels(sure: Array) -> Array:
     """Return each row's level (n,), by its probability: one for each, or for neighbours."""
-    values, level = np.unique(sure, return_inverse=True)
+    values, level, sizes = np.unique(sure, return_inverse=True, return_counts=True)
     if len(values) <= LEVELS:
         return np.asarray(level)
-    places = np.argsort(np.argsort(sure, kind="stable"), kind="stable")
-    return np.asarray(places * LEVELS // len(sure))
+    # By the place of a value's first row, so that equal ones are of one level here too.
+    first = np.cumsum(sizes) - sizes
+    return np.asarray((first * LEVELS // len(sure))[level])
 
 
 def _sums(

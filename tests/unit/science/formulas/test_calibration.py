@@ -56,3 +56,14 @@ def test_many_probabilities_are_resampled_close_to_the_exact_error():
     block = np.arange(20_000) % 20
     whole = resample("calibration_error", y, p, block, 20).of(np.ones((1, 20)))[0]
     assert whole == pytest.approx(score("calibration_error", y, p), abs=1e-3)
+
+
+def test_equal_probabilities_are_one_bin_beside_more_values_than_levels_too():
+    """Half of the rows say 0.5, of which the earlier ones came true and the later ones did not."""
+    n = 12_000
+    rng = np.random.default_rng(1)
+    p = np.where(np.arange(n) % 2 == 0, 0.5, rng.random(n))
+    y = np.where(p == 0.5, np.arange(n) < n / 2, rng.random(n) < p).astype(int)
+    drawn = resample("calibration_error", y, p, np.zeros(n, np.int64), 1)
+    whole = score("calibration_error", y, p)
+    assert drawn.of(np.ones((1, 1)))[0] == pytest.approx(whole, abs=0.002)
