@@ -28,7 +28,7 @@ def measure_leaks(spec: Spec, rows: pa.Table, classes: list[str] | None) -> Leak
     """Return what the inputs say of the target on the rows (n,), each alone.
 
     Columns that Perennial makes of a series are left out: they never look closer than the horizon.
-    Raises BadData where there are too few rows.
+    Raises BadData where there are too few rows, one value of the target only, or no other inputs.
     """
     if rows.num_rows > MOST_ROWS:
         rows = rows.take(pa.array(np.linspace(0, rows.num_rows - 1, MOST_ROWS).astype(np.int64)))
@@ -44,6 +44,11 @@ def measure_leaks(spec: Spec, rows: pa.Table, classes: list[str] | None) -> Leak
         for name in spec.inputs
         if name in rows.column_names and name not in made
     }
+    if not columns:
+        raise BadData(
+            "Every input is made of the series' own past, which cannot leak.",
+            remedy="take gate.leak out.",
+        )
     target, classify = _series(truth), classifies(spec.task)
     if target.nunique() < 2:  # noqa: PLR2004 -- one value alone
         raise BadData(
