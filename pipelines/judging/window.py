@@ -75,7 +75,8 @@ def probe_start(
 ) -> tuple[np.datetime64 | None, Comparison | None]:
     """Return from when on rows are learnt from that were known at an origin; None for all of them.
 
-    With it, where it is proven, the comparison of that fit with the one on all rows.
+    With it, where it is proven, the comparison of that fit with the one on all rows. A beginning
+    after which the recipe cannot be fitted is none. Raises BadData where it cannot on all rows.
     """
     spec = recipe.context.spec
     known = recipe.known_at(origin)
@@ -84,10 +85,14 @@ def probe_start(
         return None, None
     asked = known[recipe.times[known] >= probe.asked_from]
     table, frame = recipe.rows.take(asked), recipe.inputs.iloc[asked]
-    answers = {
-        start: recipe.fit_and_ask(recipe.known_at(probe.asked_from, start), frame)
-        for start in probe.starts
-    }
+    answers = {}
+    for start in probe.starts:
+        try:
+            learn = recipe.known_at(probe.asked_from, start)
+            answers[start] = recipe.fit_and_ask(learn, frame)
+        except BadData:  # of one class, say: rows too few to learn from are no window
+            if start == probe.starts[0]:
+                raise
     measures = measure_rows(recipe.context, table, recipe.y[asked], recipe.classes)
     draws = draws_of(table, spec)
     threshold = recipe.best.threshold.value if recipe.best.threshold else 0.5
@@ -104,7 +109,7 @@ def probe_start(
             **surely,
         )
 
-    return choose_start(probe.starts, compare_with_all, draws["confidence"])
+    return choose_start(tuple(answers), compare_with_all, draws["confidence"])
 
 
 def _say(metric: str, since: np.datetime64 | None, found: Comparison | None) -> LearntWindow:

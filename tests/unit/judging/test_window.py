@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipelines.bundle.manifest import BundleManifest
-from pipelines.errors import SpecError
+from pipelines.errors import BadData, SpecError
+from pipelines.judging.recipe import Recipe
+from pipelines.judging.window import probe_start
 from pipelines.ledger import GateVerdict
 from pipelines.messages import PackageRequest
 from pipelines.spec import parse_spec
@@ -19,6 +24,7 @@ from tests.unit.steps.test_gate_champion import crown
 
 RUN = "scheduled__2024-01-13T00:00:00+00:00"
 AUTO = spec_text().replace("window: 4 batches", "window: auto")
+FEWEST = 400
 CHANGE = FIRST + timedelta(days=2 * DAYS - 2)
 
 
@@ -81,3 +87,26 @@ def test_only_auto_is_auto(window):
 def test_so_many_batches_are_read_at_most():
     assert parse_spec(AUTO.encode(), "m").train.most_batches == 12
     assert parse_spec(spec_text().encode(), "m").train.most_batches == 4
+
+
+class Sharp(Recipe):
+    """A recipe that cannot be fitted on the rows of few days, and is the better the fewer."""
+
+    def fit_and_ask(self, learn, asked):
+        if len(learn) < FEWEST:
+            raise BadData("the rows hold one class only")
+        truth = self.y[-len(asked) :]
+        noise = np.random.default_rng(len(learn)).normal(0, len(learn) / 500, len(truth))
+        return 1 / (1 + np.exp(-(truth - 0.5 + noise)))
+
+
+def test_a_beginning_after_which_nothing_can_be_learnt_is_none(tmp_path):
+    context = learning(tmp_path, AUTO).context
+    days, back = 40, 10
+    table = pa.concat_tables([rows(d, count=60) for d in range(days)])
+    recipe = Sharp.of(context, SimpleNamespace(threshold=None), table, None)
+    first = np.datetime64(FIRST.replace(tzinfo=None), "us")
+    edges = first + np.arange(0, days, back) * np.timedelta64(1, "D")
+    since, found = probe_start(recipe, edges, first + np.timedelta64(days + 9, "D"))
+    assert since == edges[2]  # not edges[3], after which five days alone could be learnt from
+    assert found.lower > 0
