@@ -11,7 +11,8 @@ from pipelines.data.manifests import BatchManifest, TableRef
 from pipelines.errors import Corrupted, RequestError
 from pipelines.inference_log.format import key_text
 from pipelines.inference_log.rotated_entries import entries_of, from_parquet, to_parquet
-from pipelines.ledger import Crown, Features, GateVerdict, ReleaseIntent
+from pipelines.ledger import Features, GateVerdict
+from pipelines.ops.erasure.staying import objects_that_stay
 from pipelines.ops.erasure.work import Work
 from pipelines.ops.traces.search import objects_in, sought_of
 from pipelines.refs import Ref, canonical
@@ -46,7 +47,12 @@ class Draft:
     drop_entries: list[str] = field(default_factory=list)
     drop_objects: set[str] = field(default_factory=set)
     manifests: dict[str, str] = field(default_factory=dict)
-    batches: int = 0
+    stays: set[str] = field(default_factory=set)
+
+    def drop(self, uri: str) -> None:
+        """Have an object go, unless it must stay."""
+        if uri not in self.stays:
+            self.drop_objects.add(uri)
 
 
 def key_column(context: Context, column: str | None) -> str:
@@ -71,7 +77,7 @@ def make_plan(context: Context, run: str, column: str, values: Sequence[str]) ->
     Raises RequestError where no batch has such a column.
     """
     store, spec = context.ports.store, context.spec
-    draft = Draft()
+    draft = Draft(stays=objects_that_stay(context))
     people = sought_of(context.settings, values, [column])
     _plan_batches(context, people, column, draft)
     if spec.key == [column]:
@@ -122,13 +128,11 @@ def without(table: pa.Table, sought: Sequence[Sought]) -> pa.Table | None:
 def _plan_batches(context: Context, people: Sought, column: str, draft: Draft) -> None:
     """Plan new manifests, in the place of the old ones, for batches that hold the people."""
     store, spec = context.ports.store, context.spec
-    shared = set(_tables_of_others(context))
     known: set[str] = set()
     for item in store.contents("entries", f"batches/{spec.name}"):
         ref = read_entry(store, item.name, Ref)
         if ref is None:
             continue
-        draft.batches += 1
         old = BatchManifest.model_validate_json(store.get(ref))
         main = old.tables.get(spec.source.main)
         known |= set(main.columns) if main else set()
@@ -146,8 +150,9 @@ def _plan_batches(context: Context, people: Sought, column: str, draft: Draft) -
                 rows=kept.num_rows,
                 columns=columns_of(kept),
             )
-            if table.data.uri not in shared:
-                draft.drop_objects.add(table.data.uri)
+            draft.drop(table.data.uri)
+        # Rows of others may have the same key: a table that a manifest names never goes whole
+        draft.stays |= {table.data.uri for table in tables.values()}
         if tables != old.tables:
             new = store.put(canonical(old.model_copy(update={"tables": tables})), ".json")
             draft.replace[item.name] = canonical(new).decode()
@@ -157,15 +162,6 @@ def _plan_batches(context: Context, people: Sought, column: str, draft: Draft) -
             f"No batch of {spec.name} has a column {column!r}.",
             remedy=f"--column names one of: {', '.join(sorted(known))}.",
         )
-
-
-def _tables_of_others(context: Context) -> Iterator[str]:
-    """Yield the objects that batches of other models name, too."""
-    store, own = context.ports.store, f"batches/{context.spec.name}/"
-    for item in store.contents("entries", "batches"):
-        if not item.name.startswith(own) and (ref := read_entry(store, item.name, Ref)):
-            manifest = BatchManifest.model_validate_json(store.get(ref))
-            yield from (table.data.uri for table in manifest.tables.values())
 
 
 def _keys_of(rows: pa.Table, people: Sought, key: Sequence[str]) -> Iterator[str]:
@@ -190,28 +186,25 @@ def _plan_log(context: Context, sought: Sequence[Sought], draft: Draft) -> None:
             data = store.put(to_parquet(kept), ".parquet")
             new = entry.model_copy(update={"data": data, "rows": kept.num_rows})
             draft.replace[key] = canonical(new).decode()
-            draft.drop_objects.add(entry.data.uri)
+            draft.drop(entry.data.uri)
 
 
 def _plan_objects(context: Context, sought: Sequence[Sought], draft: Draft) -> None:
     """Plan which other objects go: tables and pages that show the people.
 
-    What a bundle needs stays, and so does JSON, which leads to other objects: it is named as left.
+    JSON, which leads to other objects, stays and is named as left.
     """
     store = context.ports.store
-    stays = set(_needed_by_bundles(context))
-    dropped = set(draft.drop_objects)
-    for trace, there in objects_in(store, sought, leave_out=dropped):
-        if there and trace.name not in stays and not trace.name.endswith(".json"):
-            dropped.add(trace.name)
-    draft.drop_objects = dropped
+    for trace, there in objects_in(store, sought, leave_out=set(draft.drop_objects)):
+        if there and not trace.name.endswith(".json"):
+            draft.drop(trace.name)
     pages = store.put(PLACEHOLDER, ".html")
     for item in store.contents("entries"):
         folder = item.name.split("/")[0]
         if folder not in {"pages", "results"} or item.name in draft.replace:
             continue
         named = _parsed(store.read(item.name))
-        if not any(ref.uri in dropped for ref in references(named)):
+        if not any(ref.uri in draft.drop_objects for ref in references(named)):
             continue
         if folder == "pages":
             draft.replace[item.name] = canonical(pages).decode()
@@ -224,17 +217,6 @@ def _parsed(data: bytes | None) -> object:
         return json.loads(data or b"null")
     except ValueError:
         return None
-
-
-def _needed_by_bundles(context: Context) -> Iterator[str]:
-    """Yield the objects of every bundle that was ever released."""
-    store = context.ports.store
-    for entry in context.ports.ledger.walk():
-        decision = entry.decision
-        if isinstance(decision, Crown | ReleaseIntent):
-            yield decision.bundle.uri
-            for ref in references(_parsed(store.get(decision.bundle))):
-                yield ref.uri
 
 
 def _learnt_from(context: Context, manifests: set[str]) -> tuple[list[str], list[str]]:

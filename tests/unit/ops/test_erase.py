@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 
 from pipelines.answers.origins import why
@@ -21,12 +22,15 @@ from pipelines.ops.erasure.work import read_work, work_file
 from pipelines.ops.traces.search import search, sought_of
 from pipelines.ports import Ports
 from pipelines.rebuilding.rebuild import NotRecorded, rebuild
+from pipelines.refs import canonical
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.steps import features, ingest, validate
 from pipelines.store.memory import MemoryStore
-from pipelines.store.pages import find_page
+from pipelines.store.pages import find_page, publish_page
+from pipelines.tables import from_parquet as read_parquet
+from pipelines.tables import to_parquet
 from pipelines.versions.memory import MemoryVersions
-from tests.unit.ops.people import NOW, OTHER, PERSON, CutEffects, live, write_log
+from tests.unit.ops.people import NOW, OTHER, PERSON, CutEffects, add_batch, live, write_log
 from tests.unit.steps.deployments import Crash
 from tests.worlds import as_of, make_world
 
@@ -215,3 +219,34 @@ def test_another_column_may_name_the_people(context):
     done = erase(context, ["mail"], "channel", NOW)
     assert done.rows > 100
     assert _traces(context, "mail") == []
+
+
+def test_what_another_model_has_is_named_and_never_destroyed(context):
+    store = context.ports.store
+    rows = {"visit": [PERSON, "x"], "pages": [1, 2]}
+    table = add_batch(store, "other", rows)
+    page = f"<td>{PERSON}</td><td>of another model".encode()
+    publish_page(store, model="other", kind="drift", run="w", page=page)
+    done = erase(context, [PERSON], None, NOW)
+    assert f"objects: {table.uri}" in done.left
+    assert read_parquet(store.get(table)).to_pydict() == rows
+    assert find_page(store, model="other", kind="drift", run="w") == page
+
+
+def test_a_batch_where_another_persons_row_has_the_same_key_stays_whole(context):
+    store = context.ports.store
+    table = add_batch(store, "sales", {"visit": [PERSON, "x"], "channel": ["post", "post"]})
+    done = erase(context, ["search"], "channel", NOW)
+    assert f"objects: {table.uri}" in done.left
+    assert read_parquet(store.get(table)).num_rows == 2
+
+
+def test_a_bundle_that_waits_for_its_release_stays_whole(context):
+    store = context.ports.store
+    rows = store.put(to_parquet(pa.table({"visit": [PERSON]})), ".parquet")
+    bundle = store.put(canonical({"reference": {"rows": rows.model_dump()}}), ".json")
+    store.publish("results/package/k", canonical({"bundle": bundle.model_dump()}))
+    done = erase(context, [PERSON], None, NOW)
+    assert f"objects: {rows.uri}" in done.left
+    assert store.get(rows)
+    assert store.read("results/package/k")
