@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipelines.cards.figures import FIGURES
 from pipelines.data.batches import read_plan
 from pipelines.data.manifests import BatchManifest, TableRef
 from pipelines.errors import Corrupted, RequestError
@@ -14,6 +15,7 @@ from pipelines.inference_log.rotated_entries import entries_of, from_parquet, to
 from pipelines.ledger import Features, GateVerdict
 from pipelines.ops.erasure.staying import objects_that_stay
 from pipelines.ops.erasure.work import Work
+from pipelines.ops.traces.content import holds
 from pipelines.ops.traces.search import objects_in, sought_of
 from pipelines.refs import Ref, canonical
 from pipelines.store.references import references
@@ -198,23 +200,31 @@ def _plan_objects(context: Context, sought: Sequence[Sought], draft: Draft) -> N
     for trace, there in objects_in(store, sought, leave_out=set(draft.drop_objects)):
         if there and not trace.name.endswith(".json"):
             draft.drop(trace.name)
-    pages = store.put(PLACEHOLDER, ".html")
     for item in store.contents("entries"):
-        folder = item.name.split("/")[0]
-        if folder not in {"pages", "results"} or item.name in draft.replace:
-            continue
-        named = _parsed(store.read(item.name))
-        if not any(ref.uri in draft.drop_objects for ref in references(named)):
-            continue
-        if folder == "pages":
-            draft.replace[item.name] = canonical(pages).decode()
-        else:
-            draft.drop_entries.append(item.name)
+        if item.name not in draft.replace:
+            _plan_entry(context, item.name, sought, draft)
 
 
-def _parsed(data: bytes | None) -> object:
+def _plan_entry(context: Context, key: str, sought: Sequence[Sought], draft: Draft) -> None:
+    """Plan what becomes of a page or a result that leads to an object that goes, and of figures of
+    a card that name the people.
+    """
+    store = context.ports.store
+    folder, model, kind = [*key.split("/"), "", ""][:3]
+    if folder not in {"pages", "results"}:
+        return
+    data = store.read(key) or b""
+    leads = any(ref.uri in draft.drop_objects for ref in references(_parsed(data)))
+    is_figures = (folder, model, kind) == ("pages", context.spec.name, FIGURES)
+    if leads and folder == "pages" and not is_figures:
+        draft.replace[key] = canonical(store.put(PLACEHOLDER, ".html")).decode()
+    elif leads or (is_figures and holds(data, sought)):
+        draft.drop_entries.append(key)
+
+
+def _parsed(data: bytes) -> object:
     try:
-        return json.loads(data or b"null")
+        return json.loads(data)
     except ValueError:
         return None
 

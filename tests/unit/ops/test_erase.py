@@ -12,13 +12,24 @@ import pytest
 
 from pipelines.answers.origins import why
 from pipelines.answers.words import say_origin
+from pipelines.cards.figures import Attributed, CardFigures, find_figures, keep_figures
+from pipelines.cards.writing import write_card
 from pipelines.data.batches import read_manifest, read_plan, read_table
 from pipelines.errors import Busy, Corrupted, RequestError
 from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.ledger import Erasure, MemoryLedger
-from pipelines.messages import FeaturesRequest, IngestRequest, ValidateRequest
+from pipelines.messages import (
+    FINDINGS_SUFFIX,
+    CheckFindings,
+    FeaturesRequest,
+    Finding,
+    IngestRequest,
+    ValidateRequest,
+    VerdictFindings,
+)
 from pipelines.ops.erasure.erase import erase, look
 from pipelines.ops.erasure.work import read_work, work_file
+from pipelines.ops.prune.needed import reachable_objects
 from pipelines.ops.traces.search import search, sought_of
 from pipelines.ports import Ports
 from pipelines.rebuilding.rebuild import NotRecorded, rebuild
@@ -30,6 +41,7 @@ from pipelines.store.pages import find_page, publish_page
 from pipelines.tables import from_parquet as read_parquet
 from pipelines.tables import to_parquet
 from pipelines.versions.memory import MemoryVersions
+from tests.decisions import gate_verdict
 from tests.unit.ops.people import NOW, OTHER, PERSON, CutEffects, add_batch, live, write_log
 from tests.unit.steps.deployments import Crash
 from tests.worlds import as_of, make_world
@@ -250,3 +262,23 @@ def test_a_bundle_that_waits_for_its_release_stays_whole(context):
     assert f"objects: {rows.uri}" in done.left
     assert store.get(rows)
     assert store.read("results/package/k")
+
+
+def test_what_the_checks_and_the_card_show_of_the_person_goes(context):
+    store, ledger = context.ports.store, context.ports.ledger
+    part = Finding(name=f"visit {PERSON}", passed=None, detail="0.2 would become 0.9")
+    parts = [CheckFindings(check="flips", value="rows", limit=None, findings=[part])]
+    data = canonical(VerdictFindings(checks=parts))
+    found = store.put(data, FINDINGS_SUFFIX)
+    ledger.append("sales", "second", gate_verdict(version="2", findings=found))
+    drawing = store.put(f"<svg><text>{PERSON}</text></svg>".encode(), ".svg")
+    amounts = Attributed(method="m", rows=9, off=0, amounts=[], drawing=drawing)
+    figures = CardFigures(version="2", candidate="linear", attributed=amounts)
+    keep_figures(store, "sales", "second", figures)
+    figures = CardFigures(version="1", candidate="linear", failed={"slices": f"visit = {PERSON}"})
+    keep_figures(store, "sales", "first", figures)
+    done = erase(context, [PERSON], None, NOW)
+    assert done.left == []
+    assert find_figures(store, "sales", "first") is find_figures(store, "sales", "second") is None
+    assert write_card(ledger, store, "sales", "2").sections
+    assert found.uri in reachable_objects(store, [found])
