@@ -63,13 +63,14 @@ def erase(context: Context, values: Sequence[str], column: str | None, now: date
         pending = read_work(context.settings, context.spec.name)
         done = _carry_out(context, pending) if pending is not None else None
         by = key_column(context, column)
-        if done is not None and pending is not None and _is_same(pending, by, named):
+        if done and pending and not done.left and _is_same(pending, by, named):
             return done
         _close_log(context, by, named)
         run = f"erase__{iso(now)}"
         plan = make_plan(context, run, by, named)
         if not (plan.manifests or plan.replace or plan.drop_objects):
             return _nobody(context, plan)
+        _refuse_open(context, _sought(context, plan))
         write_work(context.settings, context.spec.name, plan)
         return _carry_out(context, plan)
 

@@ -206,7 +206,19 @@ def test_a_log_that_the_server_holds_open_is_waited_for(context):
     write_log(context.ports.store, "b", [PERSON], close=False)
     with pytest.raises(Busy, match="still writes"):
         erase(context, [PERSON], None, NOW)
+    with pytest.raises(Busy, match="still writes"):  # the log knows the row's key alone
+        erase(context, ["search"], "channel", NOW)
+    assert read_work(context.settings, "sales") is None
     assert _traces(context)
+
+
+def test_what_came_after_an_erasure_was_cut_off_goes_too(context):
+    cut = CutEffects(context.ports.versions, [], 1, {"drop"}, after=False)
+    with pytest.raises(Crash):
+        erase(replace(context, ports=replace(context.ports, versions=cut)), [PERSON], None, NOW)
+    write_log(context.ports.store, "b", [PERSON])
+    assert erase(context, [PERSON], None, NOW + timedelta(hours=1)).left == []
+    assert _traces(context) == []
 
 
 @pytest.mark.parametrize(
