@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.errors import Busy, RequestError
+from pipelines.errors import BadData, Busy, RequestError
 from pipelines.inference_log.personal_data import PersonalKey
 from pipelines.inference_log.rotated_entries import segments_of
 from pipelines.inference_log.rotation import rotate
@@ -226,7 +226,17 @@ def _erase_features(context: Context, sought: Sequence[Sought]) -> tuple[str, in
             )
     if changes:
         revision = versions.commit(name, changes, f"{name} without erased people").revision
-    return revision, versions.drop(name, lambda data: holds(data, sought))
+    return revision, versions.drop(name, lambda data: _is_of(data, sought))
+
+
+def _is_of(data: bytes, sought: Sequence[Sought]) -> bool:
+    """Tell whether a file of features has rows of the people, told as those of a batch are; where
+    it cannot be read, whether it holds what is sought.
+    """
+    try:
+        return without(from_parquet(data), sought) is not None
+    except BadData:
+        return holds(data, sought)
 
 
 def _drop_indexes(context: Context, sought: Sequence[Sought]) -> None:

@@ -119,7 +119,7 @@ def without(table: pa.Table, sought: Sequence[Sought]) -> pa.Table | None:
 
     gone = None
     for one in sought:
-        mask = one.rows(table)
+        mask = one.rows(table, numbers_anywhere=False)
         if mask is not None:
             gone = mask if gone is None else pc.or_(gone, mask)
     if gone is None or not pc.any(gone).as_py():
@@ -168,7 +168,7 @@ def _plan_batches(context: Context, people: Sought, column: str, draft: Draft) -
 
 def _keys_of(rows: pa.Table, people: Sought, key: Sequence[str]) -> Iterator[str]:
     """Yield the keys of the people's rows as texts; none where the key is made later."""
-    mask = people.rows(rows)
+    mask = people.rows(rows, numbers_anywhere=False)
     if mask is None or not set(key) <= set(rows.column_names):
         return
     for row in rows.filter(mask).select(list(key)).to_pylist():

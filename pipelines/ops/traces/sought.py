@@ -45,8 +45,13 @@ class Sought:
         """Tell whether values of any type count in a column of this name."""
         return not self.columns or column.removeprefix(INPUT) in self.columns
 
-    def mask(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-        """Return which cells hold a value; None where none can."""
+    def mask(
+        self, name: str, column: pa.ChunkedArray, *, numbers_anywhere: bool = True
+    ) -> pa.ChunkedArray | None:
+        """Return which cells hold a value; None where none can.
+
+        Without `numbers_anywhere` a long number, too, counts in the named columns alone.
+        """
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -57,17 +62,24 @@ class Sought:
         if pa.types.is_nested(kind):
             found = [self.in_json(cell, name) for cell in column.to_pylist()]
             return pa.chunked_array([pa.array(found, pa.bool_())])
-        texts = self.values if self.looks_at(name) else self._words
-        values = _typed(texts, kind)
+        words = self._words if numbers_anywhere else self._texts
+        values = _typed(self.values if self.looks_at(name) else words, kind)
         if not values:
             return None
         return pc.fill_null(pc.is_in(column, value_set=pa.array(values, kind)), fill_value=False)
 
-    def rows(self, table: pa.Table) -> pa.ChunkedArray | None:
-        """Return which rows of a table hold a value in any column; None where none can."""
+    def rows(self, table: pa.Table, *, numbers_anywhere: bool = True) -> pa.ChunkedArray | None:
+        """Return which rows of a table hold a value in any column; None where none can.
+
+        Without `numbers_anywhere` a long number, too, counts in the named columns alone: an amount
+        or a postcode of another person's row may read as a key.
+        """
         import pyarrow.compute as pc
 
-        masks = [self.mask(name, table.column(name)) for name in table.column_names]
+        masks = [
+            self.mask(name, table.column(name), numbers_anywhere=numbers_anywhere)
+            for name in table.column_names
+        ]
         found = None
         for mask in masks:
             if mask is not None:
@@ -106,6 +118,11 @@ class Sought:
         return frozenset(
             v for v in self.values if not _NUMBER.fullmatch(v) or len(v) >= LONG_NUMBER
         )
+
+    @cached_property
+    def _texts(self) -> frozenset[str]:
+        """The values that are no numbers."""
+        return frozenset(v for v in self.values if not _NUMBER.fullmatch(v))
 
     @cached_property
     def _numbers(self) -> set[float]:

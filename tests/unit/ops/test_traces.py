@@ -65,6 +65,13 @@ def test_a_number_counts_in_its_column_alone_where_one_is_named():
     assert _holds({"input.who": pa.array([33])}, "33", "who")
 
 
+def test_rows_are_told_by_a_long_number_in_its_column_alone():
+    table = pa.table({"who": [471100, 7, 8], "amount": [1, 471100, 2], "note": ["", "471100", ""]})
+    one = Sought(frozenset({"471100"}), frozenset({"who"}))
+    assert one.rows(table).to_pylist() == [True, True, False]
+    assert one.rows(table, numbers_anywhere=False).to_pylist() == [True, False, False]
+
+
 def _zipped(data):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
