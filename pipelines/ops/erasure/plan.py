@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipelines.cards.figures import FIGURES
@@ -109,8 +109,9 @@ def sought_for(
 ) -> list[Sought]:
     """Return what tells the people's rows: their own keys, and the keys of their rows."""
     settings, key = context.settings, context.spec.key
-    columns = [*ROW_KEYS, *(key if len(key) == 1 else [])]
-    return [sought_of(settings, values, [column]), sought_of(settings, row_keys, columns)]
+    rows = sought_of(settings, row_keys, [*ROW_KEYS, *(key if len(key) == 1 else [])])
+    together = tuple(key) if len(key) > 1 else ()
+    return [sought_of(settings, values, [column]), replace(rows, key=together)]
 
 
 def without(table: pa.Table, sought: Sequence[Sought]) -> pa.Table | None:

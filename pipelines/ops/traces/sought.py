@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipelines.inference_log.decode import INPUT
+from pipelines.inference_log.format import key_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,11 +36,13 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 class Sought:
     """Values to look for, as they are written; in these columns, or in all where there are none.
 
-    Values that are no numbers are looked for in all columns even so.
+    Values that are no numbers are looked for in all columns even so. Where `key` names columns,
+    a row is also told by those together, as the inference log writes them.
     """
 
     values: frozenset[str]
     columns: frozenset[str] = frozenset()
+    key: tuple[str, ...] = ()
 
     def looks_at(self, column: str) -> bool:
         """Tell whether values of any type count in a column of this name."""
@@ -80,11 +83,22 @@ class Sought:
             self.mask(name, table.column(name), numbers_anywhere=numbers_anywhere)
             for name in table.column_names
         ]
+        masks.append(self._keyed(table))
         found = None
         for mask in masks:
             if mask is not None:
                 found = mask if found is None else pc.or_(found, mask)
         return found
+
+    def _keyed(self, table: pa.Table) -> pa.ChunkedArray | None:
+        """Return which rows a key of several columns names; None where the table lacks one."""
+        import pyarrow as pa
+
+        if not self.key or not self.values or not set(self.key) <= set(table.column_names):
+            return None
+        cells = zip(*(table.column(name).to_pylist() for name in self.key), strict=True)
+        found = [key_text(values) in self.values for values in cells]
+        return pa.chunked_array([pa.array(found, pa.bool_())])
 
     def in_json(self, value: Any, name: str = "") -> bool:
         """Tell whether a JSON value holds one, at any depth; `name` is the key that it stands
