@@ -12,7 +12,7 @@ from pipelines.data.manifests import BatchManifest, TableRef
 from pipelines.errors import Corrupted, RequestError
 from pipelines.inference_log.format import key_text
 from pipelines.inference_log.rotated_entries import entries_of, from_parquet, to_parquet
-from pipelines.ledger import Features, GateVerdict
+from pipelines.ledger import Erasure, Features, GateVerdict, erasures_of
 from pipelines.ops.erasure.staying import objects_that_stay
 from pipelines.ops.erasure.work import Work
 from pipelines.ops.traces.content import holds
@@ -232,8 +232,9 @@ def _parsed(data: bytes) -> object:
 
 def _learnt_from(context: Context, manifests: set[str]) -> tuple[list[str], list[str]]:
     """Return the versions that learnt from batches with these manifests, and the features revisions
-    that were built from them.
+    that were built from them, or from what they were before earlier erasures.
     """
+    manifests = manifests | _earlier(context, manifests)
     entries = context.ports.ledger.entries(context.spec.name)
     runs, revisions = set(), []
     for entry in entries:
@@ -244,6 +245,15 @@ def _learnt_from(context: Context, manifests: set[str]) -> tuple[list[str], list
     judged = [v for e in entries if e.run in runs and isinstance(v := e.decision, GateVerdict)]
     versions = [verdict.version for verdict in judged if verdict.version]
     return list(dict.fromkeys(versions)), list(dict.fromkeys(revisions))
+
+
+def _earlier(context: Context, manifests: set[str]) -> set[str]:
+    """Return the manifests in whose place erasures put these."""
+    earlier: set[str] = set()
+    for entry in reversed(erasures_of(context.ports.ledger, context.spec.name)):
+        replaced = json.loads(context.ports.store.get(entry.read(Erasure).manifests))
+        earlier |= {old for old, new in replaced.items() if new in manifests | earlier}
+    return earlier
 
 
 def _manifests_of(context: Context, plan: Ref) -> set[str]:
