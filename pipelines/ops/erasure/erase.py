@@ -12,6 +12,7 @@ from pipelines.inference_log.rotation import rotate
 from pipelines.intervals import iso
 from pipelines.ledger import Erasure, erasures_of
 from pipelines.ops.erasure.plan import key_column, make_plan, sought_for, without
+from pipelines.ops.erasure.staying import objects_that_stay, tables_of
 from pipelines.ops.erasure.work import Work, read_work, work_file, write_work
 from pipelines.ops.lock import hold_state
 from pipelines.ops.traces.content import holds
@@ -165,7 +166,10 @@ def _carry_out(context: Context, work: Work) -> Erased:
             store.publish(key, text.encode())
     for key in work.drop_entries:
         store.remove("entries", key)
-    for uri in work.drop_objects:
+    # An ingest may have brought the rows back since the plan: what it names is planned anew
+    stays = objects_that_stay(context) | tables_of(context)
+    removed = [uri for uri in work.drop_objects if uri not in stays]
+    for uri in removed:
         store.remove("objects", uri)
     revision, dropped = _erase_features(context, sought)
     _drop_indexes(context, sought)
@@ -181,7 +185,7 @@ def _carry_out(context: Context, work: Work) -> Erased:
             people=_hashes(context, work.column, work.values),
             rows=work.rows,
             batches=len(work.manifests),
-            objects=len(work.drop_objects) + dropped,
+            objects=len(removed) + dropped,
             manifests=work.manifests_ref,
             versions=work.versions,
             revisions=work.revisions,
@@ -194,7 +198,7 @@ def _carry_out(context: Context, work: Work) -> Erased:
     return Erased(
         rows=work.rows,
         batches=len(work.manifests),
-        objects=len(work.drop_objects) + dropped,
+        objects=len(removed) + dropped,
         versions=work.versions,
         left=left,
         unseen=found.unseen,

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.data.manifests import BatchManifest
 from pipelines.ledger import Crown, ReleaseIntent
 from pipelines.ops.prune.needed import reachable_objects, read_json_entry
+from pipelines.refs import Ref
 from pipelines.store.references import references
+from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.context import Context
-    from pipelines.refs import Ref
 
 BY_MODEL = {"batches", "inference", "pages", "snapshots"}
 """Folders of the store's entries in which each model has one of its own."""
@@ -31,6 +33,18 @@ def objects_that_stay(context: Context) -> set[str]:
     """
     first = [*_of_ledger(context), *_of_entries(context)]
     return reachable_objects(context.ports.store, first)
+
+
+def tables_of(context: Context) -> set[str]:
+    """Return the URIs of the tables that the model's batches name now. Raises Corrupted."""
+    store = context.ports.store
+    uris: set[str] = set()
+    for item in store.contents("entries", f"batches/{context.spec.name}"):
+        ref = read_entry(store, item.name, Ref)
+        if ref is not None:
+            manifest = BatchManifest.model_validate_json(store.get(ref))
+            uris |= {table.data.uri for table in manifest.tables.values()}
+    return uris
 
 
 def _of_ledger(context: Context) -> Iterator[Ref]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -20,6 +22,7 @@ from pipelines.inference_log.format import (
 )
 from pipelines.intervals import Interval
 from pipelines.messages import FeaturesRequest, IngestRequest, ValidateRequest
+from pipelines.ports import Ports
 from pipelines.steps import features, ingest, validate
 from pipelines.store.pages import publish_page
 from pipelines.tables import columns_of, to_parquet
@@ -44,6 +47,24 @@ def live(context):
     publish_page(context.ports.store, model="sales", kind="drift", run="w", page=page)
     write_log(context.ports.store, "a", [PERSON, OTHER])
     return built.version
+
+
+def copied(context, tmp_path):
+    """A context with ports and a state of its own."""
+
+    def own(port):
+        made = copy.copy(port)
+        for name, value in vars(port).items():
+            if isinstance(value, dict | list):
+                setattr(made, name, copy.copy(value))
+        return made
+
+    ports = context.ports
+    own_ports = Ports(*map(own, (ports.store, ports.versions, ports.registry, ports.ledger)))
+    settings = context.settings.model_copy(
+        update={"state": tmp_path / "var", "versions": tmp_path / "var" / "versions"}
+    )
+    return replace(context, ports=own_ports, settings=settings)
 
 
 def add_batch(store, model, columns):

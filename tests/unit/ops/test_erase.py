@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +14,7 @@ from pipelines.answers.words import say_origin
 from pipelines.cards.figures import Attributed, CardFigures, find_figures, keep_figures
 from pipelines.cards.writing import write_card
 from pipelines.data.batches import read_manifest, read_plan, read_table
+from pipelines.data.manifests import BatchManifest
 from pipelines.errors import Busy, Corrupted, RequestError
 from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.ledger import Erasure, MemoryLedger
@@ -28,21 +28,22 @@ from pipelines.messages import (
     VerdictFindings,
 )
 from pipelines.ops.erasure.erase import erase, look
-from pipelines.ops.erasure.work import read_work, work_file
+from pipelines.ops.erasure.work import read_work, work_file, write_work
 from pipelines.ops.prune.needed import reachable_objects
 from pipelines.ops.traces.search import search, sought_of
 from pipelines.ports import Ports
 from pipelines.rebuilding.rebuild import NotRecorded, rebuild
-from pipelines.refs import canonical
+from pipelines.refs import Ref, canonical
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.steps import features, ingest, validate
 from pipelines.store.memory import MemoryStore
 from pipelines.store.pages import find_page, publish_page
+from pipelines.store.sealing import read_entry
 from pipelines.tables import from_parquet as read_parquet
 from pipelines.tables import to_parquet
 from pipelines.versions.memory import MemoryVersions
 from tests.decisions import gate_verdict
-from tests.unit.ops.people import NOW, OTHER, PERSON, CutEffects, add_batch, live, write_log
+from tests.unit.ops.people import NOW, OTHER, PERSON, CutEffects, add_batch, copied, live, write_log
 from tests.unit.steps.deployments import Crash
 from tests.worlds import as_of, make_world
 
@@ -56,27 +57,9 @@ def lived(tmp_path_factory):
     return world.context(ports), live(world.context(ports))
 
 
-def _copied(context, tmp_path):
-    """A context with ports and a state of its own."""
-
-    def own(port):
-        made = copy.copy(port)
-        for name, value in vars(port).items():
-            if isinstance(value, dict | list):
-                setattr(made, name, copy.copy(value))
-        return made
-
-    ports = context.ports
-    own_ports = Ports(*map(own, (ports.store, ports.versions, ports.registry, ports.ledger)))
-    settings = context.settings.model_copy(
-        update={"state": tmp_path / "var", "versions": tmp_path / "var" / "versions"}
-    )
-    return replace(context, ports=own_ports, settings=settings)
-
-
 @pytest.fixture
 def context(lived, tmp_path):
-    return _copied(lived[0], tmp_path)
+    return copied(lived[0], tmp_path)
 
 
 def _traces(context, value=PERSON):
@@ -176,7 +159,7 @@ def test_killed_at_any_effect_it_goes_on_where_it_was(lived, tmp_path, after):
     effects, died, at = {"publish", "remove", "commit", "drop", "append"}, True, 0
     while died:
         at += 1
-        context = _copied(lived[0], tmp_path / str(at))
+        context = copied(lived[0], tmp_path / str(at))
         counter: list[str] = []
         cut = {
             name: CutEffects(getattr(context.ports, name), counter, at, effects, after=after)
@@ -192,7 +175,7 @@ def test_killed_at_any_effect_it_goes_on_where_it_was(lived, tmp_path, after):
 
 
 def test_another_persons_erasure_that_was_cut_off_is_finished_first(lived, tmp_path):
-    context = _copied(lived[0], tmp_path)
+    context = copied(lived[0], tmp_path)
     cut = CutEffects(context.ports.versions, [], 1, {"drop"}, after=False)
     with pytest.raises(Crash):
         erase(replace(context, ports=replace(context.ports, versions=cut)), [PERSON], None, NOW)
@@ -210,6 +193,19 @@ def test_a_log_that_the_server_holds_open_is_waited_for(context):
         erase(context, ["search"], "channel", NOW)
     assert read_work(context.settings, "sales") is None
     assert _traces(context)
+
+
+def test_rows_that_came_back_while_an_erasure_was_cut_off_are_erased_anew(context):
+    store, day = context.ports.store, "batches/sales/2024-01-03T00"
+    write_work(context.settings, "sales", look(context, [PERSON], None, NOW))
+    old = read_entry(store, f"{day}/000001", Ref)
+    store.publish(f"{day}/000002", canonical(old))
+    assert erase(context, [PERSON], None, NOW + timedelta(hours=1)).left == []
+    manifests = [
+        BatchManifest.model_validate_json(store.get(read_entry(store, key, Ref)))
+        for key in store.keys(day)
+    ]
+    assert len([read_table(store, m.tables["events"]) for m in manifests]) == 2
 
 
 def test_what_came_after_an_erasure_was_cut_off_goes_too(context):
