@@ -17,6 +17,7 @@ from pipelines.ops.erasure.work import Work, read_work, work_file, write_work
 from pipelines.ops.lock import hold_state
 from pipelines.ops.traces.content import holds
 from pipelines.ops.traces.search import search, segment_holds
+from pipelines.ops.traces.sought import can_be_sought
 from pipelines.refs import sha256
 from pipelines.tables import from_parquet, to_parquet
 from pipelines.versions.port import FeatureFile
@@ -89,7 +90,7 @@ def look(context: Context, values: Sequence[str], column: str | None, now: datet
 
 def _checked(values: Sequence[str]) -> list[str]:
     for value in values:
-        if not value.strip() or len(value) > LONGEST or "\x00" in value:
+        if not can_be_sought(value) or len(value) > LONGEST or "\x00" in value:
             raise RequestError(
                 f"{value[:60]!r} is no key of a person.",
                 remedy=f"name a value of the column, of at most {LONGEST} characters.",

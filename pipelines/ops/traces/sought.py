@@ -32,6 +32,17 @@ _WHOLE = re.compile(r"-?(0|[1-9]\d{0,18})")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
+def can_be_sought(value: str) -> bool:
+    """Tell whether a value is a text that may stand somewhere: not empty, and no broken bytes, as
+    a command line may hand on.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return bool(value.strip())
+
+
 @dataclass(frozen=True)
 class Sought:
     """Values to look for, as they are written; in these columns, or in all where there are none.

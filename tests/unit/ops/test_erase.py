@@ -223,6 +223,7 @@ def test_what_came_after_an_erasure_was_cut_off_goes_too(context):
         ([""], None, "no key of a person"),
         (["x" * 501], None, "no key of a person"),
         (["a\x00b"], None, "no key of a person"),
+        (["a\udcffb"], None, "no key of a person"),
         ([PERSON], "nosuch", "has a column 'nosuch'"),
         (["'; DROP TABLE entries; --"], None, "No batch of sales"),
         (["../../etc/passwd"], None, "No batch of sales"),
