@@ -240,6 +240,12 @@ class CheckFindings(Value):
     findings: list[Finding]
 
 
+FINDINGS_SUFFIX = ".findings"
+"""How the object of a verdict's findings ends: not as JSON that leads to other objects, which must
+stay. It may name a person's row, and goes when that person is erased.
+"""
+
+
 class VerdictFindings(Value):
     """What the checks of a verdict looked at part by part; an object of the store."""
 

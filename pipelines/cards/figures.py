@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pipelines.store.port import Store
 
 FIGURES_FORMAT: Final = 1
+FIGURES: Final = "card_figures"
+"""Their folder beside the kinds of pages."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -156,4 +158,4 @@ def find_figures(store: Store, model: str, run: str) -> CardFigures | None:
 
 def _stem(model: str, run: str) -> str:
     """Return the place beside the run's pages, which stay as long as the ledger knows the run."""
-    return f"pages/{model}/card_figures/{safe_id(run)}/"
+    return f"pages/{model}/{FIGURES}/{safe_id(run)}/"

@@ -49,9 +49,10 @@ def traces(
     Exit code 0 where there is no trace, else 1.
     """
     from pipelines.ops.traces.search import search, sought_of
+    from pipelines.ops.traces.sought import can_be_sought
 
-    if not value.strip():
-        raise RequestError("There is nothing to look for.", remedy="name a value.")
+    if not can_be_sought(value):
+        raise RequestError("There is nothing to look for.", remedy="name a value, in UTF-8.")
     settings = load_settings()
     set_up_logging("ERROR")
     found = search(

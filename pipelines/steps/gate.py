@@ -13,12 +13,13 @@ from pipelines.cards.publish import publish_first_card
 from pipelines.comparison.publish import publish_run_comparison
 from pipelines.context import Context
 from pipelines.deployment import orders
-from pipelines.errors import GiveUp
+from pipelines.errors import Corrupted, GiveUp
 from pipelines.judging.challenger import choose_challenger, log_candidates
 from pipelines.judging.measuring import measure_challenger
 from pipelines.judging.window import choose_window
 from pipelines.ledger import GateVerdict
 from pipelines.messages import (
+    FINDINGS_SUFFIX,
     GateRequest,
     GateResult,
     JudgedInputs,
@@ -98,7 +99,7 @@ def _keep_findings(context: Context, verdict: Verdict) -> Ref | None:
     if not verdict.findings:
         return None
     found = VerdictFindings(checks=verdict.findings)
-    return context.ports.store.put(canonical(found.model_dump(mode="json")), ".json")
+    return context.ports.store.put(canonical(found.model_dump(mode="json")), FINDINGS_SUFFIX)
 
 
 def _register(context: Context, request: GateRequest, best: TrainResult, verdict: Verdict) -> str:
@@ -195,9 +196,16 @@ def _kept_for_override(
 
 
 def _read_findings(context: Context, result: GateResult) -> list[CheckFindings]:
+    """Return what the checks looked at part by part; nothing where that is no longer there, as
+    after an erasure of a person whom it named.
+    """
     if result.findings is None:
         return []
-    data = context.ports.store.get(result.findings)
+    try:
+        data = context.ports.store.get(result.findings)
+    except Corrupted as error:
+        context.log.warning("what the checks looked at part by part is not shown: %s", error)
+        return []
     return VerdictFindings.model_validate_json(data).checks
 
 

@@ -159,14 +159,19 @@ class DvcVersions:
     def drop(self, model: str, holds: Callable[[bytes], bool]) -> int:
         """Remove the objects of which `holds` is true from DVC's cache and remote; return how many.
 
-        What the newest revision of any model names stays. Git is left: it knows hashes alone.
+        What the model's newest revision names stays, and all of other models'. Git is left: it
+        knows hashes alone.
         """
         check_names(model, ())
         if not (self._folder / ".git").is_dir():
             return 0
         with self._only_writer():
             models = [path.stem for path in (self._folder / "features").glob("*.json")]
-            keep = {oid for name in models for oid in self._at(name, None)[1].values()}
+            stays: list[tuple[str, str | None]] = [(model, None)]
+            for name in models:
+                if name != model:
+                    stays += [(name, at) for at in self._git.revisions(f"features/{name}.json")]
+            keep = {oid for name, at in stays for oid in self._at(name, at)[1].values()}
             removed = self._cache.remove_where(holds, keep) | self._remote.remove_where(holds, keep)
             return len(removed)
 

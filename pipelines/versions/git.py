@@ -108,6 +108,10 @@ class Git:
         """Return the newest commit that touched the path."""
         return self._run("log", "-1", "--format=%H", "HEAD", "--", path).decode().strip()
 
+    def revisions(self, path: str) -> list[str]:
+        """Return every commit that touched the path."""
+        return self._run("log", "--format=%H", "HEAD", "--", path).decode().split()
+
     def create(self, message: str) -> None:
         """Make a repository of the folder, everything in it as the first commit."""
         self._run("init", "--quiet", "--template=", ".")

@@ -75,11 +75,13 @@ class MemoryVersions:
         return [self._write(model, name, files[name].sha256) for name in names]
 
     def drop(self, model: str, holds: Callable[[bytes], bool]) -> int:
-        """Remove the contents of which `holds` is true and that no newest revision has."""
+        """Remove the contents of which `holds` is true, but none of the model's newest revision and
+        none of another model's.
+        """
         check_names(model, ())
         with self._lock:
-            models = {m for _, m, _ in self._commits}
-            keep = {file.sha256 for m in models for file in self.files(m).values()}
+            stays = [self.files(model), *(files for _, m, files in self._commits if m != model)]
+            keep = {file.sha256 for files in stays for file in files.values()}
             gone = [name for name, data in self.blobs.items() if name not in keep and holds(data)]
             for name in gone:
                 del self.blobs[name]

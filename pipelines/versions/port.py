@@ -59,8 +59,9 @@ class Versions(Protocol):
     def drop(self, model: str, holds: Callable[[bytes], bool]) -> int:
         """Remove every stored file of which `holds` is true, of all revisions; return how many.
 
-        What the newest revision of any model has stays. A revision that had such a file stays, too,
-        with its keys and hashes, but the file cannot be fetched any more.
+        What the model's newest revision has stays, and what any revision of another model has. A
+        revision that had such a file stays, too, with its keys and hashes, but the file cannot be
+        fetched any more.
         """
         ...
 

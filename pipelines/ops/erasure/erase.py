@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.errors import Busy, RequestError
+from pipelines.errors import BadData, Busy, RequestError
 from pipelines.inference_log.personal_data import PersonalKey
 from pipelines.inference_log.rotated_entries import segments_of
 from pipelines.inference_log.rotation import rotate
 from pipelines.intervals import iso
 from pipelines.ledger import Erasure, erasures_of
 from pipelines.ops.erasure.plan import key_column, make_plan, sought_for, without
+from pipelines.ops.erasure.staying import objects_that_stay, tables_of
 from pipelines.ops.erasure.work import Work, read_work, work_file, write_work
 from pipelines.ops.lock import hold_state
 from pipelines.ops.traces.content import holds
 from pipelines.ops.traces.search import search, segment_holds
+from pipelines.ops.traces.sought import can_be_sought
 from pipelines.refs import sha256
 from pipelines.tables import from_parquet, to_parquet
 from pipelines.versions.port import FeatureFile
@@ -63,13 +65,14 @@ def erase(context: Context, values: Sequence[str], column: str | None, now: date
         pending = read_work(context.settings, context.spec.name)
         done = _carry_out(context, pending) if pending is not None else None
         by = key_column(context, column)
-        if done is not None and pending is not None and _is_same(pending, by, named):
+        if done and pending and not done.left and _is_same(pending, by, named):
             return done
         _close_log(context, by, named)
         run = f"erase__{iso(now)}"
         plan = make_plan(context, run, by, named)
         if not (plan.manifests or plan.replace or plan.drop_objects):
             return _nobody(context, plan)
+        _refuse_open(context, _sought(context, plan))
         write_work(context.settings, context.spec.name, plan)
         return _carry_out(context, plan)
 
@@ -87,7 +90,7 @@ def look(context: Context, values: Sequence[str], column: str | None, now: datet
 
 def _checked(values: Sequence[str]) -> list[str]:
     for value in values:
-        if not value.strip() or len(value) > LONGEST or "\x00" in value:
+        if not can_be_sought(value) or len(value) > LONGEST or "\x00" in value:
             raise RequestError(
                 f"{value[:60]!r} is no key of a person.",
                 remedy=f"name a value of the column, of at most {LONGEST} characters.",
@@ -164,7 +167,10 @@ def _carry_out(context: Context, work: Work) -> Erased:
             store.publish(key, text.encode())
     for key in work.drop_entries:
         store.remove("entries", key)
-    for uri in work.drop_objects:
+    # An ingest may have brought the rows back since the plan: what it names is planned anew
+    stays = objects_that_stay(context) | tables_of(context)
+    removed = [uri for uri in work.drop_objects if uri not in stays]
+    for uri in removed:
         store.remove("objects", uri)
     revision, dropped = _erase_features(context, sought)
     _drop_indexes(context, sought)
@@ -180,7 +186,7 @@ def _carry_out(context: Context, work: Work) -> Erased:
             people=_hashes(context, work.column, work.values),
             rows=work.rows,
             batches=len(work.manifests),
-            objects=len(work.drop_objects) + dropped,
+            objects=len(removed) + dropped,
             manifests=work.manifests_ref,
             versions=work.versions,
             revisions=work.revisions,
@@ -193,7 +199,7 @@ def _carry_out(context: Context, work: Work) -> Erased:
     return Erased(
         rows=work.rows,
         batches=len(work.manifests),
-        objects=len(work.drop_objects) + dropped,
+        objects=len(removed) + dropped,
         versions=work.versions,
         left=left,
         unseen=found.unseen,
@@ -225,7 +231,17 @@ def _erase_features(context: Context, sought: Sequence[Sought]) -> tuple[str, in
             )
     if changes:
         revision = versions.commit(name, changes, f"{name} without erased people").revision
-    return revision, versions.drop(name, lambda data: holds(data, sought))
+    return revision, versions.drop(name, lambda data: _is_of(data, sought))
+
+
+def _is_of(data: bytes, sought: Sequence[Sought]) -> bool:
+    """Tell whether a file of features has rows of the people, told as those of a batch are; where
+    it cannot be read, whether it holds what is sought.
+    """
+    try:
+        return without(from_parquet(data), sought) is not None
+    except BadData:
+        return holds(data, sought)
 
 
 def _drop_indexes(context: Context, sought: Sequence[Sought]) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pipelines.cards.figures import FIGURES
 from pipelines.data.batches import read_plan
 from pipelines.data.manifests import BatchManifest, TableRef
 from pipelines.errors import Corrupted, RequestError
 from pipelines.inference_log.format import key_text
 from pipelines.inference_log.rotated_entries import entries_of, from_parquet, to_parquet
-from pipelines.ledger import Crown, Features, GateVerdict, ReleaseIntent
+from pipelines.ledger import Erasure, Features, GateVerdict, erasures_of
+from pipelines.ops.erasure.staying import objects_that_stay
 from pipelines.ops.erasure.work import Work
+from pipelines.ops.traces.content import holds
 from pipelines.ops.traces.search import objects_in, sought_of
 from pipelines.refs import Ref, canonical
 from pipelines.store.references import references
@@ -46,7 +49,12 @@ class Draft:
     drop_entries: list[str] = field(default_factory=list)
     drop_objects: set[str] = field(default_factory=set)
     manifests: dict[str, str] = field(default_factory=dict)
-    batches: int = 0
+    stays: set[str] = field(default_factory=set)
+
+    def drop(self, uri: str) -> None:
+        """Have an object go, unless it must stay."""
+        if uri not in self.stays:
+            self.drop_objects.add(uri)
 
 
 def key_column(context: Context, column: str | None) -> str:
@@ -71,7 +79,7 @@ def make_plan(context: Context, run: str, column: str, values: Sequence[str]) ->
     Raises RequestError where no batch has such a column.
     """
     store, spec = context.ports.store, context.spec
-    draft = Draft()
+    draft = Draft(stays=objects_that_stay(context))
     people = sought_of(context.settings, values, [column])
     _plan_batches(context, people, column, draft)
     if spec.key == [column]:
@@ -101,8 +109,9 @@ def sought_for(
 ) -> list[Sought]:
     """Return what tells the people's rows: their own keys, and the keys of their rows."""
     settings, key = context.settings, context.spec.key
-    columns = [*ROW_KEYS, *(key if len(key) == 1 else [])]
-    return [sought_of(settings, values, [column]), sought_of(settings, row_keys, columns)]
+    rows = sought_of(settings, row_keys, [*ROW_KEYS, *(key if len(key) == 1 else [])])
+    together = tuple(key) if len(key) > 1 else ()
+    return [sought_of(settings, values, [column]), replace(rows, key=together)]
 
 
 def without(table: pa.Table, sought: Sequence[Sought]) -> pa.Table | None:
@@ -111,7 +120,7 @@ def without(table: pa.Table, sought: Sequence[Sought]) -> pa.Table | None:
 
     gone = None
     for one in sought:
-        mask = one.rows(table)
+        mask = one.rows(table, numbers_anywhere=False)
         if mask is not None:
             gone = mask if gone is None else pc.or_(gone, mask)
     if gone is None or not pc.any(gone).as_py():
@@ -122,13 +131,11 @@ def without(table: pa.Table, sought: Sequence[Sought]) -> pa.Table | None:
 def _plan_batches(context: Context, people: Sought, column: str, draft: Draft) -> None:
     """Plan new manifests, in the place of the old ones, for batches that hold the people."""
     store, spec = context.ports.store, context.spec
-    shared = set(_tables_of_others(context))
     known: set[str] = set()
     for item in store.contents("entries", f"batches/{spec.name}"):
         ref = read_entry(store, item.name, Ref)
         if ref is None:
             continue
-        draft.batches += 1
         old = BatchManifest.model_validate_json(store.get(ref))
         main = old.tables.get(spec.source.main)
         known |= set(main.columns) if main else set()
@@ -146,8 +153,9 @@ def _plan_batches(context: Context, people: Sought, column: str, draft: Draft) -
                 rows=kept.num_rows,
                 columns=columns_of(kept),
             )
-            if table.data.uri not in shared:
-                draft.drop_objects.add(table.data.uri)
+            draft.drop(table.data.uri)
+        # Rows of others may have the same key: a table that a manifest names never goes whole
+        draft.stays |= {table.data.uri for table in tables.values()}
         if tables != old.tables:
             new = store.put(canonical(old.model_copy(update={"tables": tables})), ".json")
             draft.replace[item.name] = canonical(new).decode()
@@ -159,18 +167,9 @@ def _plan_batches(context: Context, people: Sought, column: str, draft: Draft) -
         )
 
 
-def _tables_of_others(context: Context) -> Iterator[str]:
-    """Yield the objects that batches of other models name, too."""
-    store, own = context.ports.store, f"batches/{context.spec.name}/"
-    for item in store.contents("entries", "batches"):
-        if not item.name.startswith(own) and (ref := read_entry(store, item.name, Ref)):
-            manifest = BatchManifest.model_validate_json(store.get(ref))
-            yield from (table.data.uri for table in manifest.tables.values())
-
-
 def _keys_of(rows: pa.Table, people: Sought, key: Sequence[str]) -> Iterator[str]:
     """Yield the keys of the people's rows as texts; none where the key is made later."""
-    mask = people.rows(rows)
+    mask = people.rows(rows, numbers_anywhere=False)
     if mask is None or not set(key) <= set(rows.column_names):
         return
     for row in rows.filter(mask).select(list(key)).to_pylist():
@@ -190,57 +189,52 @@ def _plan_log(context: Context, sought: Sequence[Sought], draft: Draft) -> None:
             data = store.put(to_parquet(kept), ".parquet")
             new = entry.model_copy(update={"data": data, "rows": kept.num_rows})
             draft.replace[key] = canonical(new).decode()
-            draft.drop_objects.add(entry.data.uri)
+            draft.drop(entry.data.uri)
 
 
 def _plan_objects(context: Context, sought: Sequence[Sought], draft: Draft) -> None:
     """Plan which other objects go: tables and pages that show the people.
 
-    What a bundle needs stays, and so does JSON, which leads to other objects: it is named as left.
+    JSON, which leads to other objects, stays and is named as left.
     """
     store = context.ports.store
-    stays = set(_needed_by_bundles(context))
-    dropped = set(draft.drop_objects)
-    for trace, there in objects_in(store, sought, leave_out=dropped):
-        if there and trace.name not in stays and not trace.name.endswith(".json"):
-            dropped.add(trace.name)
-    draft.drop_objects = dropped
-    pages = store.put(PLACEHOLDER, ".html")
+    for trace, there in objects_in(store, sought, leave_out=set(draft.drop_objects)):
+        if there and not trace.name.endswith(".json"):
+            draft.drop(trace.name)
     for item in store.contents("entries"):
-        folder = item.name.split("/")[0]
-        if folder not in {"pages", "results"} or item.name in draft.replace:
-            continue
-        named = _parsed(store.read(item.name))
-        if not any(ref.uri in dropped for ref in references(named)):
-            continue
-        if folder == "pages":
-            draft.replace[item.name] = canonical(pages).decode()
-        else:
-            draft.drop_entries.append(item.name)
+        if item.name not in draft.replace:
+            _plan_entry(context, item.name, sought, draft)
 
 
-def _parsed(data: bytes | None) -> object:
+def _plan_entry(context: Context, key: str, sought: Sequence[Sought], draft: Draft) -> None:
+    """Plan what becomes of a page or a result that leads to an object that goes, and of figures of
+    a card that name the people.
+    """
+    store = context.ports.store
+    folder, model, kind = [*key.split("/"), "", ""][:3]
+    if folder not in {"pages", "results"}:
+        return
+    data = store.read(key) or b""
+    leads = any(ref.uri in draft.drop_objects for ref in references(_parsed(data)))
+    is_figures = (folder, model, kind) == ("pages", context.spec.name, FIGURES)
+    if leads and folder == "pages" and not is_figures:
+        draft.replace[key] = canonical(store.put(PLACEHOLDER, ".html")).decode()
+    elif leads or (is_figures and holds(data, sought)):
+        draft.drop_entries.append(key)
+
+
+def _parsed(data: bytes) -> object:
     try:
-        return json.loads(data or b"null")
+        return json.loads(data)
     except ValueError:
         return None
 
 
-def _needed_by_bundles(context: Context) -> Iterator[str]:
-    """Yield the objects of every bundle that was ever released."""
-    store = context.ports.store
-    for entry in context.ports.ledger.walk():
-        decision = entry.decision
-        if isinstance(decision, Crown | ReleaseIntent):
-            yield decision.bundle.uri
-            for ref in references(_parsed(store.get(decision.bundle))):
-                yield ref.uri
-
-
 def _learnt_from(context: Context, manifests: set[str]) -> tuple[list[str], list[str]]:
     """Return the versions that learnt from batches with these manifests, and the features revisions
-    that were built from them.
+    that were built from them, or from what they were before earlier erasures.
     """
+    manifests = manifests | _earlier(context, manifests)
     entries = context.ports.ledger.entries(context.spec.name)
     runs, revisions = set(), []
     for entry in entries:
@@ -251,6 +245,15 @@ def _learnt_from(context: Context, manifests: set[str]) -> tuple[list[str], list
     judged = [v for e in entries if e.run in runs and isinstance(v := e.decision, GateVerdict)]
     versions = [verdict.version for verdict in judged if verdict.version]
     return list(dict.fromkeys(versions)), list(dict.fromkeys(revisions))
+
+
+def _earlier(context: Context, manifests: set[str]) -> set[str]:
+    """Return the manifests in whose place erasures put these."""
+    earlier: set[str] = set()
+    for entry in reversed(erasures_of(context.ports.ledger, context.spec.name)):
+        replaced = json.loads(context.ports.store.get(entry.read(Erasure).manifests))
+        earlier |= {old for old, new in replaced.items() if new in manifests | earlier}
+    return earlier
 
 
 def _manifests_of(context: Context, plan: Ref) -> set[str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipelines.inference_log.decode import INPUT
+from pipelines.inference_log.format import key_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,22 +32,40 @@ _WHOLE = re.compile(r"-?(0|[1-9]\d{0,18})")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
+def can_be_sought(value: str) -> bool:
+    """Tell whether a value is a text that may stand somewhere: not empty, and no broken bytes, as
+    a command line may hand on.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return bool(value.strip())
+
+
 @dataclass(frozen=True)
 class Sought:
     """Values to look for, as they are written; in these columns, or in all where there are none.
 
-    Values that are no numbers are looked for in all columns even so.
+    Values that are no numbers are looked for in all columns even so. Where `key` names columns,
+    a row is also told by those together, as the inference log writes them.
     """
 
     values: frozenset[str]
     columns: frozenset[str] = frozenset()
+    key: tuple[str, ...] = ()
 
     def looks_at(self, column: str) -> bool:
         """Tell whether values of any type count in a column of this name."""
         return not self.columns or column.removeprefix(INPUT) in self.columns
 
-    def mask(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-        """Return which cells hold a value; None where none can."""
+    def mask(
+        self, name: str, column: pa.ChunkedArray, *, numbers_anywhere: bool = True
+    ) -> pa.ChunkedArray | None:
+        """Return which cells hold a value; None where none can.
+
+        Without `numbers_anywhere` a long number, too, counts in the named columns alone.
+        """
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -57,22 +76,40 @@ class Sought:
         if pa.types.is_nested(kind):
             found = [self.in_json(cell, name) for cell in column.to_pylist()]
             return pa.chunked_array([pa.array(found, pa.bool_())])
-        texts = self.values if self.looks_at(name) else self._words
-        values = _typed(texts, kind)
+        words = self._words if numbers_anywhere else self._texts
+        values = _typed(self.values if self.looks_at(name) else words, kind)
         if not values:
             return None
         return pc.fill_null(pc.is_in(column, value_set=pa.array(values, kind)), fill_value=False)
 
-    def rows(self, table: pa.Table) -> pa.ChunkedArray | None:
-        """Return which rows of a table hold a value in any column; None where none can."""
+    def rows(self, table: pa.Table, *, numbers_anywhere: bool = True) -> pa.ChunkedArray | None:
+        """Return which rows of a table hold a value in any column; None where none can.
+
+        Without `numbers_anywhere` a long number, too, counts in the named columns alone: an amount
+        or a postcode of another person's row may read as a key.
+        """
         import pyarrow.compute as pc
 
-        masks = [self.mask(name, table.column(name)) for name in table.column_names]
+        masks = [
+            self.mask(name, table.column(name), numbers_anywhere=numbers_anywhere)
+            for name in table.column_names
+        ]
+        masks.append(self._keyed(table))
         found = None
         for mask in masks:
             if mask is not None:
                 found = mask if found is None else pc.or_(found, mask)
         return found
+
+    def _keyed(self, table: pa.Table) -> pa.ChunkedArray | None:
+        """Return which rows a key of several columns names; None where the table lacks one."""
+        import pyarrow as pa
+
+        if not self.key or not self.values or not set(self.key) <= set(table.column_names):
+            return None
+        cells = zip(*(table.column(name).to_pylist() for name in self.key), strict=True)
+        found = [key_text(values) in self.values for values in cells]
+        return pa.chunked_array([pa.array(found, pa.bool_())])
 
     def in_json(self, value: Any, name: str = "") -> bool:
         """Tell whether a JSON value holds one, at any depth; `name` is the key that it stands
@@ -106,6 +143,11 @@ class Sought:
         return frozenset(
             v for v in self.values if not _NUMBER.fullmatch(v) or len(v) >= LONG_NUMBER
         )
+
+    @cached_property
+    def _texts(self) -> frozenset[str]:
+        """The values that are no numbers."""
+        return frozenset(v for v in self.values if not _NUMBER.fullmatch(v))
 
     @cached_property
     def _numbers(self) -> set[float]:

@@ -61,16 +61,17 @@ def why_page(model: str, version: str, reader: TheReader, model_records: TheReco
         lines=words.say_origin(origin),
         batches=origin.batches,
         json=airflow_path() + answer_path(model, "why", version),
-        card=_card(model, origin),
+        card=_card(model, origin, model_records),
         back=airflow_path() + model_path(model),
     )
 
 
-def _card(model: str, origin: Origin) -> str | None:
-    """Return the path of a version's card; None where it has no verdict, and so none."""
-    if not origin.verdicts:
+def _card(model: str, origin: Origin, model_records: Records) -> str | None:
+    """Return the path of a version's card; None where none was written, as of old versions."""
+    run = origin.verdicts[-1].run if origin.verdicts else ""
+    if not run or not model_records.has_card(model, run):
         return None
-    return airflow_path() + page_path(model, "card", origin.verdicts[-1].run)
+    return airflow_path() + page_path(model, "card", run)
 
 
 @router.get("/api/{model}/who-served")

@@ -104,6 +104,10 @@ class Records:
         """Tell whether there is a page that shows the model's data."""
         return has_page(self.ports.store, model=model, kind="profile", run=NEWEST)
 
+    def has_card(self, model: str, run: str) -> bool:
+        """Tell whether the card of a run's version was written."""
+        return has_page(self.ports.store, model=model, kind="card", run=run)
+
     def page(self, model: str, kind: PageKind, run: str) -> bytes | None:
         """Return a run's page; None where it has none."""
         return find_page(self.ports.store, model=model, kind=kind, run=run)

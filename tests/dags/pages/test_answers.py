@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.errors import Unreachable
 from pipelines.ledger import Validation, record_step
+from pipelines.store.pages import publish_page
 from tests.decisions import NOTHING, gate_verdict
 from tests.unit.answers.records import BUNDLE, judged
 from tests.unit.inference_log import logs
@@ -102,6 +103,14 @@ def test_the_page_of_a_version_says_how_it_came_to_be(asked):
     assert "alert(1)" in text
     assert HOSTILE not in text
     assert "not recorded" in text
+
+
+def test_the_page_of_a_version_leads_to_its_card_where_one_was_written(asked):
+    refused = gate_verdict(version="2", verdict="refuse", reasons=["weak"])
+    asked.ledger.append("sales", "other", refused)
+    assert "Model card" not in asked.get("/why/sales/2").text
+    publish_page(asked.store, model="sales", kind="card", run="other", page=b"<p>card")
+    assert "/perennial/pages/sales/card/other" in asked.get("/why/sales/2").text
 
 
 def test_the_models_page_leads_to_it(asked):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
+import pyarrow as pa
 
+from pipelines.data.batches import publish
+from pipelines.data.manifests import BatchManifest, TableRef
 from pipelines.inference_log.format import (
     AnswerRecord,
     Header,
@@ -15,9 +20,12 @@ from pipelines.inference_log.format import (
     identity,
     line,
 )
+from pipelines.intervals import Interval
 from pipelines.messages import FeaturesRequest, IngestRequest, ValidateRequest
+from pipelines.ports import Ports
 from pipelines.steps import features, ingest, validate
 from pipelines.store.pages import publish_page
+from pipelines.tables import columns_of, to_parquet
 from tests.decisions import gate_verdict
 from tests.unit.steps.deployments import Cut
 from tests.worlds import as_of
@@ -39,6 +47,36 @@ def live(context):
     publish_page(context.ports.store, model="sales", kind="drift", run="w", page=page)
     write_log(context.ports.store, "a", [PERSON, OTHER])
     return built.version
+
+
+def copied(context, tmp_path):
+    """A context with ports and a state of its own."""
+
+    def own(port):
+        made = copy.copy(port)
+        for name, value in vars(port).items():
+            if isinstance(value, dict | list):
+                setattr(made, name, copy.copy(value))
+        return made
+
+    ports = context.ports
+    own_ports = Ports(*map(own, (ports.store, ports.versions, ports.registry, ports.ledger)))
+    settings = context.settings.model_copy(
+        update={"state": tmp_path / "var", "versions": tmp_path / "var" / "versions"}
+    )
+    return replace(context, ports=own_ports, settings=settings)
+
+
+def add_batch(store, model, columns):
+    """Give a model a batch of one table; return the reference to it."""
+    table = pa.table(columns)
+    data = store.put(to_parquet(table), ".parquet")
+    tables = {"events": TableRef(data=data, rows=table.num_rows, columns=columns_of(table))}
+    interval = Interval(
+        start=datetime(2025, 1, 1, tzinfo=UTC), end=datetime(2025, 1, 2, tzinfo=UTC)
+    )
+    publish(store, BatchManifest(model=model, interval=interval, tables=tables))
+    return data
 
 
 def write_log(store, name, keys, *, close=True):

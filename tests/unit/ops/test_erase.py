@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from dataclasses import replace
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 
 from pipelines.answers.origins import why
 from pipelines.answers.words import say_origin
+from pipelines.cards.figures import Attributed, CardFigures, find_figures, keep_figures
+from pipelines.cards.writing import write_card
 from pipelines.data.batches import read_manifest, read_plan, read_table
+from pipelines.data.manifests import BatchManifest
 from pipelines.errors import Busy, Corrupted, RequestError
 from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.ledger import Erasure, MemoryLedger
-from pipelines.messages import FeaturesRequest, IngestRequest, ValidateRequest
+from pipelines.messages import (
+    FINDINGS_SUFFIX,
+    CheckFindings,
+    FeaturesRequest,
+    Finding,
+    IngestRequest,
+    ValidateRequest,
+    VerdictFindings,
+)
 from pipelines.ops.erasure.erase import erase, look
-from pipelines.ops.erasure.work import read_work, work_file
+from pipelines.ops.erasure.work import read_work, work_file, write_work
+from pipelines.ops.prune.needed import reachable_objects
 from pipelines.ops.traces.search import search, sought_of
 from pipelines.ports import Ports
 from pipelines.rebuilding.rebuild import NotRecorded, rebuild
+from pipelines.refs import Ref, canonical
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.steps import features, ingest, validate
 from pipelines.store.memory import MemoryStore
-from pipelines.store.pages import find_page
+from pipelines.store.pages import find_page, publish_page
+from pipelines.store.sealing import read_entry
+from pipelines.tables import from_parquet as read_parquet
+from pipelines.tables import to_parquet
 from pipelines.versions.memory import MemoryVersions
-from tests.unit.ops.people import NOW, OTHER, PERSON, CutEffects, live, write_log
+from tests.decisions import gate_verdict
+from tests.unit.ops.people import NOW, OTHER, PERSON, CutEffects, add_batch, copied, live, write_log
 from tests.unit.steps.deployments import Crash
 from tests.worlds import as_of, make_world
 
@@ -40,27 +57,9 @@ def lived(tmp_path_factory):
     return world.context(ports), live(world.context(ports))
 
 
-def _copied(context, tmp_path):
-    """A context with ports and a state of its own."""
-
-    def own(port):
-        made = copy.copy(port)
-        for name, value in vars(port).items():
-            if isinstance(value, dict | list):
-                setattr(made, name, copy.copy(value))
-        return made
-
-    ports = context.ports
-    own_ports = Ports(*map(own, (ports.store, ports.versions, ports.registry, ports.ledger)))
-    settings = context.settings.model_copy(
-        update={"state": tmp_path / "var", "versions": tmp_path / "var" / "versions"}
-    )
-    return replace(context, ports=own_ports, settings=settings)
-
-
 @pytest.fixture
 def context(lived, tmp_path):
-    return _copied(lived[0], tmp_path)
+    return copied(lived[0], tmp_path)
 
 
 def _traces(context, value=PERSON):
@@ -160,7 +159,7 @@ def test_killed_at_any_effect_it_goes_on_where_it_was(lived, tmp_path, after):
     effects, died, at = {"publish", "remove", "commit", "drop", "append"}, True, 0
     while died:
         at += 1
-        context = _copied(lived[0], tmp_path / str(at))
+        context = copied(lived[0], tmp_path / str(at))
         counter: list[str] = []
         cut = {
             name: CutEffects(getattr(context.ports, name), counter, at, effects, after=after)
@@ -176,12 +175,12 @@ def test_killed_at_any_effect_it_goes_on_where_it_was(lived, tmp_path, after):
 
 
 def test_another_persons_erasure_that_was_cut_off_is_finished_first(lived, tmp_path):
-    context = _copied(lived[0], tmp_path)
+    context = copied(lived[0], tmp_path)
     cut = CutEffects(context.ports.versions, [], 1, {"drop"}, after=False)
     with pytest.raises(Crash):
         erase(replace(context, ports=replace(context.ports, versions=cut)), [PERSON], None, NOW)
     done = erase(context, [OTHER], None, NOW + timedelta(hours=1))
-    assert done.rows == 1
+    assert (done.rows, done.versions) == (1, ["1"])
     assert _traces(context) == _traces(context, OTHER) == []
     assert len(context.ports.ledger.entries("sales", "erasure")) == 2
 
@@ -190,7 +189,32 @@ def test_a_log_that_the_server_holds_open_is_waited_for(context):
     write_log(context.ports.store, "b", [PERSON], close=False)
     with pytest.raises(Busy, match="still writes"):
         erase(context, [PERSON], None, NOW)
+    with pytest.raises(Busy, match="still writes"):  # the log knows the row's key alone
+        erase(context, ["search"], "channel", NOW)
+    assert read_work(context.settings, "sales") is None
     assert _traces(context)
+
+
+def test_rows_that_came_back_while_an_erasure_was_cut_off_are_erased_anew(context):
+    store, day = context.ports.store, "batches/sales/2024-01-03T00"
+    write_work(context.settings, "sales", look(context, [PERSON], None, NOW))
+    old = read_entry(store, f"{day}/000001", Ref)
+    store.publish(f"{day}/000002", canonical(old))
+    assert erase(context, [PERSON], None, NOW + timedelta(hours=1)).left == []
+    manifests = [
+        BatchManifest.model_validate_json(store.get(read_entry(store, key, Ref)))
+        for key in store.keys(day)
+    ]
+    assert len([read_table(store, m.tables["events"]) for m in manifests]) == 2
+
+
+def test_what_came_after_an_erasure_was_cut_off_goes_too(context):
+    cut = CutEffects(context.ports.versions, [], 1, {"drop"}, after=False)
+    with pytest.raises(Crash):
+        erase(replace(context, ports=replace(context.ports, versions=cut)), [PERSON], None, NOW)
+    write_log(context.ports.store, "b", [PERSON])
+    assert erase(context, [PERSON], None, NOW + timedelta(hours=1)).left == []
+    assert _traces(context) == []
 
 
 @pytest.mark.parametrize(
@@ -199,6 +223,7 @@ def test_a_log_that_the_server_holds_open_is_waited_for(context):
         ([""], None, "no key of a person"),
         (["x" * 501], None, "no key of a person"),
         (["a\x00b"], None, "no key of a person"),
+        (["a\udcffb"], None, "no key of a person"),
         ([PERSON], "nosuch", "has a column 'nosuch'"),
         (["'; DROP TABLE entries; --"], None, "No batch of sales"),
         (["../../etc/passwd"], None, "No batch of sales"),
@@ -215,3 +240,54 @@ def test_another_column_may_name_the_people(context):
     done = erase(context, ["mail"], "channel", NOW)
     assert done.rows > 100
     assert _traces(context, "mail") == []
+
+
+def test_what_another_model_has_is_named_and_never_destroyed(context):
+    store = context.ports.store
+    rows = {"visit": [PERSON, "x"], "pages": [1, 2]}
+    table = add_batch(store, "other", rows)
+    page = f"<td>{PERSON}</td><td>of another model".encode()
+    publish_page(store, model="other", kind="drift", run="w", page=page)
+    done = erase(context, [PERSON], None, NOW)
+    assert f"objects: {table.uri}" in done.left
+    assert read_parquet(store.get(table)).to_pydict() == rows
+    assert find_page(store, model="other", kind="drift", run="w") == page
+
+
+def test_a_batch_where_another_persons_row_has_the_same_key_stays_whole(context):
+    store = context.ports.store
+    table = add_batch(store, "sales", {"visit": [PERSON, "x"], "channel": ["post", "post"]})
+    done = erase(context, ["search"], "channel", NOW)
+    assert f"objects: {table.uri}" in done.left
+    assert read_parquet(store.get(table)).num_rows == 2
+
+
+def test_a_bundle_that_waits_for_its_release_stays_whole(context):
+    store = context.ports.store
+    rows = store.put(to_parquet(pa.table({"visit": [PERSON]})), ".parquet")
+    bundle = store.put(canonical({"reference": {"rows": rows.model_dump()}}), ".json")
+    store.publish("results/package/k", canonical({"bundle": bundle.model_dump()}))
+    done = erase(context, [PERSON], None, NOW)
+    assert f"objects: {rows.uri}" in done.left
+    assert store.get(rows)
+    assert store.read("results/package/k")
+
+
+def test_what_the_checks_and_the_card_show_of_the_person_goes(context):
+    store, ledger = context.ports.store, context.ports.ledger
+    part = Finding(name=f"visit {PERSON}", passed=None, detail="0.2 would become 0.9")
+    parts = [CheckFindings(check="flips", value="rows", limit=None, findings=[part])]
+    data = canonical(VerdictFindings(checks=parts))
+    found = store.put(data, FINDINGS_SUFFIX)
+    ledger.append("sales", "second", gate_verdict(version="2", findings=found))
+    drawing = store.put(f"<svg><text>{PERSON}</text></svg>".encode(), ".svg")
+    amounts = Attributed(method="m", rows=9, off=0, amounts=[], drawing=drawing)
+    figures = CardFigures(version="2", candidate="linear", attributed=amounts)
+    keep_figures(store, "sales", "second", figures)
+    figures = CardFigures(version="1", candidate="linear", failed={"slices": f"visit = {PERSON}"})
+    keep_figures(store, "sales", "first", figures)
+    done = erase(context, [PERSON], None, NOW)
+    assert done.left == []
+    assert find_figures(store, "sales", "first") is find_figures(store, "sales", "second") is None
+    assert write_card(ledger, store, "sales", "2").sections
+    assert found.uri in reachable_objects(store, [found])

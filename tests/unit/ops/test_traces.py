@@ -65,6 +65,23 @@ def test_a_number_counts_in_its_column_alone_where_one_is_named():
     assert _holds({"input.who": pa.array([33])}, "33", "who")
 
 
+def test_rows_are_told_by_a_long_number_in_its_column_alone():
+    table = pa.table({"who": [471100, 7, 8], "amount": [1, 471100, 2], "note": ["", "471100", ""]})
+    one = Sought(frozenset({"471100"}), frozenset({"who"}))
+    assert one.rows(table).to_pylist() == [True, True, False]
+    assert one.rows(table, numbers_anywhere=False).to_pylist() == [True, False, False]
+
+
+def test_a_row_is_told_by_its_key_of_several_columns():
+    at = [datetime(2024, 1, 2, tzinfo=UTC)] * 2
+    table = pa.table({"shop": ["a/b", "a"], "at": at, "till": [1, 1], "amount": [5, 6]})
+    key = ("shop", "at", "till")
+    one = Sought(frozenset({"a%2Fb/2024-01-02T00:00:00Z/1"}), frozenset({"key"}), key)
+    assert one.rows(table).to_pylist() == [True, False]
+    assert holds(to_parquet(table), [one])
+    assert not holds(to_parquet(table.drop_columns(["till"])), [one])
+
+
 def _zipped(data):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

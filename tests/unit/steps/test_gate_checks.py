@@ -53,6 +53,8 @@ def test_slices_are_judged_and_shown(tmp_path):
     assert "channel = mail" in page
     assert judged(world, world.train("linear")) == result
     assert result.findings.uri in reachable_objects(store, [result.findings])
+    store.remove("objects", result.findings.uri)  # as an erasure does
+    assert judged(world, world.train("linear")) == result
 
 
 def test_a_model_that_fails_on_one_channel_is_refused_for_it(tmp_path):
