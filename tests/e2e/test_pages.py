@@ -79,6 +79,7 @@ def test_each_task_links_to_its_pages_in_airflows_ui(live, first):
     assert links("gate") == {
         "Page": f"/perennial/pages/{MODEL}/verdict/first",
         "Comparison": f"/perennial/pages/{MODEL}/comparison/first",
+        "Model card": f"/perennial/pages/{MODEL}/card/first",
         "MLflow run": f"{runs}/{gate['run_id']}",
     }
     assert links("train", 1) == {"MLflow run": f"{runs}/{trained['run_id']}"}
