@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.bundle.rows import schema_of
 from pipelines.data import labelled_rows
-from pipelines.errors import BadData
+from pipelines.errors import BadData, ModelFailed, SpecError
 from pipelines.training import estimators
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.preparation import with_series
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _quiet = logging.getLogger("perennial.recipe")
 _quiet.setLevel(logging.ERROR)
+
+CANNOT_FIT = (BadData, ModelFailed, SpecError)
+"""What a fit raises that these rows do not allow: of one class, say, or too many for own code."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ import numpy as np
 
 from pipelines.classes import widen
 from pipelines.data import labelled_rows
-from pipelines.errors import BadData
-from pipelines.judging.recipe import Recipe
+from pipelines.judging.recipe import CANNOT_FIT, Recipe
 from pipelines.judging.window import edges_of, probe_start
 from pipelines.plurals import how_many
 from pipelines.science.rolling import origins_of, parts_of
@@ -52,11 +51,11 @@ def renew(
     it is judged says why then.
     """
     spec = context.spec
-    if not judging.asks_renewal:
-        return answers, judging
     why = why_no_renewal(spec.gate.versus_champion.metric, spec.task, is_snapshot=spec.is_snapshot)
     if spec.candidate(best.candidate).onnx:
         why = "it is a finished model, which is never fitted again"
+    if not judging.asks_renewal and (judging.rule == "better" or not why):
+        return answers, judging
     if why:
         return answers, judging.without_renewal(why)
     times = labelled_rows.times(holdout, spec)
@@ -69,7 +68,7 @@ def renew(
             recipe = Recipe.of(context, best, everything, own)
             edges = edges_of(context, request.features) if spec.train.is_probed else None
             renewed = _answer(recipe, answers, holdout, parts, edges)
-    except BadData as error:
+    except CANNOT_FIT as error:
         return answers, judging.without_renewal(f"it could not be fitted again: {error}"[:500])
     context.log.info(
         "%s is fitted again before %s", best.candidate, how_many(renewed.parts - 1, "part")

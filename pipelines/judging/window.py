@@ -13,10 +13,9 @@ import numpy as np
 
 from pipelines.data import labelled_rows
 from pipelines.data.batches import read_plan
-from pipelines.errors import BadData
 from pipelines.intervals import iso
 from pipelines.judging.draws import draws_of
-from pipelines.judging.recipe import Recipe
+from pipelines.judging.recipe import CANNOT_FIT, Recipe
 from pipelines.messages import LearntWindow
 from pipelines.science.bootstrap import compare
 from pipelines.science.window_probe import choose_start, plan_probe
@@ -65,7 +64,7 @@ def choose_window(
             rows, _ = labelled_rows.rows_to_fit(context, features)
             recipe = Recipe.of(context, best, rows, own)
             since, found = probe_start(recipe, edges_of(context, features), end)
-    except BadData as error:
+    except CANNOT_FIT as error:
         return LearntWindow(because=f"{_ALL}: the probe could not be fitted ({error})."[:500])
     return _say(spec.train.metric, since, found)
 
@@ -90,7 +89,7 @@ def probe_start(
         try:
             learn = recipe.known_at(probe.asked_from, start)
             answers[start] = recipe.fit_and_ask(learn, frame)
-        except BadData:  # of one class, say: rows too few to learn from are no window
+        except CANNOT_FIT:  # of one class, say: rows too few to learn from are no window
             if start == probe.starts[0]:
                 raise
     measures = measure_rows(recipe.context, table, recipe.y[asked], recipe.classes)

@@ -3,6 +3,8 @@ day."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -16,7 +18,7 @@ from pipelines.spec.rule_problems import why_no_renewal
 from pipelines.steps import gate
 from pipelines.store.pages import find_page
 from tests.own_models import MODEL
-from tests.unit.steps.learning import DAYS, learning, rows, spec_text
+from tests.unit.steps.learning import DAYS, ROWS, learning, rows, spec_text
 from tests.unit.steps.test_gate_champion import crown
 
 RUN = "scheduled__2024-01-13T00:00:00+00:00"
@@ -188,6 +190,34 @@ def test_an_own_pipeline_renews_behind_its_fence(tmp_path):
     judged = judge(later(tmp_path, world, days(), text))
     assert judged.judged_by.parts == 8
     assert judged.metrics["roc_auc"] > 0.8
+
+
+@pytest.mark.heavy
+def test_own_code_that_dies_of_more_rows_falls_back_to_better(tmp_path):
+    folder = tmp_path / "models" / "visits"
+    folder.mkdir(parents=True)
+    dies = f"        if len(x) > {4 * ROWS}:\n            os._exit(3)\n"
+    fit = "    def fit(self, x, y=None):\n"
+    (folder / "model.py").write_text(MODEL)
+    text = spec_text(candidates="  - {name: own, pipeline: make}")
+    world = learning(tmp_path, text)
+    crown(world)
+    (folder / "model.py").write_text(MODEL.replace(fit, fit + dies, 1))
+    judged = judge(later(tmp_path, world, days(), text))
+    assert (judged.judged_by.rule, judged.judged_by.parts) == ("better", 0)
+    assert "could not be fitted again" in judged.judged_by.because[1]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_has_no_parts_must_be_better_whether_its_recipe_is_asked_for_or_not(champion, asked):
+    spec = champion.context.spec.model_copy(update={"task": "anomaly"})
+    best = champion.train("linear")
+    request = champion.gate_request([best], RUN)
+    judging = Judging("not_worse", "schedule", is_named=False, asks_renewal=asked)
+    context = replace(champion.context, spec=spec)
+    _, found = renew(context, request, best, None, None, judging)
+    assert found.rule == "better"
+    assert "one fit" in found.why_not
 
 
 @pytest.mark.parametrize(
