@@ -10,6 +10,7 @@ from pipelines.messages import CheckFindings, Finding, GateCheck
 from pipelines.plurals import how_many
 from pipelines.science.enough import write_enough
 from pipelines.science.gate.fairness import RATES
+from pipelines.science.gate.unmeasured import refuse_unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,14 +76,9 @@ def _check_aspect(
     name, words = f"fairness {aspect}", aspect.replace("_", " ")
     found = facts.aspects.get(aspect) if facts else None
     if facts is None or facts.error or found is None:
-        why = (facts.error if facts else "") or "nothing was measured"
-        return GateCheck(
-            name=name,
-            passed=False,
-            detail=f"{words} could not be looked at: {why}",
-            limit=limit,
-            would_pass="mend that, or take gate.fairness out",
-        )
+        failure = f"{words} could not be looked at"
+        error = facts.error if facts else ""
+        return refuse_unmeasured(name, failure, error, field="fairness", limit=limit)
     few = "; ".join(f"{r.group} {r.untold}" for r in found.rates if r.untold)
     rest = f"; not compared: {few}" if few else ""
     gaps = [gap for gap in found.gaps if isfinite(gap.least)]

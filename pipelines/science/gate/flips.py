@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.messages import CheckFindings, Finding, GateCheck
 from pipelines.science.enough import write_enough
 from pipelines.science.gate.shares import UNIT, share_by_pieces, weigh_shares
+from pipelines.science.gate.unmeasured import refuse_unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,16 +85,9 @@ def check_flips(facts: FlipFacts | None, gate: Gate) -> list[GateCheck]:
     if rule is None:
         return []
     if facts is None or facts.error:
-        why = facts.error if facts else "nothing was measured"
-        return [
-            GateCheck(
-                name=NAME,
-                passed=False,
-                detail=f"the decisions that would change could not be counted: {why}",
-                limit=rule.most,
-                would_pass="mend that, or take gate.flips out",
-            )
-        ]
+        failure = "the decisions that would change could not be counted"
+        error = facts.error if facts else ""
+        return [refuse_unmeasured(NAME, failure, error, field="flips", limit=rule.most)]
     if facts.whole is None:
         detail = "no champion answers, so no decision changes"
         return [GateCheck(name=NAME, passed=True, detail=detail, limit=rule.most)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.messages import CheckFindings, Finding, GateCheck
 from pipelines.plurals import how_many
+from pipelines.science.gate.unmeasured import refuse_unmeasured
 from pipelines.science.leaks import find_leaks
 from pipelines.science.single_columns import best_view, folds_of, ranks_of
 
@@ -70,16 +71,9 @@ def check_leak(facts: LeakFacts | None, gate: Gate) -> list[GateCheck]:
     if rule is None:
         return []
     if facts is None or facts.error or not facts.columns:
-        why = (facts.error if facts else "") or "nothing was measured"
-        return [
-            GateCheck(
-                name=NAME,
-                passed=False,
-                detail=f"it could not be looked at whether an input gives the target away: {why}",
-                limit=rule.alone,
-                would_pass="mend that, or take gate.leak out",
-            )
-        ]
+        failure = "it could not be looked at whether an input gives the target away"
+        error = facts.error if facts else ""
+        return [refuse_unmeasured(NAME, failure, error, field="leak", limit=rule.alone)]
     asked = [c for c in facts.columns if c.column not in rule.expected]
     suspects = sorted((c for c in asked if c.skill >= rule.alone or c.why), key=lambda c: -c.skill)
     most = max((c.skill for c in suspects or asked), default=0.0)

@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.messages import CheckFindings, Finding, GateCheck
 from pipelines.plurals import how_many
 from pipelines.science.enough import write_enough
+from pipelines.science.gate.unmeasured import refuse_unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,14 +90,14 @@ def check_robustness(facts: RobustnessFacts | None, gate: Gate) -> list[GateChec
     if rule is None:
         return []
     if facts is None or facts.error:
-        why = facts.error if facts else "nothing was measured"
+        error = facts.error if facts else ""
         return [
-            GateCheck(
-                name=f"robustness {kind}",
-                passed=False,
-                detail=f"the challenger could not be asked {WORDS[kind]}: {why}",
+            refuse_unmeasured(
+                f"robustness {kind}",
+                f"the challenger could not be asked {WORDS[kind]}",
+                error,
+                field="robustness",
                 limit=limit,
-                would_pass="mend that, or take gate.robustness out",
             )
             for kind, limit in rule.limits.items()
         ]

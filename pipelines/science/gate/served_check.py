@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pipelines.messages import GateCheck
 from pipelines.plurals import how_many
 from pipelines.science.enough import write_enough
+from pipelines.science.gate.unmeasured import refuse_unmeasured
 
 if TYPE_CHECKING:
     from pipelines.spec.gate import Gate
@@ -56,16 +57,9 @@ def check_served(facts: ServedFacts | None, gate: Gate) -> list[GateCheck]:
     if not asked:
         return []
     if facts is None or facts.error:
-        why = facts.error if facts else "nothing was measured"
-        return [
-            GateCheck(
-                name=name,
-                passed=False,
-                detail=f"the challenger could not be asked as it would be served: {why}",
-                would_pass=f"mend that, or take gate.{name} out",
-            )
-            for name in asked
-        ]
+        failure = "the challenger could not be asked as it would be served"
+        error = facts.error if facts else ""
+        return [refuse_unmeasured(name, failure, error, field=name) for name in asked]
     checks = {"size": _check_size, "latency": _check_latency, "golden": _check_golden}
     return [checks[name](facts, gate) for name in asked]
 

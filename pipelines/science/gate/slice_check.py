@@ -10,6 +10,7 @@ from pipelines.messages import CheckFindings, Finding, GateCheck
 from pipelines.plurals import how_many
 from pipelines.science.enough import write_enough
 from pipelines.science.gate.numbers import write_number
+from pipelines.science.gate.unmeasured import refuse_unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,16 +41,9 @@ def check_slices(facts: SliceFacts | None, gate: Gate) -> list[GateCheck]:
     if rule is None:
         return []
     if facts is None or facts.error:
-        why = facts.error if facts else "nothing was measured"
-        return [
-            GateCheck(
-                name=NAME,
-                passed=False,
-                detail=f"the slices could not be looked at: {why}",
-                limit=rule.worse_by,
-                would_pass="mend that, or take gate.slices out",
-            )
-        ]
+        failure = "the slices could not be looked at"
+        error = facts.error if facts else ""
+        return [refuse_unmeasured(NAME, failure, error, field="slices", limit=rule.worse_by)]
     judged = [f for f in facts.findings if not f.untold]
     if not judged:
         return [_say_nothing_judged(facts, rule.worse_by)]
