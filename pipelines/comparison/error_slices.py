@@ -124,8 +124,13 @@ def _cut_columns(
             yield f"{title} is false", ~values & ~missing
         elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             yield from _of_numbers(title, column, missing)
-        else:
+        elif not (pa.types.is_nested(kind) or _is_bytes(kind)):  # lists and bytes have no name
             yield from _of_texts(title, column, missing, categories)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
 def _of_numbers(title: str, column: pa.Array, missing: Array) -> Iterator[tuple[str, Array]]:

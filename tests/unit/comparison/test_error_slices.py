@@ -21,3 +21,14 @@ def test_values_that_look_alike_are_slices_of_their_own(values):
     assert len(found) == len(values)
     assert [mask.sum() for mask in found.values()] == [ROWS] * len(values)
     assert sum(found.values()).tolist() == [1] * table.num_rows
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[[1], [2]], [{"a": 1}, {"a": 2}], [b"\xff", b"\xfe"]],
+    ids=["list", "struct", "bytes"],
+)
+def test_what_has_no_name_makes_no_slice(values):
+    table = pa.table({"odd": pa.array(values * 50), "region": ["north", "south"] * 50})
+    names = [name for name, _ in slices_of(table, ["odd", "region"], ())]
+    assert names == ["region = north", "region = south"]
