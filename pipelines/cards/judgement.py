@@ -54,7 +54,7 @@ def _detail(check: GateCheck) -> str:
 
 def people(known: Known) -> Section:
     """Return who said what of the version."""
-    facts = list(_said(known))
+    facts = list(_answers_of_people(known))
     if facts:
         return Section(title="People", facts=facts)
     asks = known.spec is not None and known.spec.gate.asks
@@ -66,7 +66,7 @@ def people(known: Known) -> Section:
     )
 
 
-def _said(known: Known) -> Iterator[tuple[str, str]]:
+def _answers_of_people(known: Known) -> Iterator[tuple[str, str]]:
     for answer in known.origin.answers:
         said, entry = answer.said, f"(entry {answer.entry})"
         if isinstance(said, Approval):

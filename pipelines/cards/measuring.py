@@ -54,21 +54,21 @@ def figures_of(
         confidence=round(2 * CONFIDENCE - 1, 6),
         rows=len(judged.truth),
         evidence=judged.pieces.words,
-        metrics={name: _measured(look, name) for name in look.metrics},
+        metrics={name: _value_and_ends(look, name) for name in look.metrics},
         slices=[_slice(s) for s in slices.slices] if slices else [],
         slices_looked_at=slices.looked_at if slices else 0,
         slice_loss=slices.loss if slices else "",
         slice_unit=slices.unit if slices else "",
         slice_metric=judged.spec.train.metric,
-        shuffled=_shuffled(store, look.importance, judged.spec.train.metric),
-        attributed=_attributed(store, look),
+        shuffled=_losses_by_input(store, look.importance, judged.spec.train.metric),
+        attributed=_amounts_by_input(store, look),
         not_attributed=not_attributed,
         hidden={short(name, _NAME): why for name, why in judged.hidden.items()},
         failed=look.failed,
     )
 
 
-def _measured(look: CandidateLook, name: str) -> Measured:
+def _value_and_ends(look: CandidateLook, name: str) -> Measured:
     value, spread = look.metrics[name], look.intervals.get(name)
     if value is None or spread is None:
         return Measured(value=value, untold="the metric is not defined on these rows")
@@ -97,7 +97,7 @@ def _slice(found: ErrorSlice) -> MeasuredSlice:
     )
 
 
-def _shuffled(store: Store, found: Importance | None, metric: str) -> Shuffled | None:
+def _losses_by_input(store: Store, found: Importance | None, metric: str) -> Shuffled | None:
     if found is None or not found.losses:
         return None
     return Shuffled(
@@ -122,7 +122,7 @@ def _loss(found: Importance, name: str) -> LossByInput:
     )
 
 
-def _attributed(store: Store, look: CandidateLook) -> Attributed | None:
+def _amounts_by_input(store: Store, look: CandidateLook) -> Attributed | None:
     found = look.attribution
     if not isinstance(found, Attribution) or not np.isfinite(found.amounts).all():
         return None

@@ -182,7 +182,7 @@ def prove_bundle(context: Context, order: Order) -> None:
         )
 
 
-def _wanted(order: Order) -> releases.Wanted:
+def _release_of(order: Order) -> releases.Wanted:
     return releases.Wanted(
         kind="release",
         key=order.run,
@@ -195,13 +195,13 @@ def _wanted(order: Order) -> releases.Wanted:
 
 def _enter(context: Context, order: Order, _target: Target, progress: Progress) -> Progress:
     """Write the intent into the ledger, or find the one of an earlier try."""
-    release = releases.enter_release(context, _wanted(order), progress.attempt)
+    release = releases.enter_release(context, _release_of(order), progress.attempt)
     return progress.to(State.ENTERED, release=release)
 
 
 def _publish(context: Context, order: Order, _target: Target, progress: Progress) -> Progress:
     """Publish the release; where its number was taken or overtaken, the next one is tried."""
-    if releases.publish_entered(context, _wanted(order), progress.own_release()):
+    if releases.publish_entered(context, _release_of(order), progress.own_release()):
         return progress.to(State.PUBLISHED)
     return progress.to(State.PROVEN, attempt=progress.attempt + 1, release=None)
 

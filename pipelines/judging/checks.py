@@ -67,7 +67,7 @@ def measure_checks(
         fairness=measure_fairness(context.spec, answers) if gate.fairness else None,
         flips=_flips(context.spec, opponent, pair),
         baselines=_baselines(context, features, answers),
-        **_served(context, features, best),
+        **_measure_served(context, features, best),
     )
 
 
@@ -111,7 +111,9 @@ def _baselines(
     return measure_baselines(context, answers, judged_rows(context, features))
 
 
-def _served(context: Context, features: FeaturesResult, best: TrainResult) -> dict[str, Any]:
+def _measure_served(
+    context: Context, features: FeaturesResult, best: TrainResult
+) -> dict[str, Any]:
     """Return what is known of the challenger as it would be served, by the fields of the facts."""
     gate = context.spec.gate
     if not (gate.size or gate.latency or gate.golden or gate.robustness):

@@ -52,7 +52,7 @@ def measure_robustness(spec: Spec, model: ServedModel, threshold: float) -> Robu
     if not np.isfinite(clean) or clean == 0:
         return RobustnessFacts(error=f"{metric} is {clean:g} as it is, of which there is no share")
     losses = []
-    for kind, column, asked in _disturbed(spec, list(columns), feed):
+    for kind, column, asked in _disturb(spec, list(columns), feed):
         try:
             share = float(better_by(measure, clean, value_of(asked))) / abs(clean)
             why = "" if np.isfinite(share) else "answers what is no number"
@@ -62,7 +62,7 @@ def measure_robustness(spec: Spec, model: ServedModel, threshold: float) -> Robu
     return RobustnessFacts(metric, len(rows), tuple(losses))
 
 
-def _disturbed(
+def _disturb(
     spec: Spec, columns: list[Column], feed: Feed
 ) -> Iterator[tuple[Disturbance, str, Feed]]:
     """Yield each disturbance of each input that it fits, with the feed; the seed fixes all."""

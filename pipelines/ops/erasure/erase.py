@@ -60,7 +60,7 @@ def erase(context: Context, values: Sequence[str], column: str | None, now: date
     there or ever was erased, Busy where the server holds a log open that names them, or another
     operation is at work.
     """
-    named = _checked(values)
+    named = _valid_keys(values)
     with hold_state(context.settings):
         pending = read_work(context.settings, context.spec.name)
         done = _carry_out(context, pending) if pending is not None else None
@@ -81,14 +81,14 @@ def look(context: Context, values: Sequence[str], column: str | None, now: datet
     """Return what `erase` would do; nothing is changed but that new objects are put, which nobody
     names. Raises as `erase` does.
     """
-    named = _checked(values)
+    named = _valid_keys(values)
     plan = make_plan(context, f"erase__{iso(now)}", key_column(context, column), named)
     if not (plan.manifests or plan.replace or plan.drop_objects):
         _nobody(context, plan)
     return plan
 
 
-def _checked(values: Sequence[str]) -> list[str]:
+def _valid_keys(values: Sequence[str]) -> list[str]:
     for value in values:
         if not can_be_sought(value) or len(value) > LONGEST or "\x00" in value:
             raise RequestError(

@@ -215,7 +215,7 @@ def _plan_entry(context: Context, key: str, sought: Sequence[Sought], draft: Dra
     if folder not in {"pages", "results"}:
         return
     data = store.read(key) or b""
-    leads = any(ref.uri in draft.drop_objects for ref in references(_parsed(data)))
+    leads = any(ref.uri in draft.drop_objects for ref in references(_read_json(data)))
     is_figures = (folder, model, kind) == ("pages", context.spec.name, FIGURES)
     if leads and folder == "pages" and not is_figures:
         draft.replace[key] = canonical(store.put(PLACEHOLDER, ".html")).decode()
@@ -223,7 +223,7 @@ def _plan_entry(context: Context, key: str, sought: Sequence[Sought], draft: Dra
         draft.drop_entries.append(key)
 
 
-def _parsed(data: bytes) -> object:
+def _read_json(data: bytes) -> object:
     try:
         return json.loads(data)
     except ValueError:

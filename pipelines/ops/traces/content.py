@@ -103,12 +103,12 @@ def _cells_hold(db: sqlite3.Connection, table: str, sought: Sequence[Sought]) ->
             if not one.looks_at(column):
                 continue
             for value in (*one.values, *(f"k:{value}" for value in one.values)):
-                place = f"{_quoted(table)} WHERE {_quoted(column)} = ?"
+                place = f"{_quote(table)} WHERE {_quote(column)} = ?"
                 query = f"SELECT 1 FROM {place} LIMIT 1"  # noqa: S608 -- quoted
                 if db.execute(query, (value,)).fetchone():
                     return True
     return False
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'

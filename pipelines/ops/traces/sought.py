@@ -77,7 +77,7 @@ class Sought:
             found = [self.in_json(cell, name) for cell in column.to_pylist()]
             return pa.chunked_array([pa.array(found, pa.bool_())])
         words = self._words if numbers_anywhere else self._texts
-        values = _typed(self.values if self.looks_at(name) else words, kind)
+        values = _values_of_type(self.values if self.looks_at(name) else words, kind)
         if not values:
             return None
         return pc.fill_null(pc.is_in(column, value_set=pa.array(values, kind)), fill_value=False)
@@ -94,14 +94,14 @@ class Sought:
             self.mask(name, table.column(name), numbers_anywhere=numbers_anywhere)
             for name in table.column_names
         ]
-        masks.append(self._keyed(table))
+        masks.append(self._rows_by_key(table))
         found = None
         for mask in masks:
             if mask is not None:
                 found = mask if found is None else pc.or_(found, mask)
         return found
 
-    def _keyed(self, table: pa.Table) -> pa.ChunkedArray | None:
+    def _rows_by_key(self, table: pa.Table) -> pa.ChunkedArray | None:
         """Return which rows a key of several columns names; None where the table lacks one."""
         import pyarrow as pa
 
@@ -173,7 +173,7 @@ class Sought:
         return re.compile(rb"(?<![\w])(?:" + either + rb")(?![\w])")
 
 
-def _typed(texts: Iterable[str], kind: pa.DataType) -> list[Any]:
+def _values_of_type(texts: Iterable[str], kind: pa.DataType) -> list[Any]:
     """Return the texts as values of an Arrow type; those that are none are left out."""
     import pyarrow as pa
 
