@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted, PerennialError, StorageFull
@@ -170,15 +171,19 @@ class Git:
             *arguments,
         ]
         try:
-            process = subprocess.run(
-                command,
-                cwd=self.folder,
-                env=_environment(self.folder),
-                input=stdin,
-                capture_output=True,
-                check=False,
-                pass_fds=self._locks(),
-            )
+            # A file, not a pipe: where the writer is killed, git still reads the whole of it
+            with TemporaryFile() as whole:
+                whole.write(stdin)
+                whole.seek(0)
+                process = subprocess.run(
+                    command,
+                    cwd=self.folder,
+                    env=_environment(self.folder),
+                    stdin=whole,
+                    capture_output=True,
+                    check=False,
+                    pass_fds=self._locks(),
+                )
         except FileNotFoundError as error:
             raise PerennialError(
                 "git is not there.", remedy="install git and put it on PATH."
