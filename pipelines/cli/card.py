@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.answers.service import expect_known
-from pipelines.cli.output import AsJson, print_json
+from pipelines.cli.output import AsJson, print_json, write_page
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 
@@ -46,7 +46,7 @@ def card(
         ports.ledger, ports.store, model, version or newest_version(ports.ledger, model)
     )
     if page is not None:
-        page.write_text(html.render(ports.store, written), "utf-8")
+        write_page(page, html.render(ports.store, written).encode())
     if as_json:
         print_json(written.model_dump(mode="json"))
     else:

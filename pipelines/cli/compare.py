@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.output import AsJson, print_json
+from pipelines.cli.output import AsJson, print_json, write_page
 from pipelines.cli.running import context_for, set_up_logging
 
 
@@ -44,7 +44,7 @@ def compare(
     found = compare_versions(context, pair[0], pair[1], now=datetime.now(UTC))
     path = context.ports.store.path(publish_versions(context, found))
     if page is not None:
-        page.write_bytes(path.read_bytes())
+        write_page(page, path.read_bytes())
         path = page.absolute()
     if as_json:
         print_json({**version_lines.figures(found), "page_file": str(path)})

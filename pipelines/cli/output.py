@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines.errors import RequestError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")
@@ -19,6 +22,17 @@ AsJson = Annotated[
 def print_json(body: Any) -> None:
     """Print one JSON document."""
     sys.stdout.write(json.dumps(body, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_page(path: Path, page: bytes) -> None:
+    """Write a page to a file of the user's. Raises RequestError where that cannot be."""
+    try:
+        path.write_bytes(page)
+    except OSError as error:
+        raise RequestError(
+            f"The page cannot be written to {path}: {error.strerror or error}.",
+            remedy="name a file in a folder that exists and that you may write to.",
+        ) from error
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

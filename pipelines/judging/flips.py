@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+_LETTERS = 40
+"""Letters of a class's name that an example shows."""
+
 
 def measure_flip_facts(spec: Spec, opponent: str, pair: Pair) -> FlipFacts:
     """Return what would be decided otherwise than by the champion.
@@ -69,4 +72,6 @@ def _say(pair: Pair, answer: Any) -> str:
         return f"{float(answer):.3f}"
     best = int(np.argmax(answer))
     name = pair.classes[best] if pair.classes else str(best)
-    return f"{name[:40]} ({float(answer[best]):.3f})"
+    if len(name) > _LETTERS:  # two names may share their first letters
+        name = f"{name[:_LETTERS]}… (class {best})"
+    return f"{name} ({float(answer[best]):.3f})"

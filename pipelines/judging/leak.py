@@ -49,7 +49,10 @@ def measure_leaks(spec: Spec, rows: pa.Table, classes: list[str] | None) -> Leak
             "Every input is made of the series' own past, which cannot leak.",
             remedy="take gate.leak out.",
         )
-    target, classify = _series(truth), classifies(spec.task)
+    classify = classifies(spec.task)
+    # By their names, so that a reason names the class and not its number
+    named = np.array(classes, dtype=object)[truth.astype(int)] if classify and classes else truth
+    target = _series(named)
     if target.nunique() < 2:  # noqa: PLR2004 -- one value alone
         raise BadData(
             "The held-out rows show one value of the target only.",
@@ -63,7 +66,8 @@ def measure_leaks(spec: Spec, rows: pa.Table, classes: list[str] | None) -> Leak
 def _series_of(column: pa.ChunkedArray) -> pd.Series[Any]:
     kind = column.type
     if pa.types.is_timestamp(kind):
-        return _series(column.cast(pa.timestamp("us")).to_numpy())
+        # Less than a microsecond is cut off: it says nothing of a target
+        return _series(column.cast(pa.timestamp("us"), safe=False).to_numpy())
     if pa.types.is_boolean(kind) or pa.types.is_decimal(kind):
         column = column.cast(pa.float64()) if pa.types.is_decimal(kind) else column.cast(pa.int8())
     return _series(column.to_pandas())

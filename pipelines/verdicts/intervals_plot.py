@@ -17,6 +17,8 @@ _LETTERS = 44
 _REACH = 4.0
 """Intervals are cut off where they reach farther than so many times beyond values and limit."""
 
+_FARTHEST = 1e300
+
 
 def draw_intervals(found: CheckFindings) -> str:
     """Return the drawing as SVG; empty where no part has a value."""
@@ -43,8 +45,8 @@ def draw_intervals(found: CheckFindings) -> str:
 
 
 def _range(parts: list[Finding], limit: float | None) -> tuple[float, float]:
-    values = [f.value for f in parts if f.value is not None] + [0.0]
-    values += [] if limit is None else [limit]
+    values = [_within(f.value) for f in parts if f.value is not None] + [0.0]
+    values += [] if limit is None else [_within(limit)]
     low, high = min(values), max(values)
     room = _REACH * ((high - low) or abs(high) or 1.0)
     ends = [end for f in parts for end in (f.low, f.high) if end is not None]
@@ -52,6 +54,11 @@ def _range(parts: list[Finding], limit: float | None) -> tuple[float, float]:
     high = max([high, *(min(end, high + room) for end in ends)])
     margin = 0.04 * ((high - low) or 1.0)
     return low - margin, high + margin
+
+
+def _within(value: float) -> float:
+    """Return the value, or the farthest that can still be told from infinity after sums."""
+    return min(max(value, -_FARTHEST), _FARTHEST)
 
 
 def _row(part: Finding, y: float, at: Callable[[float], float]) -> str:

@@ -61,3 +61,10 @@ def test_a_model_whose_folder_is_gone_has_its_cards_still(ask, world):
     before = ask("sales", "1").stdout
     shutil.rmtree(world.home / "models" / "sales")
     assert ask("sales", "1").stdout == before
+
+
+def test_a_page_that_cannot_be_written_is_named(ask, tmp_path):
+    done = ask("sales", "1", "--page", str(tmp_path / "none" / "card.html"))
+    assert (done.returncode, done.stdout) == (65, "")
+    assert "cannot be written to" in done.stderr
+    assert "name a file in a folder that exists" in done.stderr

@@ -204,6 +204,8 @@ def _fits(value: Any, kind: pa.DataType) -> bool:
 
 
 def _moments(text: str, kind: pa.DataType | None) -> list[datetime]:
+    if "-" not in text[1:]:  # eight digits are read as a date, and are a key
+        return []
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

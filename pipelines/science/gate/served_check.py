@@ -19,18 +19,22 @@ _MEBIBYTE = 2**20
 
 @dataclass(frozen=True)
 class GoldenAnswer:
-    """What was answered to the golden request at a place, and what was expected."""
+    """What was answered to the golden request at a place, and what was expected.
+
+    `found` is None where it cannot be answered, and then `problem` says why in words.
+    """
 
     place: int
     expected: float | str
-    found: float | str
+    found: float | str | None
     within: float
     right: bool
+    problem: str = ""
 
     @property
     def away(self) -> float:
         """How far the answer is from the expected one; 0 of a name."""
-        if isinstance(self.expected, str) or isinstance(self.found, str):
+        if isinstance(self.expected, str) or not isinstance(self.found, float | int):
             return 0.0
         return abs(self.found - self.expected)
 
@@ -127,7 +131,11 @@ def _check_golden(facts: ServedFacts, gate: Gate) -> GateCheck:
             limit=0.0,
         )
     told = "; ".join(
-        f"gate.golden.{a.place}: {_shown(a.found)} instead of {_shown(a.expected)}"
+        (
+            f"gate.golden.{a.place} cannot be answered: {a.problem}"
+            if a.found is None
+            else f"gate.golden.{a.place}: {_shown(a.found)} instead of {_shown(a.expected)}"
+        )
         for a in wrong[:3]
     )
     first = max(wrong, key=lambda a: a.away - a.within, default=None)
@@ -143,6 +151,8 @@ def _check_golden(facts: ServedFacts, gate: Gate) -> GateCheck:
         would_pass=(
             f"`within: {write_enough(first.away)}` at gate.golden.{first.place}, or other answers"
             if first is not None and first.away
+            else "a value of its type for each input"
+            if any(answer.found is None for answer in wrong)
             else "other answers, or other expectations"
         ),
     )

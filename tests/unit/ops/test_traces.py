@@ -47,6 +47,8 @@ def _holds(table, value, column=None):
         (pa.array([b"ben"]), "ben", True),
         (pa.array([Decimal("47.11")]), "47.11", True),
         (pa.array([datetime(2024, 1, 2, tzinfo=UTC)]), "2024-01-02T00:00:00Z", True),
+        (pa.array([datetime(2024, 1, 2, tzinfo=UTC)]), "20240102", False),
+        (pa.array([20240102]), "20240102", True),
         (pa.array([True, False]), "true", False),
         (pa.array([None, None], pa.null()), "ben", False),
         (pa.array(["O'Brien; DROP TABLE x --"]), "O'Brien; DROP TABLE x --", True),

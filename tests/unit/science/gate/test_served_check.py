@@ -56,3 +56,12 @@ def test_what_was_not_measured_is_refused():
     assert not found["latency"].passed
     assert not found["golden"].passed
     assert check_served(None, GATE) == []
+
+
+def test_a_request_that_cannot_be_answered_is_a_matter_of_its_own():
+    unanswered = GoldenAnswer(0, 0.5, None, 0.0, right=False, problem="city: no text")
+    found = checks(ServedFacts(500_000, compiled=True, milliseconds=0.2, golden=(unanswered,)))
+    assert (found["size"].passed, found["latency"].passed) == (True, True)
+    assert not found["golden"].passed
+    assert "gate.golden.0 cannot be answered: city: no text" in found["golden"].detail
+    assert found["golden"].would_pass == "a value of its type for each input"
