@@ -220,6 +220,18 @@ def test_what_has_no_parts_must_be_better_whether_its_recipe_is_asked_for_or_not
     assert "one fit" in found.why_not
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_finished_model_must_be_better_as_it_is_never_fitted_again(champion, asked):
+    best = champion.train("linear")
+    finished = champion.context.spec.candidate("linear").model_copy(update={"onnx": "net.onnx"})
+    spec = champion.context.spec.model_copy(update={"candidates": [finished]})
+    judging = Judging("not_worse", "schedule", is_named=False, asks_renewal=asked)
+    context = replace(champion.context, spec=spec)
+    _, found = renew(context, champion.gate_request([best], RUN), best, None, None, judging)
+    assert found.rule == "better"
+    assert "never fitted again" in found.why_not
+
+
 @pytest.mark.parametrize(
     ("task", "metric", "snapshot", "why"),
     [
