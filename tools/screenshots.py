@@ -12,6 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from pipelines.ledger import GateVerdict
+from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from stack.keys import USER, password
 from stack.layout import Layout
@@ -42,8 +44,8 @@ def log_in(page: Page, layout: Layout) -> None:
 
 
 def main(model: str, drift_run: str, folder: str) -> None:
-    """Picture a drift run of the model, the retraining that it started, its pages, and the trigger
-    form.
+    """Picture a drift run of the model, the retraining that it started, its pages, the newest
+    promotion and the newest refusal, and the trigger form.
     """
     layout, into = Layout(load_settings()), Path(folder)
     into.mkdir(parents=True, exist_ok=True)
@@ -60,7 +62,9 @@ def main(model: str, drift_run: str, folder: str) -> None:
         _graph(
             page, f"{layout.airflow_url}/dags/retrain_{model}/runs/{retraining}", into / "graph.png"
         )
+        verdicts = _verdicts(model)
         for name, path in {
+            **{name: f"pages/{model}/verdict/{run}" for name, run in verdicts.items()},
             "overview": "",
             "drift": f"pages/{model}/drift/{drift_run}",
             "evidently": f"pages/{model}/evidently/{drift_run}",
@@ -69,13 +73,24 @@ def main(model: str, drift_run: str, folder: str) -> None:
         }.items():
             page.goto(f"{layout.airflow_url}/perennial/{path}")
             page.wait_for_timeout(SETTLED_MS)
-            page.screenshot(path=into / f"{name}.png")
+            page.screenshot(path=into / f"{name}.png", full_page=name in verdicts)
         page.goto(f"{layout.airflow_url}/dags/retrain_{model}")
         page.wait_for_timeout(SETTLED_MS)
         page.get_by_role("button", name="Trigger").first.click()
         page.wait_for_timeout(SETTLED_MS)
         page.screenshot(path=into / "form.png")
         browser.close()
+
+
+def _verdicts(model: str) -> dict[str, str]:
+    """Return the runs of the newest promotion over a champion and of the newest refusal."""
+    found: dict[str, str] = {}
+    for entry in ConfiguredPorts(load_settings()).ledger.entries(model, "verdict"):
+        verdict = entry.decision
+        if isinstance(verdict, GateVerdict) and verdict.champion:
+            name = "promotion" if verdict.verdict == "promote" else "refusal"
+            found[name] = entry.run
+    return found
 
 
 def _graph(page: Page, run: str, file: Path) -> None:
