@@ -83,7 +83,7 @@ AtMost = Annotated[
     Budget,
     BeforeValidator(parse_budget),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": _BUDGET.pattern, "examples": ["2 per week"]}),
+    WithJsonSchema({"type": "string", "examples": ["2 per week", "1 per day"]}),
 ]
 
 
