@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from pipelines.cli import (
+    alert,
     answers,
     card,
     check,
@@ -46,5 +47,6 @@ answers.add_to(app)
 card.add_to(app)
 operations.add_to(app)
 traces.add_to(app)
+alert.add_to(app)
 keys.add_to(app)
 steps.add_to(app)

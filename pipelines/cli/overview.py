@@ -14,6 +14,7 @@ from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
 from pipelines.intervals import iso
 from pipelines.ledger import (
+    Alert,
     Approval,
     DriftCheck,
     Erasure,
@@ -258,7 +259,7 @@ def _sentence(entry: Entry) -> str:  # noqa: C901,PLR0911 -- one case for each k
             return f"version {answer.version}: {words.answered(answer.by, answer.why)}"
         case Override() as over:
             return words.override_entry(over.version, over.by, over.reason, over.reasons)
-        case StepOfRun() | Erasure() as step:
+        case StepOfRun() | Erasure() | Alert() as step:
             return step.words
         case _:
             return entry.summary

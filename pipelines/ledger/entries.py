@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines.intervals import Interval, Moment
+from pipelines.ledger.alerts import Alert
 from pipelines.ledger.decision import Decision
 from pipelines.ledger.erasures import Erasure
 from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
@@ -40,6 +41,7 @@ Kind = Literal[
     "validation",
     "features",
     "training",
+    "alert",
 ]
 
 
@@ -341,7 +343,8 @@ KnownDecision = Annotated[
     | Ingest
     | Validation
     | Features
-    | Training,
+    | Training
+    | Alert,
     Field(discriminator="kind"),
 ]
 

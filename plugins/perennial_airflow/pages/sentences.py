@@ -9,6 +9,7 @@ from perennial_airflow.dag_names import DRIFT, PROVE, RETRAIN, ROLLBACK, dag_nam
 from perennial_airflow.links import page_path, run_path, why_path
 from pipelines.intervals import SNAPSHOT, iso
 from pipelines.ledger import (
+    Alert,
     Approval,
     Crown,
     DriftCheck,
@@ -117,6 +118,8 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911,PLR0912 -- a ca
             return Words("override", "bad", text, _runs(RETRAIN, entry.model, over.refused_by))
         case Erasure() as erasure:
             return Words("erased", "bad" if erasure.left else "plain", erasure.words)
+        case Alert() as alert:
+            return Words("alert", "plain", alert.words)
         case StepOfRun() as step:
             return Words(entry.kind, "plain", step.words, _step_run(entry, step))
         case _:
