@@ -7,7 +7,7 @@ of once and is never over: it is a result, and the next one is another.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipelines.intervals import iso
@@ -19,7 +19,7 @@ from pipelines.ledger import (
     ReleaseRefusal,
     Validation,
 )
-from pipelines.spec import PRESETS
+from pipelines.spec.schedules import grace_of, next_due
 from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from pipelines.ledger.decision import Decision
     from pipelines.ledger.entries import Kind
     from pipelines.spec import Spec
-
-LEAST_GRACE, MOST_GRACE = timedelta(minutes=30), timedelta(hours=6)
-"""Between these lies how long after it was due a drift check is late: half of its period."""
 
 _LATE = "late/"
 
@@ -205,21 +202,3 @@ def _noticed_late(
 
 def _never_ran(due: datetime) -> str:
     return f"the check that was due at {iso(due)} has not run"
-
-
-def next_due(schedule: str, after: datetime) -> datetime:
-    """Return when a spec's schedule (UTC) is next due after a moment."""
-    from croniter import croniter
-
-    name = schedule.removeprefix("@")
-    times = croniter(f"@{name}" if name in PRESETS else schedule, after)
-    due: datetime = times.get_next(datetime)
-    return due
-
-
-def grace_of(schedule: str, due: datetime) -> timedelta:
-    """Return how long after `due` a check counts as late: half of the time to the next one, at
-    least half an hour and at most six hours.
-    """
-    half = (next_due(schedule, due) - due) / 2
-    return min(max(half, LEAST_GRACE), MOST_GRACE)

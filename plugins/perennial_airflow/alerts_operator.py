@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from perennial_airflow.task_log import Log
     from pipelines.alerts.post import Post
 
 
@@ -36,30 +39,34 @@ class TellPeople(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 -- Airflow's signature
         """Send; fail where a service takes no message, so that somebody sees it in Airflow too."""
         try:
-            return self._deliver()
+            return deliver(self.log, self._post)
         except GiveUp as error:
             raise AirflowFailException(str(error)) from error
         except PerennialError as error:
             raise AirflowException(str(error)) from error
 
-    def _deliver(self) -> dict[str, int]:
-        # Loaded by the task alone: what Airflow parses knows no ledger
-        from datetime import UTC, datetime
 
-        from pipelines.alerts.opening import describe, open_outbox
-        from pipelines.alerts.post import ApprisePost
-        from pipelines.ports import ConfiguredPorts
+def deliver(log: Log, post: Post | None = None) -> dict[str, int]:
+    """Send what is owed, by Apprise where no other post is given, and write into the log what came
+    of it.
 
-        settings = load_settings()
-        outbox = open_outbox(settings, ConfiguredPorts(settings).ledger)
-        post = self._post or ApprisePost(settings.alert_timeout_seconds)
-        delivery = outbox.empty(post, datetime.now(UTC))
-        for line in describe(delivery):
-            self.log.info("%s", line)
-        if delivery.why:
-            text = "; ".join(f"{route}: {why}" for route, why in delivery.why.items())
-            raise AirflowException(
-                f"Not all was told: {text}. Remedy: the next run tries again;"
-                " `perennial alert --test --send` tries the routes."
-            )
-        return {"told": len(delivery.told), "left": len(delivery.left)}
+    Raises AirflowException where a service takes no message.
+    """
+    # Loaded by the task alone: what Airflow parses knows no ledger
+    from pipelines.alerts.opening import describe, open_outbox
+    from pipelines.alerts.post import ApprisePost
+    from pipelines.ports import ConfiguredPorts
+
+    settings = load_settings()
+    outbox = open_outbox(settings, ConfiguredPorts(settings).ledger)
+    way = post or ApprisePost(settings.alert_timeout_seconds)
+    delivery = outbox.empty(way, datetime.now(UTC))
+    for line in describe(delivery):
+        log.log(logging.INFO, "%s", line)
+    if delivery.why:
+        text = "; ".join(f"{route}: {why}" for route, why in delivery.why.items())
+        raise AirflowException(
+            f"Not all was told: {text}. Remedy: the next run tries again;"
+            " `perennial alert --test --send` tries the routes."
+        )
+    return {"told": len(delivery.told), "left": len(delivery.left)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from pipelines.alerts.outbox import MOST, TURN
@@ -283,14 +281,3 @@ def test_what_is_owed_is_shown_without_a_word_in_the_ledger(world):
     outbox, length = world.outbox(ONE), world.ledger.verify()
     assert [owed.state for owed in outbox.owed(world.clock())] == ["open"]
     assert world.ledger.verify() == length
-
-
-def test_the_grace_is_half_a_period_within_its_bounds(world):
-    from pipelines.alerts.incidents import grace_of
-
-    graces = {name: grace_of(name, world.clock()) for name in ("hourly", "0 */4 * * *", "monthly")}
-    assert graces == {
-        "hourly": timedelta(minutes=30),
-        "0 */4 * * *": timedelta(hours=2),
-        "monthly": timedelta(hours=6),
-    }
