@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipelines.alerts.incidents import Incident, incidents_of
+from pipelines.alerts.late import note_late_check
 from pipelines.alerts.texts import State, message_of
 from pipelines.ledger import Alert
 
@@ -72,7 +73,10 @@ class Outbox:
     settings: Settings
 
     def owed(self, now: datetime) -> list[Owed]:
-        """Return what is owed, the oldest first; nothing is written."""
+        """Return what is owed, the oldest first; nothing is written.
+
+        Of one moment an incident's beginning comes before its end, and both before the next one's.
+        """
         messages = [owed for model in sorted(self.specs) for owed in self._owed(model, now)]
         return sorted(messages, key=_when)
 
@@ -95,12 +99,9 @@ class Outbox:
             names = self._routes_of(model)
             marks = [(f"{name}/watched", Alert(route=name, state="watched")) for name in names]
             self.ledger.append_many(model, marks)
-            if not names:
-                continue
-            for incident in self._incidents(model, now):
-                if incident.about == "late" and incident.over is None:
-                    noticed = Alert(route="", state="noticed", incident=incident.key)
-                    self.ledger.append(model, incident.key, noticed)
+            spec = self.specs.get(model)
+            if names and spec is not None:
+                note_late_check(self.ledger, spec, self._since(model, now), now)
 
     def _send(self, post: Post, route: Route, owed: list[Owed], delivery: Delivery) -> None:
         """Send a route what it is owed, until its service takes no more."""
@@ -138,7 +139,7 @@ class Outbox:
         if not names:
             return []
         alerts = {entry.key: entry for entry in self.ledger.entries(model, "alert")}
-        incidents = self._incidents(model, now)
+        incidents = incidents_of(self.ledger, model, now)
         messages = []
         for name in names:
             tells = self.routes.routes[name].tell
@@ -149,14 +150,11 @@ class Outbox:
                 messages += [Owed(name, incident, state) for state in states]
         return [message for message in messages if message.key not in alerts]
 
-    def _incidents(self, model: str, now: datetime) -> list[Incident]:
-        marks = [
-            entry.at
-            for entry in self.ledger.entries(model, "alert")
-            if entry.body.get("state") == "watched"
-        ]
-        since = min(marks, default=now)
-        return incidents_of(self.ledger, model, self.specs.get(model), since, now)
+    def _since(self, model: str, now: datetime) -> datetime:
+        """Return since when anybody is told of a model."""
+        alerts = self.ledger.entries(model, "alert")
+        marks = (entry.at for entry in alerts if entry.body.get("state") == "watched")
+        return min(marks, default=now)
 
     def _routes_of(self, model: str) -> list[str]:
         """Return the names of the routes that tell of a model."""
@@ -181,16 +179,15 @@ def _is_news(incident: Incident, mark: Entry | None) -> bool:
     only while it lasts.
     """
     if mark is None:  # nothing was ever sent: what lasts now
-        return incident.over is None and incident.about != "refused"
-    if incident.opened.seq > mark.seq or incident.opened.seq == 0:
+        return incident.over is None and incident.matter != "refusal"
+    if incident.opened.seq > mark.seq:
         return True
     over = incident.over
-    return incident.about != "refused" and (over is None or over.seq > mark.seq)
+    return incident.matter != "refusal" and (over is None or over.at > mark.at)
 
 
-def _when(owed: Owed) -> tuple[datetime, int, bool]:
+def _when(owed: Owed) -> datetime:
     event = owed.incident.opened if owed.state == "open" else owed.incident.over
     if event is None:
         raise RuntimeError("An incident that lasts is not over.")
-    # What one entry ends and begins: the end comes first
-    return event.at, event.seq, owed.state == "open"
+    return event.at

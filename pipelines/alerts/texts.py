@@ -16,8 +16,8 @@ from pipelines.run_names import OVERRIDE, PROMOTION, ROLLBACK, is_by_hand
 from pipelines.verdicts.words import what_serves
 
 if TYPE_CHECKING:
-    from pipelines.alerts.incidents import Event, Incident
-    from pipelines.alerts.routes import About, Routes
+    from pipelines.alerts.incidents import Event, Incident, Matter
+    from pipelines.alerts.routes import Routes
     from pipelines.settings import Settings
 
 State = Literal["open", "over"]
@@ -29,38 +29,45 @@ _SIGN = re.compile(r"<(?=\S)")
 TITLE, REASON, REASONS = 120, 300, 5
 """Characters of a title and of one reason, and reasons of a message."""
 
-_BEGAN: dict[About, str] = {
-    "failed": "a retraining or a release failed",
-    "refused": "a challenger was refused",
+_BEGAN: dict[Matter, str] = {
+    "retraining": "a retraining failed",
+    "deployment": "a promoted version does not serve",
+    "rollback": "a rollback failed",
+    "refusal": "a challenger was refused",
+    "stopped": "no more retrainings: challengers were refused in a row",
     "data": "a batch broke its expectations",
     "alarm": "a drift check raised an alarm",
-    "late": "a drift check has not run",
+    "check": "a drift check has not run",
 }
-_ENDED: dict[About, str] = {
-    "failed": "retraining works again",
-    "refused": "",
+_ENDED: dict[Matter, str] = {
+    "retraining": "retraining works again",
+    "deployment": "deploying works again",
+    "rollback": "a version became champion again",
+    "refusal": "",
+    "stopped": "retrainings may start again",
     "data": "batches are good again",
     "alarm": "the alarm is over",
-    "late": "drift is checked again",
+    "check": "drift is checked again",
 }
-_TO_DO: dict[About, str] = {
-    "failed": (
-        "Open the run, mend the cause that its log names, and clear the failed tasks; do not"
-        " trigger it anew."
+_MEND = "Open the run, mend the cause that its log names, and clear the failed tasks;"
+_TO_DO: dict[Matter, str] = {
+    "retraining": f"{_MEND} do not trigger it anew.",
+    "deployment": f"{_MEND} do not trigger it anew.",
+    "rollback": "Go back to another release: `perennial rollback {model} --to N`.",
+    "refusal": "Nothing has to be done; the verdict's page says what would have passed.",
+    "stopped": (
+        "Look at the verdicts. When the model can be bettered again, close the incident, which lets"
+        " the policy start retrainings."
     ),
-    "refused": (
-        "Nothing has to be done. Look at the verdict if you expected a better model; the champion"
-        " serves on."
-    ),
-    "data": (
-        "Look at the batch in quarantine and mend its source. Nothing is learnt from it until then."
-    ),
+    "data": "Look at the batch in quarantine and mend its source; nothing is learnt from it.",
     "alarm": "Look at the drift page and mend what is broken. No retraining was started.",
-    "late": (
+    "check": (
         "See whether Airflow and its scheduler run, whether drift_{model} is paused, and whether"
         " its last run failed before the task `drift`."
     ),
 }
+_PAGES: dict[Matter, str] = {"refusal": "verdict", "stopped": "verdict", "alarm": "drift"}
+"""The kind of the run's page that shows more."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ def message_of(
     """Return the message that says that an incident has begun, or that it is over."""
     over = incident.over if state == "over" else None
     event = over or incident.opened
-    what = _ENDED[incident.about] if over else _BEGAN[incident.about]
+    what = _ENDED[incident.matter] if over else _BEGAN[incident.matter]
     lines = [f"{incident.model}: {what} ({iso(event.at.replace(microsecond=0))})."]
     lines += [f"- {plain(reason, REASON)}" for reason in event.reasons[:REASONS]]
     if len(event.reasons) > REASONS:
@@ -93,8 +100,8 @@ def message_of(
         lines.append(f"It began at {iso(incident.opened.at.replace(microsecond=0))}.")
     else:
         lines.append(f"What serves: {what_serves(champion)}.")
-        lines.append("What to do: " + _TO_DO[incident.about].format(model=incident.model))
-        if incident.about != "refused":
+        lines.append("What to do: " + _TO_DO[incident.matter].format(model=incident.model))
+        if incident.matter != "refusal":
             lines.append("There will be one more message, when it is over.")
     lines += _links(incident, event, routes, settings)
     if owner:
@@ -102,7 +109,7 @@ def message_of(
     return Message(
         title=plain(f"[{incident.model}] {what}", TITLE),
         body="\n".join(lines),
-        tone="success" if over else "warning" if incident.about == "refused" else "failure",
+        tone="success" if over else "warning" if incident.matter == "refusal" else "failure",
     )
 
 
@@ -120,13 +127,13 @@ def example(name: str, routes: Routes, settings: Settings) -> Message:
 
 def _links(incident: Incident, event: Event, routes: Routes, settings: Settings) -> list[str]:
     paths = {}
-    run = event.run
-    if incident.page and run and not (incident.about == "late" and event is incident.opened):
-        paths["Page"] = f"/perennial/pages/{incident.model}/{incident.page}/{quote(run, safe='')}"
+    run, page = event.run, _PAGES.get(incident.matter)
+    if page and run:
+        paths["Page"] = f"/perennial/pages/{incident.model}/{page}/{quote(run, safe='')}"
     if run and not is_by_hand(run):
         dag, name = _airflow_run(incident, run)
         paths["Run"] = f"/dags/{dag}/runs/{quote(name, safe='')}" if name else f"/dags/{dag}"
-    elif incident.about in {"late", "data"}:
+    elif incident.matter in {"check", "data"}:
         paths["Runs"] = f"/dags/drift_{incident.model}"
     paths["Model"] = f"/perennial/models/{incident.model}"
     return [f"{name}: {routes.page(path, settings)}" for name, path in paths.items()]
@@ -136,7 +143,7 @@ def _airflow_run(incident: Incident, run: str) -> tuple[str, str]:
     """Return the DAG and the run in which it happened; no run where Airflow knows none."""
     if run.startswith(ROLLBACK):
         return f"rollback_{incident.model}", run.removeprefix(ROLLBACK)
-    kind = "drift" if incident.about in {"alarm", "late"} else "retrain"
+    kind = "drift" if incident.matter == "alarm" else "retrain"
     return f"{kind}_{incident.model}", "" if run.startswith((PROMOTION, OVERRIDE)) else run
 
 

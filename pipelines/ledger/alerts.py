@@ -11,14 +11,13 @@ class Alert(Decision):
     """A message that a route's service has taken.
 
     `incident` is the key of what it speaks of (see `pipelines.alerts.incidents`); `open` says that
-    it has begun, `over` that it has ended. Two states are no messages: `watched` says that a route
-    tells of the model from here on, `noticed` that a drift check was late, which the clock alone
-    would tell. A route's name stands here, never its address.
+    it has begun, `over` that it has ended. `watched` is no message: it says that a route tells of
+    the model from here on. A route's name stands here, never its address.
     """
 
     kind: Literal["alert"] = "alert"
     route: str
-    state: Literal["watched", "noticed", "open", "over"]
+    state: Literal["watched", "open", "over"]
     incident: str = ""
     title: str = ""
 
@@ -27,6 +26,4 @@ class Alert(Decision):
         """It in words, as a list of decisions shows it."""
         if self.state == "watched":
             return f"the route {self.route} tells of this model from here on"
-        if self.state == "noticed":
-            return "a drift check has not run in time"
         return f"told by the route {self.route}: {self.title}"

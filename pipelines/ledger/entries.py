@@ -17,6 +17,7 @@ from pipelines.intervals import Interval, Moment
 from pipelines.ledger.alerts import Alert
 from pipelines.ledger.decision import Decision
 from pipelines.ledger.erasures import Erasure
+from pipelines.ledger.incident_entries import IncidentEvent
 from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
 from pipelines.messages import GateCheck, JudgedBy, LearntWindow, Threshold
 from pipelines.refs import Ref, Sha256, Value
@@ -41,6 +42,7 @@ Kind = Literal[
     "validation",
     "features",
     "training",
+    "incident",
     "alert",
 ]
 
@@ -223,7 +225,10 @@ class RequestConf(Value):
 
 
 class RetrainRequest(Decision):
-    """A request for a retraining: its run, the window that drifted, and who asked for it."""
+    """A request for a retraining: its run, the window that led to it, and who asked for it.
+
+    `policy` is what the spec went by.
+    """
 
     kind: Literal["retrain_request"] = "retrain_request"
     run_id: str
@@ -231,6 +236,7 @@ class RetrainRequest(Decision):
     reasons: list[str]
     conf: RequestConf
     asked_by: str = ""
+    policy: Literal["schedule", "change", "performance", "value"] = "change"
 
 
 class RetrainHold(DecisionOfRun):
@@ -344,6 +350,7 @@ KnownDecision = Annotated[
     | Validation
     | Features
     | Training
+    | IncidentEvent
     | Alert,
     Field(discriminator="kind"),
 ]

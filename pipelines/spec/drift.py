@@ -116,7 +116,10 @@ class Drift(Value):
     min_rows: Annotated[int, Field(ge=1)] = 500
     """Below this many rows there is no verdict; nor below as many labels one on performance."""
     cooldown: Duration = parse_duration("7d")
-    """How long after a window that started a retraining no other window starts one."""
+    """How long after a window that started a retraining no other window starts one.
+
+    `retrain.cooldown` says the same, beside the rest of the policy.
+    """
     numbers: Rule = Rule(method="wasserstein", threshold=0.1)
     """The rule for inputs that are numbers."""
     texts: Rule = Rule(method="jensenshannon", threshold=0.1)

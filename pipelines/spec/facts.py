@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import RequestError
 from pipelines.spec.anomaly import promise_of
 from pipelines.spec.fields import SpecFields
+from pipelines.spec.retrain import Retrain
 from pipelines.spec.target import NO_TARGET, Target
 from pipelines.spec.timing import Timing
 from pipelines.spec.train import HOLDOUT_SHARE
@@ -53,6 +54,14 @@ class SpecFacts(SpecFields):
         """The metrics that training and gate name, each once; the promise of a rate is one too."""
         promise = [name] if (name := promise_of(self.threshold)) else []
         return tuple(dict.fromkeys((self.train.metric, *self.gate.metrics, *promise)))
+
+    @property
+    def policy(self) -> Retrain:
+        """What starts a retraining; its cooldown is that of `drift` where it names none."""
+        policy = self.retrain or Retrain()
+        if policy.cooldown is not None or self.drift is None:
+            return policy
+        return policy.model_copy(update={"cooldown": self.drift.cooldown})
 
     @property
     def is_snapshot(self) -> bool:

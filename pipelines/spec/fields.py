@@ -27,6 +27,7 @@ from pipelines.spec.prove import Prove
 from pipelines.spec.quantiles import QuantileBlock
 from pipelines.spec.requirements import Requirements
 from pipelines.spec.resources import Resources
+from pipelines.spec.retrain import Retrain
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.target import Target
 from pipelines.spec.threshold import Threshold
@@ -142,6 +143,9 @@ class SpecFields(Value):
     """What a challenger needs in order to serve."""
     drift: Drift | None = None
     """When and how drift is looked for; without it there is no drift DAG."""
+    retrain: Retrain | None = None
+    """Which windows start a retraining, and what holds one back; default: those that have drifted.
+    """
     prove: Prove = Prove()
     """When the champion is built again, to see that it comes out equal."""
     deploy: Deploy = Deploy()

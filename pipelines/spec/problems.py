@@ -14,6 +14,7 @@ from pipelines.spec.named_columns import WordsOfColumns, column_problems
 from pipelines.spec.own_metrics import own_metric_problems
 from pipelines.spec.quantile_problems import quantile_problems
 from pipelines.spec.requirements import requirement_problems
+from pipelines.spec.retrain import retrain_problems
 from pipelines.spec.rule_problems import rule_problems
 from pipelines.spec.threshold import threshold_problems
 from pipelines.spec.timing import WordsOfTime, time_problems
@@ -45,6 +46,13 @@ def spec_problems(spec: SpecFacts) -> list[Problem]:
             named_metrics(spec.gate, spec.train.metric),
         ),
         *requirement_problems(spec.requires),
+        *retrain_problems(
+            spec.retrain,
+            spec.drift,
+            spec.task,
+            clock=spec.train.schedule,
+            has_target=spec.has_target,
+        ),
         *cluster_problems(
             spec.candidates,
             spec.gate,

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pipelines.incidents import note_outcome
 from pipelines.ledger import Outcome
 from pipelines.ledger.sql import SqlLedger
 from tests.cli.commands import run_here, run_process
@@ -93,10 +94,11 @@ def test_a_test_that_is_not_taken_says_why_and_may_be_tried_again(alert, hook):
 @pytest.mark.slow
 def test_what_is_pending_is_shown_and_then_delivered_once(world, alert, ledger, hook):
     assert alert("--deliver").stdout == "All has been told.\n"
-    ledger.append("sales", "r1", Outcome(outcome="failed", version="", reasons=["no disk"]))
+    outcome = Outcome(outcome="failed", version="", reasons=["no disk"])
+    note_outcome(ledger, "sales", ledger.append("sales", "r1", outcome))
     pending = alert("--pending")
-    assert "to shop: [sales] a retraining or a release failed" in pending.stdout
-    assert "- no disk" in pending.stdout
+    assert "to shop: [sales] a retraining failed" in pending.stdout
+    assert "- the run r1: no disk" in pending.stdout
     assert json.loads(alert("--pending", "sales", "--json").stdout)[0]["about"] == "failed"
     hook.status = 503
     away = alert("--deliver")
@@ -105,10 +107,10 @@ def test_what_is_pending_is_shown_and_then_delivered_once(world, alert, ledger, 
     # As cron would call it, in a process of its own
     done = run_process(world, ("alert", "--deliver", "--json"), PERENNIAL_ALERTS="alerts.yaml")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["told"] == ["shop/failed/2/open"]
+    assert json.loads(done.stdout)["told"] == ["shop/incident/1/open"]
     assert SECRET not in done.stdout + done.stderr
     assert alert("--pending").stdout == alert("--deliver").stdout == "All has been told.\n"
-    assert hook.titles == ["[sales] a retraining or a release failed"]
+    assert hook.titles == ["[sales] a retraining failed"]
     assert SECRET.encode() not in (world.home / "var/ledger/ledger.db").read_bytes()
 
 

@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from perennial_airflow.alerts_operator import TellPeople
 from perennial_airflow.dags.alerts import alerts
 
+from pipelines.incidents import note_outcome
 from pipelines.ledger import Outcome
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
@@ -32,6 +33,11 @@ def file(tmp_path, monkeypatch):
 @pytest.fixture
 def ledger(file):
     return ConfiguredPorts(load_settings()).ledger
+
+
+def fail(ledger):
+    outcome = Outcome(outcome="failed", version="", reasons=["no disk"])
+    note_outcome(ledger, "demo", ledger.append("demo", "r1", outcome))
 
 
 def test_there_is_none_without_routes(file, monkeypatch):
@@ -59,10 +65,10 @@ def test_the_task_tells_and_says_how_many(file, ledger):
     post = MemoryPost()
     task = TellPeople(task_id="tell", post=post)
     assert task.execute({}) == {"told": 0, "left": 0}
-    ledger.append("demo", "r1", Outcome(outcome="failed", version="", reasons=["no disk"]))
+    fail(ledger)
     assert task.execute({}) == {"told": 1, "left": 0}
     assert task.execute({}) == {"told": 0, "left": 0}
-    assert post.titles == ["[demo] a retraining or a release failed"]
+    assert post.titles == ["[demo] a retraining failed"]
 
 
 def test_the_task_fails_where_a_service_is_away_and_shows_no_address(file, ledger, caplog):
@@ -70,7 +76,7 @@ def test_the_task_fails_where_a_service_is_away_and_shows_no_address(file, ledge
     post = MemoryPost(away={f"json://me:{SECRET}@127.0.0.1/"})
     task = TellPeople(task_id="tell", post=post)
     task.execute({})
-    ledger.append("demo", "r1", Outcome(outcome="failed", version="", reasons=["no disk"]))
+    fail(ledger)
     with pytest.raises(AirflowException, match="ops: the service could not be reached") as failed:
         task.execute({})
     assert "Remedy: " in str(failed.value)

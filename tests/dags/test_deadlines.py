@@ -9,6 +9,7 @@ from airflow.sdk import DeadlineReference
 from perennial_airflow.dags.drift import drift
 from perennial_airflow.deadlines import tell_people
 
+from pipelines.incidents import note_outcome
 from pipelines.ledger import Outcome
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
@@ -46,7 +47,8 @@ def test_when_it_is_missed_people_are_told(monkeypatch, tmp_path):
         context = {"dag_run": {"dag_id": "drift_demo", "dag_run_id": "r1"}}
         tell_people(context=context)
         ledger = ConfiguredPorts(load_settings()).ledger
-        ledger.append("demo", "r1", Outcome(outcome="failed", version="", reasons=["no disk"]))
+        outcome = Outcome(outcome="failed", version="", reasons=["no disk"])
+        note_outcome(ledger, "demo", ledger.append("demo", "r1", outcome))
         tell_people(context=context)
         tell_people()
-    assert received.titles == ["[demo] a retraining or a release failed"]
+    assert received.titles == ["[demo] a retraining failed"]

@@ -29,7 +29,7 @@ def test_a_failure_is_told_once(live, first):
     tell(live, "failed")
     assert tell(live, "again") == {"told": 0, "left": 0}
     [message] = live.webhook.bodies[told:]
-    assert message["title"] == f"[{MODEL}] a retraining or a release failed"
+    assert message["title"] == f"[{MODEL}] a retraining failed"
     assert f"/dags/retrain_{MODEL}/runs/no-such-day" in message["message"]
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from pipelines.alerts.outbox import MOST, TURN
+from pipelines.incidents import close
 from pipelines.ledger import Alert, Quarantine, ReleaseRefusal, Validation
 from tests.dags.specs import make_spec
-from tests.decisions import NOTHING, drift_check
+from tests.decisions import NOTHING
 from tests.unit.alerts.worlds import SECRET, MemoryPost, World, routes
 
 ONE = routes(ops=f"json://{SECRET}/")
-FAILED = "[sales] a retraining or a release failed"
+FAILED = "[sales] a retraining failed"
 WORKS = "[sales] retraining works again"
+REFUSAL = ReleaseRefusal(number=2, version="2", difference="golden request 3 differs by 0.4")
 REFUSED = "[sales] a challenger was refused"
 
 
@@ -47,7 +49,7 @@ def test_a_thousand_failures_are_one_incident(world, post):
     for number in range(1_000):
         world.end(f"r{number}", "failed", "again")
     assert len(deliver(world, post).told) == 1
-    world.crown("2")
+    world.end("well", "deployed", version="2")
     deliver(world, post)
     world.end("later", "failed")
     deliver(world, post)
@@ -56,17 +58,49 @@ def test_a_thousand_failures_are_one_incident(world, post):
 
 def test_a_release_that_the_server_refused_and_its_run_are_one_incident(world, post):
     deliver(world, post)
-    refusal = ReleaseRefusal(number=2, version="2", difference="golden request 3 differs by 0.4")
-    world.ledger.append("sales", "r1", refusal)
-    world.end("r1", "failed", "it ended in deploy")
+    world.ledger.append("sales", "r1", REFUSAL)
+    world.end("r1", "failed", "it ended in deploy", version="2")
     deliver(world, post)
-    assert post.titles == [FAILED]
+    assert post.titles == ["[sales] a promoted version does not serve"]
     assert "golden request 3 differs" in post.taken[0][1].body
+
+
+def test_a_rollback_that_the_server_refused_is_over_with_the_next_champion(world, post):
+    deliver(world, post)
+    world.ledger.append("sales", "rollback:r1", REFUSAL)
+    deliver(world, post)
+    world.crown("1")
+    deliver(world, post)
+    assert post.titles == [
+        "[sales] a rollback failed",
+        "[sales] a version became champion again",
+    ]
+
+
+def test_a_person_who_closes_an_incident_is_named(world, post):
+    deliver(world, post)
+    world.end("r1", "failed")
+    deliver(world, post)
+    close(world.ledger, "sales", 1, by="ann", reason="it was a test", now=world.clock())
+    deliver(world, post)
+    assert "closed by ann: it was a test" in post.taken[1][1].body
+
+
+def test_what_nobody_saw_for_a_month_is_over(world, post):
+    deliver(world, post)
+    world.end("r1", "failed")
+    deliver(world, post)
+    world.clock.pass_by(days=31)
+    deliver(world, post)
+    deliver(world, post)
+    assert post.titles == [FAILED, WORKS]
+    assert "not seen for 30 days" in post.taken[1][1].body
 
 
 def test_a_run_that_was_mended_is_over(world, post):
     deliver(world, post)
     world.end("r1", "failed")
+    world.clock.pass_by(minutes=1)
     world.end("r1~2", "refused", "no better")
     deliver(world, post)
     assert post.titles == [FAILED, WORKS, REFUSED]
@@ -88,8 +122,9 @@ def test_bad_data_and_alarms_are_incidents_too(world, post):
     bad = {"batch": NOTHING, "reasons": ["pages: 31 values are missing"], "bad_rows": {}}
     entry = Quarantine.model_validate({"interval": interval, "version": 1, "page": NOTHING, **bad})
     world.ledger.append("sales", "b1", entry)
-    world.ledger.append("sales", "d1", drift_check(verdict="alarm", reasons=["pages is gone"]))
-    world.ledger.append("sales", "d2", drift_check(verdict="not_enough_data"))
+    world.clock.pass_by(minutes=1)
+    world.check("d1", "alarm", "pages is gone")
+    world.check("d2", "not_enough_data")
     deliver(world, post)
     assert post.titles == [
         "[sales] a batch broke its expectations",
@@ -99,7 +134,8 @@ def test_bad_data_and_alarms_are_incidents_too(world, post):
         run="v", plan=NOTHING, batches=1, rows=1, expectations=1, warnings=0, suites={}
     )
     world.ledger.append("sales", "v1", held)
-    world.ledger.append("sales", "d3", drift_check(verdict="no_drift"))
+    world.clock.pass_by(minutes=1)
+    world.check("d3", "no_drift")
     deliver(world, post)
     assert post.titles[2:] == ["[sales] batches are good again", "[sales] the alarm is over"]
 
@@ -110,7 +146,7 @@ def test_what_was_over_before_a_route_began_is_not_told_and_what_lasts_is(world,
     deliver(world, post)
     assert post.titles == []
     world.end("r2", "failed", "still so")
-    world.ledger.append("sales", "d1", drift_check(verdict="alarm"))
+    world.check("d1", "alarm", "broken")
     later = routes(ops="json://ops/", boss="json://boss/")
     deliver(world, post, later)
     assert [to for to, _ in post.taken] == ["json://ops/"] * 2 + ["json://boss/"] * 2
@@ -182,9 +218,6 @@ class TestADriftCheckThatDidNotRun:
         world.spec = make_spec("sales", drift="daily")
         deliver(world, post)
 
-    def check(self, world, name):
-        world.ledger.append("sales", name, drift_check(verdict="no_drift"))
-
     def test_is_told_after_the_grace_and_once_more_when_one_has_run(self, world, post):
         world.clock.pass_by(days=1, hours=6)
         assert deliver(world, post).told == [], "it may take six hours"
@@ -195,7 +228,7 @@ class TestADriftCheckThatDidNotRun:
         assert post.titles == ["[sales] a drift check has not run"]
         assert "was due at 2024-01-02T00:00:00Z" in post.taken[0][1].body
         assert "drift_sales" in post.taken[0][1].body
-        self.check(world, "d1")
+        world.check("d1", "no_drift")
         deliver(world, post)
         assert post.titles[1:] == ["[sales] drift is checked again"]
 
@@ -203,7 +236,7 @@ class TestADriftCheckThatDidNotRun:
         post.away = {f"json://{SECRET}/"}
         world.clock.pass_by(days=2)
         deliver(world, post)
-        self.check(world, "d1")
+        world.check("d1", "no_drift")
         deliver(world, post)
         post.away = set()
         deliver(world, post)
@@ -215,7 +248,7 @@ class TestADriftCheckThatDidNotRun:
     def test_is_no_incident_while_checks_run(self, world, post):
         for day in range(5):
             world.clock.pass_by(days=1)
-            self.check(world, f"d{day}")
+            world.check(f"d{day}", "no_drift")
             world.clock.pass_by(minutes=1)
             deliver(world, post)
         assert post.titles == []
@@ -231,7 +264,7 @@ class TestADriftCheckThatDidNotRun:
     def test_a_route_that_comes_later_hears_nothing_of_it_when_it_is_over(self, world, post):
         world.clock.pass_by(days=2)
         deliver(world, post)
-        self.check(world, "d1")
+        world.check("d1", "no_drift")
         deliver(world, post)
         deliver(world, post, routes(ops=f"json://{SECRET}/", late="json://late/"))
         assert [to for to, _ in post.taken] == [f"json://{SECRET}/"] * 2
@@ -272,7 +305,7 @@ def test_the_ledger_says_what_was_told_and_shows_no_address(world, post):
     deliver(world, post)
     (entry,) = [e for e in world.ledger.entries("sales", "alert") if e.body["state"] == "open"]
     assert entry.read(Alert).words == f"told by the route ops: {FAILED}"
-    assert entry.key == "ops/failed/2/open"
+    assert entry.key == "ops/incident/1/open"
     assert all(SECRET not in e.model_dump_json() for e in world.ledger.entries())
 
 

@@ -14,7 +14,7 @@ from tests.unit.alerts.worlds import SECRET, World, routes
 
 pytestmark = pytest.mark.slow
 
-FAILED = "[sales] a retraining or a release failed"
+FAILED = "[sales] a retraining failed"
 
 
 def send(address, seconds=20.0, count=1):

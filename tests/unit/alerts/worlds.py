@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.alerts.outbox import Outbox
 from pipelines.alerts.routes import Routes
+from pipelines.incidents import note_check, note_outcome
 from pipelines.ledger import MemoryLedger, Outcome
 from pipelines.settings import Settings, load_settings
-from tests.decisions import crown
+from tests.decisions import crown, drift_check
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -79,14 +80,17 @@ class World:
     def outbox(self, given: Routes) -> Outbox:
         return Outbox(self.ledger, given, {"sales": self.spec}, self.settings)
 
-    def end(self, run: str, outcome: str, *reasons: str) -> None:
+    def end(self, run: str, outcome: str, *reasons: str, version: str = "") -> None:
         """Write down what came of a retraining, a minute later."""
         self.clock.pass_by(minutes=1)
-        self.ledger.append(
-            "sales",
-            run,
-            Outcome.model_validate({"outcome": outcome, "version": "1", "reasons": reasons}),
-        )
+        facts = {"outcome": outcome, "version": version, "reasons": reasons}
+        entry = self.ledger.append("sales", run, Outcome.model_validate(facts))
+        note_outcome(self.ledger, "sales", entry)
+
+    def check(self, name: str, verdict: str, *reasons: str) -> None:
+        """Write down a drift check, as `drift` and `decide` do."""
+        check = drift_check(verdict=verdict, reasons=list(reasons))
+        note_check(self.ledger, "sales", self.ledger.append("sales", name, check))
 
     def crown(self, version: str) -> None:
         self.clock.pass_by(minutes=1)
