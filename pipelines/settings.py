@@ -249,6 +249,10 @@ class Settings(Value):
     """Threads of one training task (OpenMP); predictions do not depend on it."""
     comparison_seconds: Annotated[float, Field(ge=0, le=3_600)] = 6
     """How long the refits and shufflings of a comparison's page may take; 0: no such page."""
+    alerts: Path | None = None
+    """The file with the routes of alerts (mode 600): whom to tell of what. None: nobody is told."""
+    alert_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 20
+    """How long one service may take for one alert."""
     log_level: str = "INFO"
 
     @field_validator("state", "versions", "gateway", "mlflow_artifacts", "trust")
@@ -257,6 +261,13 @@ class Settings(Value):
         """Return a folder's absolute path."""
         home: Path = info.data["home"]
         return (home / folder).resolve()
+
+    @field_validator("alerts")
+    @classmethod
+    def _count_a_file_from_home(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        """Return the file's absolute path."""
+        home: Path = info.data["home"]
+        return None if file is None else (home / file).resolve()
 
     @field_validator("store", "releases")
     @classmethod

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
-from perennial_airflow.dags import all_models  # noqa: F401 -- see the docstring
+from perennial_airflow.dags import alerts, all_models  # noqa: F401 -- see the docstring
 from perennial_airflow.links import URL_PREFIX
 
 

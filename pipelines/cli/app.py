@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from pipelines.cli import (
+    alert,
     answers,
     card,
     check,
@@ -48,5 +49,6 @@ card.add_to(app)
 incidents.add_to(app)
 operations.add_to(app)
 traces.add_to(app)
+alert.add_to(app)
 keys.add_to(app)
 steps.add_to(app)

@@ -15,6 +15,7 @@ from pipelines.errors import PerennialError, SpecError
 from pipelines.incidents.words import say_event
 from pipelines.intervals import iso
 from pipelines.ledger import (
+    Alert,
     Approval,
     DriftCheck,
     Erasure,
@@ -262,7 +263,7 @@ def _sentence(entry: Entry) -> str:  # noqa: C901, PLR0911 -- a case for each ki
             return words.override_entry(over.version, over.by, over.reason, over.reasons)
         case IncidentEvent() as event:
             return say_event(event)
-        case StepOfRun() | Erasure() as step:
+        case StepOfRun() | Erasure() | Alert() as step:
             return step.words
         case _:
             return entry.summary

@@ -1,5 +1,6 @@
 """The Ledger port: the append-only, hash-chained record of every decision, and who is champion."""
 
+from pipelines.ledger.alerts import Alert
 from pipelines.ledger.chain import entry_hash, first_break
 from pipelines.ledger.decision import Decision
 from pipelines.ledger.entries import (
@@ -38,6 +39,7 @@ from pipelines.ledger.run_entries import Features, Ingest, StepOfRun, Training, 
 
 __all__ = [
     "GENESIS",
+    "Alert",
     "Approval",
     "Champion",
     "Crown",

@@ -32,6 +32,7 @@ from pipelines.store.sealing import seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from pipelines.ledger import Champion, Entry, Ledger
     from pipelines.ledger.decision import Decision
@@ -335,6 +336,10 @@ class AnchoredLedger:
     def champion(self, model: str) -> Champion | None:
         """Return who serves now."""
         return self._ledger.champion(model)
+
+    def turn(self, what: str) -> AbstractContextManager[bool]:
+        """Have the turn `what`, or not."""
+        return self._ledger.turn(what)
 
     def verify(self) -> int:
         """Check the chain and the anchor, as far as that answers, and return the chain's length."""

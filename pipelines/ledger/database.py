@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +12,12 @@ from sqlalchemy import create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
-from pipelines.errors import Corrupted, GiveUp, RequestError
+from pipelines.errors import Busy, Corrupted, GiveUp, RequestError
 from pipelines.ledger.database_errors import RESTORE, WAIT_SECONDS, database_border
 from pipelines.locks import hold
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from sqlalchemy import URL, Connection, Engine
@@ -89,6 +92,27 @@ class LedgerDatabase:
                 self._make(self._file)
             elif self._revision(self.reader) != REVISION:
                 self._migrate(self.writer)
+
+    @contextlib.contextmanager
+    def turn(self, what: str) -> Iterator[bool]:
+        """Have the turn `what`; yield whether it was free.
+
+        In PostgreSQL it is an advisory lock of the connection, beside SQLite's file a lock file.
+        """
+        if self._file is not None:
+            with _held_turn(self._file.with_name(f"{self._file.name}.{what}.lock")) as is_ours:
+                yield is_ours
+            return
+        number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
+        with contextlib.ExitStack() as stack:
+            with self.border():
+                connection = stack.enter_context(
+                    self.reader.execution_options(isolation_level="AUTOCOMMIT").connect()
+                )
+                # Nobody else's: of another number than the migration's
+                query = text("SELECT pg_try_advisory_lock(:number)")
+                is_ours = bool(connection.execute(query, {"number": number}).scalar_one())
+            yield is_ours  # the connection is closed behind it, and the lock ends with it
 
     def _is_there(self, file: Path) -> bool:
         """Tell whether there is a file.
@@ -166,6 +190,18 @@ class LedgerDatabase:
             except CommandError as error:
                 message = f"The revision of {self.name} is unknown: {error}"
                 raise GiveUp(message, remedy="a newer Perennial wrote it; use that one.") from error
+
+
+@contextlib.contextmanager
+def _held_turn(file: Path) -> Iterator[bool]:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(hold(file, "Another one has the turn.", seconds=0))
+        except Busy:
+            is_ours = False
+        else:
+            is_ours = True
+        yield is_ours
 
 
 def _engine(url: URL) -> Engine:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines.intervals import Interval, Moment
+from pipelines.ledger.alerts import Alert
 from pipelines.ledger.decision import Decision
 from pipelines.ledger.erasures import Erasure
 from pipelines.ledger.incident_entries import IncidentEvent
@@ -42,6 +43,7 @@ Kind = Literal[
     "features",
     "training",
     "incident",
+    "alert",
 ]
 
 
@@ -348,7 +350,8 @@ KnownDecision = Annotated[
     | Validation
     | Features
     | Training
-    | IncidentEvent,
+    | IncidentEvent
+    | Alert,
     Field(discriminator="kind"),
 ]
 

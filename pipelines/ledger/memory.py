@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ class MemoryLedger:
         self._lock = threading.RLock()
         self._entries: list[Entry] = []
         self._head = Head()
+        self._turns: dict[str, threading.Lock] = {}
 
     def append(self, model: str, key: str, decision: Decision) -> Entry:
         """Add a decision once."""
@@ -103,6 +105,18 @@ class MemoryLedger:
             if self._find_entry(model, "champion", key) is None:
                 expect_champion(model, self.champion(model), expected)
             return self.append(model, key, champion)
+
+    @contextlib.contextmanager
+    def turn(self, what: str) -> Iterator[bool]:
+        """Have the turn `what`, or not."""
+        with self._lock:
+            lock = self._turns.setdefault(what, threading.Lock())
+        is_ours = lock.acquire(blocking=False)
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                lock.release()
 
     def verify(self) -> int:
         """Check the whole chain and return its length."""

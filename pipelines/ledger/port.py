@@ -15,6 +15,7 @@ from pipelines.refs import Name, Ref, Sha256, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from pipelines.ledger.entries import Kind
 
@@ -153,6 +154,12 @@ class Ledger(Protocol):
 
         A key that is there already returns its entry.
         Raises Conflict, naming both versions, when somebody else was faster.
+        """
+        ...
+
+    def turn(self, what: str) -> AbstractContextManager[bool]:
+        """Have the turn `what`, which one at a time has, wherever the others are; yield False, at
+        once, where another one has it. It ends with its process.
         """
         ...
 

@@ -29,6 +29,7 @@ from pipelines.ledger.port import Champion, Entry, Head, champion_of, expect_cha
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
@@ -165,6 +166,10 @@ class SqlLedger:
             if len(rows) < CHUNK:
                 return
             seq = rows[-1].seq
+
+    def turn(self, what: str) -> AbstractContextManager[bool]:
+        """Have the turn `what`, or not."""
+        return self._database.turn(what)
 
     def verify(self) -> int:
         """Check the whole chain and return its length; no writer waits for it.

@@ -5,6 +5,9 @@ from __future__ import annotations
 RETRAIN, DRIFT, ROLLBACK, PROVE = "retrain", "drift", "rollback", "prove"
 """The kinds of DAGs that a model has."""
 
+ALERTS = "alerts"
+"""The one DAG that is of no model."""
+
 
 def dag_name(kind: str, model: str) -> str:
     """Return the id of a model's DAG of this kind."""

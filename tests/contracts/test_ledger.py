@@ -218,3 +218,19 @@ class TestFirstBreak:
         assert first_break(made, Head(seq=1, hash=made[0].hash)) == 2
         assert first_break(made[:1], Head(seq=3, hash=made[-1].hash)) == 2
         assert first_break([], Head(seq=3, hash=made[-1].hash)) == 1
+
+
+class TestATurn:
+    def test_one_at_a_time_has_it(self, ledger):
+        with ledger.turn("alerts") as first, ledger.turn("alerts") as second:
+            assert (first, second) == (True, False)
+            with ledger.turn("other") as other:
+                assert other
+        with ledger.turn("alerts") as again:
+            assert again
+
+    def test_it_ends_with_what_was_done_in_it_however_that_ends(self, ledger):
+        with pytest.raises(ZeroDivisionError), ledger.turn("alerts"):
+            raise ZeroDivisionError
+        with ledger.turn("alerts") as again:
+            assert again

@@ -11,6 +11,7 @@ from pipelines.ledger.sql import SqlLedger
 from tests.contracts.ledgers import an_older_ledger, older_program
 from tests.contracts.processes import finish, start
 from tests.contracts.test_ledger import Clock
+from tests.contracts.test_ledger import TestATurn as TurnContract
 from tests.contracts.test_ledger import TestLedger as LedgerContract
 from tests.decisions import crown, raw
 from tests.docker import postgres
@@ -36,6 +37,10 @@ def ledger(url):
 
 class TestPostgresLedger(LedgerContract):
     """Every promise of the port."""
+
+
+class TestPostgresTurn(TurnContract):
+    """A turn, of an advisory lock."""
 
 
 @pytest.mark.parametrize(

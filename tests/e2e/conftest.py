@@ -39,6 +39,8 @@ from tests.e2e.live import (
     run_stack,
     stack_environ,
 )
+from tests.unit.alerts.receivers import webhook
+from tests.unit.alerts.worlds import SECRET
 from tests.worlds import as_of, make_world, visits
 
 if TYPE_CHECKING:
@@ -70,17 +72,28 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         for suite in (ROOT / "expectations").glob(f"{model}*.json"):
             shutil.copy(suite, home / "expectations")
     environ = stack_environ(str(home), free_ports("AIRFLOW", "MLFLOW", "SERVING"))
+    environ["PERENNIAL_ALERTS"] = str(home / "alerts.yaml")
     settings = load_settings(environ)
     layout = Layout(settings)
     up = run_stack(environ, "up")
     try:
         assert up.returncode == 0, up.stdout + up.stderr
-        with AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api:
+        with (
+            AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api,
+            webhook() as received,
+        ):
             assert await_dags(api, load_all(settings.models)[0].values(), timeout_seconds=120) == []
-            yield Live(world, settings, environ, layout, api)
+            _write_routes(home / "alerts.yaml", received.port)
+            yield Live(world, settings, environ, layout, api, received)
     finally:
         down = run_stack(environ, "down")
         assert down.returncode == 0, down.stdout + down.stderr
+
+
+def _write_routes(file: Path, port: int) -> None:
+    """Write the routes of alerts, of which the stack knows where they will stand."""
+    file.touch(mode=0o600)
+    file.write_text(f"routes: {{ops: {{to: 'json://me:{SECRET}@127.0.0.1:{port}/{SECRET}'}}}}")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from stack.airflow_api import AirflowApi
     from stack.layout import Layout
+    from tests.unit.alerts.receivers import Received
     from tests.worlds import World
 
 MODEL = "sales"
@@ -51,7 +52,7 @@ class Live:
     """A running stack: its world, its settings, Airflow's API, and short ways to what tests look
     at.
 
-    `environ` is what its commands are started with.
+    `environ` is what its commands are started with, `webhook` what its alerts are sent to.
     """
 
     world: World
@@ -59,6 +60,7 @@ class Live:
     environ: dict[str, str]
     layout: Layout
     api: AirflowApi
+    webhook: Received
 
     def start(self, model: str, run_id: str, **conf: Any) -> str:
         return self.api.trigger(f"retrain_{model}", conf, run_id)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
 from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
 from perennial_airflow.dags.tasks import Steps
+from perennial_airflow.deadlines import deadline_of
 from perennial_airflow.retraining_operators import WAIT, AwaitRetraining, StartRetraining
 from pipelines.spec.drift import TRAFFIC
 from pipelines.spec.units import batches_text, duration_text
@@ -70,7 +71,12 @@ A key that is not one of the params is refused (400).
 def drift(spec: Spec, rules: Drift) -> DAG:
     """Return the model's drift DAG; `rules` is the spec's `drift` section."""
     with model_dag(
-        spec, DRIFT, schedule=rules.schedule, params=PARAMS, doc=_doc(spec, rules)
+        spec,
+        DRIFT,
+        schedule=rules.schedule,
+        params=PARAMS,
+        doc=_doc(spec, rules),
+        deadline=deadline_of(rules.schedule),
     ) as dag:
         step = Steps(spec)
         ingest = step("ingest", constants={"purpose": DRIFT})

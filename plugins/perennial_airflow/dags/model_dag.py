@@ -14,6 +14,8 @@ from pipelines.spec import PRESETS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow.sdk.definitions.deadline import DeadlineAlert
+
     from pipelines.spec import Spec
 
 RETRIES = {
@@ -52,14 +54,20 @@ def reason_param() -> Param:
 
 
 def model_dag(
-    spec: Spec, kind: str, *, schedule: str | None, params: Mapping[str, Param], doc: str
+    spec: Spec,
+    kind: str,
+    *,
+    schedule: str | None,
+    params: Mapping[str, Param],
+    doc: str,
+    deadline: DeadlineAlert | None = None,
 ) -> DAG:
     """Return the model's DAG of this kind, without tasks.
 
     One run at a time, never catching up, running from the start.
 
     `schedule` is a spec's: a preset without its `@`, cron fields, or None. `doc` is the DAG's page
-    in the UI, in Markdown.
+    in the UI, in Markdown; `deadline` is when a run should have ended.
     """
     return DAG(
         dag_id=dag_name(kind, spec.name),
@@ -75,6 +83,7 @@ def model_dag(
         default_args={"owner": spec.owner, **RETRIES},
         tags=["perennial", kind, spec.name, spec.task],
         doc_md=doc,
+        deadline=deadline,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from perennial_airflow.events import outlets_of
 from perennial_airflow.places.choice import operator_for
 from pipelines.settings import load_settings
 from pipelines.steps.catalogue import STEPS
@@ -67,5 +68,6 @@ class Steps:
             "model": self._model,
             "request": request,
             "execution_timeout": STEPS[step].timeout,
+            "outlets": outlets_of(step, self._model),
             **self._place,
         }

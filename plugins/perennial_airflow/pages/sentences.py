@@ -10,6 +10,7 @@ from perennial_airflow.links import incidents_path, page_path, run_path, why_pat
 from pipelines.incidents.words import say_event
 from pipelines.intervals import SNAPSHOT, iso
 from pipelines.ledger import (
+    Alert,
     Approval,
     Crown,
     DriftCheck,
@@ -123,6 +124,8 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911,PLR0912 -- a ca
             tone: Tone = "good" if event.event == "closed" else "bad"
             path = incidents_path(entry.model)
             return Words("incident", tone, say_event(event), [("incidents", path)])
+        case Alert() as alert:
+            return Words("alert", "plain", alert.words)
         case StepOfRun() as step:
             return Words(entry.kind, "plain", step.words, _step_run(entry, step))
         case _:

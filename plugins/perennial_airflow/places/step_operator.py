@@ -11,6 +11,7 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from pydantic import ValidationError
 
+from perennial_airflow.events import add_events
 from perennial_airflow.links import step_links
 from perennial_airflow.places.output import Output
 from perennial_airflow.places.process import Process
@@ -99,6 +100,8 @@ class StepOperator(BaseOperator):
         self.result = _result(self.step, code, output)
         if text := self._verdict():
             context["ti"].xcom_push(VERDICT, text)
+        if self.outlets:
+            add_events(context, self.step, self.model, self.result)
         return self.result
 
     def _verdict(self) -> str:
