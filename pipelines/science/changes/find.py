@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.science.changes.coding import code, kind_of
 from pipelines.science.changes.facts import Changes, ColumnChange, FamilyChange
 from pipelines.science.changes.families import Question, say_nothing
+from pipelines.science.changes.groups import OF_VALUES
 from pipelines.science.changes.layout import lay_out
 from pipelines.science.changes.summing import Summing
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 DEFAULT_OF: dict[str, Statistic] = {"number": "wasserstein", "text": "jensenshannon"}
-OF_NUMBERS = frozenset({"wasserstein", "ed", "t_test"})
-"""Statistics that need an order of the values, and distances between them."""
 PREDICTIONS = "predictions"
 LOSS = "loss"
 _ROWS: tuple[Family, ...] = ("missing", "inputs", "together", "predictions")
@@ -212,7 +211,7 @@ def _code_side(
 def _method(column: Coded, methods: Mapping[str, Statistic] | None) -> Statistic:
     usual = DEFAULT_OF[column.kind]
     method = (methods or {}).get(column.name, usual)
-    return usual if column.kind == "text" and method in OF_NUMBERS else method
+    return usual if column.kind == "text" and method in OF_VALUES else method
 
 
 def _of_losses(
