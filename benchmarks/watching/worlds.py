@@ -31,7 +31,8 @@ class Shape:
     """How many rows and columns there are, how alike rows are, and how they lie in days.
 
     `days` are those of the window and `past` those of the reference; independent rows have none:
-    there `past` is how many times the window's rows the reference has.
+    there `past` is how many times the window's rows the reference has. Of a past day at most `kept`
+    rows are at hand.
     """
 
     alike: Alike
@@ -39,23 +40,43 @@ class Shape:
     columns: int
     days: int
     past: int
+    kept: int = 400
+
+    @property
+    def size(self) -> int:
+        """About how many values a world has."""
+        if self.alike == "independent":
+            return self.rows * (self.past + 1) * self.columns
+        a_day = self.rows // self.days
+        kept = a_day if self.alike == "rows" else min(a_day, self.kept)
+        return (self.rows + kept * self.past) * self.columns
 
 
 def make(shape: Shape, seed: int) -> tuple[Sample, Sample]:
     """Return the window and the reference of one quiet world."""
     rng = np.random.default_rng([seed, shape.rows, shape.columns])
-    before = shape.rows * shape.past // (1 if shape.alike == "independent" else shape.days)
-    count = before + shape.rows
-    latent = _latent(rng, shape, count)
+    times, day, before = _days(shape)
+    latent = _latent(rng, shape, day)
     columns = {f"x{i}": _column(rng, latent[:, i], i) for i in range(shape.columns)}
     answers = latent[:, : min(3, shape.columns)].sum(axis=1)
-    losses = np.abs(latent[:, -1])
-    times = None
-    if shape.alike != "independent":
-        a_day = shape.rows // shape.days
-        times = BEGINNING + (np.arange(count) * (DAY // a_day)).astype("timedelta64[us]")
-    everything = Sample(columns, times, answers, losses)
+    everything = Sample(columns, times, answers, np.abs(latent[:, -1]))
     return take(everything, slice(before, None)), take(everything, slice(0, before))
+
+
+def _days(shape: Shape) -> tuple[Array | None, Array, int]:
+    """Return the rows' times and days, and how many rows are the reference's."""
+    if shape.alike == "independent":
+        before = shape.rows * shape.past
+        return None, np.zeros(before + shape.rows, dtype=int), before
+    a_day = shape.rows // shape.days
+    # Rows that are alike one by one are all at hand: without their neighbours they are less so.
+    kept = a_day if shape.alike == "rows" else min(a_day, shape.kept)
+    counts = np.repeat([kept, a_day], [shape.past, shape.days])
+    day = np.repeat(np.arange(len(counts)), counts)
+    place = np.arange(len(day)) - np.repeat(np.cumsum(counts) - counts, counts)
+    within = place * (DAY // counts[day])
+    times = BEGINNING + (day * DAY + within).astype("timedelta64[us]")
+    return times, day, shape.past * kept
 
 
 def take(sample: Sample, rows: Any) -> Sample:
@@ -69,14 +90,13 @@ def take(sample: Sample, rows: Any) -> Sample:
     )
 
 
-def _latent(rng: np.random.Generator, shape: Shape, count: int) -> Array:
-    """Return normal values (count, columns + 1), the last for the losses, with variance 1."""
-    width = shape.columns + 1
+def _latent(rng: np.random.Generator, shape: Shape, day: Array) -> Array:
+    """Return normal values (rows, columns + 1), the last for the losses, with variance 1."""
+    count, width = len(day), shape.columns + 1
     if shape.alike == "independent":
         return rng.normal(size=(count, width))
     if shape.alike == "rows":
         return remember(rng, count, width)
-    day = np.arange(count) // (shape.rows // shape.days)
     levels = remember(rng, int(day[-1]) + 1, width)
     return np.asarray((levels[day] + rng.normal(size=(count, width))) / 2**0.5)
 

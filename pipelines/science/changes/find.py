@@ -164,9 +164,9 @@ def _of_rows(
         return [say_nothing(family, share, few) for family in asked]
     summing = Summing(layout.pieces, layout.count)
     columns = _code_columns(window, reference, layout)
-    missing = {c.name: (c.codes < 0).astype(float) for c in columns}
-    summing.add_means("missing", "missing", {n: v for n, v in missing.items() if v.any()})
-    infinite = {c.name: c.infinite.astype(float) for c in columns if c.infinite is not None}
+    missing = {c.name: c.codes < 0 for c in columns if (c.codes < 0).any()}
+    summing.add_means("missing", "missing", missing)
+    infinite = {c.name: c.infinite for c in columns if c.infinite is not None}
     summing.add_means("missing", "infinite", infinite)
     for column in columns:
         summing.add_column("inputs", column, _method(column, methods))

@@ -24,7 +24,7 @@ def look(shape, seed):
         (Shape("independent", 60, 3, 1, 10), "rows drawn"),
         (Shape("rows", 50, 3, 1, 60), "60 windows of the past, each of 1 days"),
         (Shape("rows", 600, 2, 30, 150), "drawn"),
-        (Shape("days", 30, 3, 1, 200), "200 windows of the past, each of 1 days"),
+        (Shape("days", 50, 10, 1, 200), "200 windows of the past, each of 1 days"),
     ],
 )
 def test_quiet_windows_are_called_changed_no_more_often_than_asked(shape, null):
