@@ -64,6 +64,8 @@ TOGETHER = {
     "promotion": "ends with two winners",
     "renewal": "promoted, though truly worse by it",
     "checks": "found by a tree",
+    "false_alarms": "independent rows: 50 x 1",
+    "power": "mean +0.3 sd",
 }
 """What each of those that compute in their own process prints."""
 

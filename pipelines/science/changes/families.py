@@ -41,10 +41,6 @@ LEAST_WORTH = 8.0
 """A past worth fewer independent windows does not say by how much windows differ."""
 LEAST_BLOCKS = 5
 MOST_DRAWS = 20_000
-SHARES = frozenset({"missing", "infinite", "outside", "unseen"})
-"""Methods whose statistic is a share of rows that may be very few."""
-_ROWS_OF_CHANCE = 1.5
-"""So many such rows are no more than one deviation, however rare they were."""
 _TIMES_THE_DRAWS = 2
 """There must be at least so many times as many ways to draw blocks as are drawn."""
 
@@ -115,8 +111,9 @@ class Question:
 
     def _floors(self, rows: float) -> Array:
         """Return by how much each statistic (q,) must differ to count as one deviation."""
-        rare = np.array([label[1] in SHARES for label in self._labels])
-        return np.where(rare, _ROWS_OF_CHANCE / max(rows, 1.0), 0.0)
+        return np.concatenate(
+            [group.floors(max(rows, 1.0)) for group, _ in self.sums.of(self.family)]
+        )
 
     @property
     def _labels(self) -> list[tuple[str, str]]:
@@ -145,6 +142,8 @@ class Question:
         judged = judge_by_windows(
             found[:, enough], self.level, alike[enough], self._floors(rows[-1])[enough]
         )
+        if judged is None:
+            return None
         null = f"{windows:,} windows of the past, each of {within:,} {self.layout.unit}"
         return self._tell(found[-1], enough, judged, null)
 
