@@ -133,7 +133,12 @@ def _reference_of(context: Context, version: str, manifest: BundleManifest) -> C
     score = manifest.metrics.get(spec.train.metric)
     return ChampionReference(
         manifest.inputs,
-        Rows(learnt.inputs, learnt.predictions),
+        Rows(
+            learnt.inputs,
+            learnt.predictions,
+            event_times=learnt.held_times,
+            times=learnt.times,
+        ),
         spec.train.metric,
         score if score is not None and isfinite(score) else None,
         spec.task,
@@ -142,6 +147,8 @@ def _reference_of(context: Context, version: str, manifest: BundleManifest) -> C
         rate=manifest.threshold.rate if manifest.threshold else None,
         calibrated_on=manifest.threshold.rows if manifest.threshold else 0,
         span=spec.alike.span,
+        held=learnt.held,
+        share=min(1.0, learnt.inputs.num_rows / max(manifest.rows, 1)),
     )
 
 
