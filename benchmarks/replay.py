@@ -1,49 +1,92 @@
-"""Month by month: what serves under each policy, and what it is worth on what comes next.
+"""Policies lived through month by month: what each is worth, and whether the default is worth it.
 
-`python -m benchmarks.replay [--tiny]` from the checkout.
+`python -m benchmarks.replay [--tiny] [--model NAME]` from the checkout.
 
-Four models live through their months by the product's own steps, in this process: at the start of
-each month a challenger is trained, and each policy decides whether it serves. The rows of the month
-then score what serves. Policies: *always refit* takes each challenger; *the gate, only better*
-takes what is proven better; *the gate by default* goes by the spec as it is; *never* keeps the
-first model. The data of three models are files (PERENNIAL_DATA, or ../shared/data); one that is not
-at hand is left out, and nothing is written then.
+Four models live through their months by `perennial replay`'s own engine. Compared are: *never
+retrain*; *always refit*, which takes each challenger; *the gate, only better*; *the gate by
+default*; schedules; and what the model's spec says by itself (the default policy, where it says
+nothing). The data of three models are files (PERENNIAL_DATA, or ../shared/data); one that is not at
+hand is left out, and nothing is written then.
 """
 
 from __future__ import annotations
 
-import logging
+import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.replaying.months import ALWAYS, BETTER, DEFAULT, LIVES, POLICIES, ROOT, Life, Replay
-from benchmarks.report import Measure, is_tiny, show, write
+from benchmarks.replaying.lives import LIVES, NOW, ROOT, Life, lay_out
+from benchmarks.report import Measure, show, write
+from pipelines.intervals import containing
+from pipelines.replay.contenders import ALWAYS, BETTER, DEFAULT, NEVER, own_policy, schedule
+from pipelines.replay.replaying import replay
 from pipelines.science.metrics import better_by
 from pipelines.spec import load_spec
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipelines.replay.outcome import PolicyOutcome, ReplayOutcome
+
 TINY_MONTHS = 2
+POLICIES = (NEVER, ALWAYS, BETTER, DEFAULT)
+SCHEDULES = (schedule(2), schedule(3), schedule(6))
+METRO = "metro_traffic"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, write; 1 where the gate by default is worse than asked."""
-    tiny = is_tiny(__doc__, argv)
-    logging.getLogger("perennial.replay").setLevel(logging.CRITICAL)
-    lives = [life for life in LIVES if life.data is None or life.data.is_file()]
-    missing = [life.model for life in LIVES if life not in lives]
+    """Measure, print, write; 1 where something falls short of what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="two months of one model; judges none")
+    parser.add_argument("--model", help="this model only; writes nothing")
+    chosen = parser.parse_args(argv)
+    here = [life for life in LIVES if life.data is None or life.data.is_file()]
+    missing = [life.model for life in LIVES if life not in here]
     if missing:
         print(f"The data of {', '.join(missing)} are not at hand (PERENNIAL_DATA).")
+    lives = here[:1] if chosen.tiny else here
+    if chosen.model:
+        lives = [life for life in lives if life.model == chosen.model]
     rows: list[Measure] = []
-    for life in lives[:1] if tiny else lives:
-        with tempfile.TemporaryDirectory(prefix="perennial-replay-") as home:
-            rows += measure(life, Replay(life, Path(home)).live(TINY_MONTHS if tiny else None))
+    for life in lives:
+        outcome = live(life, TINY_MONTHS if chosen.tiny else None)
+        scores = {p.name: [b.score for b in p.batches] for p in outcome.policies}
+        rows += measure(life, {name: _known(values) for name, values in scores.items()})
+        rows += measure_policy(outcome)
     show("Replay", rows)
-    if tiny or missing:
+    if chosen.tiny or chosen.model or missing:
         return 0
     write("replay", rows)
-    return int(any(row["value"] < 0 for row in rows if row["asked"]))
+    return int(not all(fulfilled(row) for row in rows if row["asked"]))
+
+
+def live(life: Life, months: int | None) -> ReplayOutcome:
+    """Return what a model's months come to under all policies."""
+    end: datetime | None = None
+    if months is not None:
+        end = life.first
+        for _ in range(months):
+            end = containing(end, "month").end
+    with tempfile.TemporaryDirectory(prefix="perennial-replay-") as home:
+        context = lay_out(life, Path(home))
+        own = own_policy(context.spec)
+        contenders = [*POLICIES, *SCHEDULES, *([own] if own else [])]
+        return replay(
+            context,
+            contenders,
+            span=(life.first, end),
+            now=NOW,
+            say=lambda text: print(f"{life.model}: {text}", flush=True),
+        ).outcome
+
+
+def _known(scores: list[float | None]) -> list[float]:
+    """Return the scores of the months that were scored: the same for all policies."""
+    return [score for score in scores if score is not None]
 
 
 def measure(life: Life, scores: dict[str, list[float]]) -> list[Measure]:
@@ -53,14 +96,14 @@ def measure(life: Life, scores: dict[str, list[float]]) -> list[Measure]:
     better*, less one standard error of the paired differences.
     """
     spec = load_spec(ROOT / life.folder, life.model)
-    metric, months = spec.train.metric, len(scores[DEFAULT])
+    metric, months = spec.train.metric, len(scores[DEFAULT.name])
     name = f"{life.model}, {metric} of {months} months"
     rows: list[Measure] = [
-        _row(f"{name}: {policy}", float(np.mean(scores[policy])), metric) for policy in POLICIES
+        _row(f"{name}: {policy}", float(np.mean(found)), metric) for policy, found in scores.items()
     ]
     gains = {
-        policy: np.array([better_by(metric, *pair) for pair in zip(
-            scores[DEFAULT], scores[policy], strict=True)])
+        policy.name: np.array([better_by(metric, *pair) for pair in zip(
+            scores[DEFAULT.name], scores[policy.name], strict=True)])
         for policy in (ALWAYS, BETTER)
     }  # fmt: skip
     best = min(gains, key=lambda policy: float(gains[policy].mean()))
@@ -70,6 +113,52 @@ def measure(life: Life, scores: dict[str, list[float]]) -> list[Measure]:
     words = f"{name}: default, above the better of both less one standard error"
     rows.append(_row(words, float(gain.mean()) + error, metric, ">= 0"))
     return rows
+
+
+def measure_policy(outcome: ReplayOutcome) -> list[Measure]:
+    """Return how the model's own policy does against schedules, known afterwards and not."""
+    own = next((policy for policy in outcome.policies if policy.own), None)
+    by_name = {policy.name: policy for policy in outcome.policies}
+    if own is None or own.mean is None or own.in_hindsight is None:
+        return []
+    never, always, batches = by_name[NEVER.name], by_name[ALWAYS.name], by_name[DEFAULT.name]
+    most = batches.retrainings
+    name = f"{outcome.model}, {own.name}"
+    rows = [
+        _row(
+            f"{name}: error above the best schedule in hindsight",
+            100 * (_error(outcome, own.mean) / _error(outcome, own.in_hindsight) - 1),
+            "%",
+            "<= 10",
+        ),
+        _row(f"{name}: retrainings of {most}", own.retrainings, "retrainings", f"<= {most // 2}"),
+    ]
+    if _gain(outcome, always, never) > 0:
+        words = f"{name}: better than never, as every batch is"
+        rows.append(_row(words, _gain(outcome, own, never), outcome.metric, "> 0"))
+    if outcome.model == METRO:
+        quarter = len(outcome.intervals) // 4
+        words = f"{name}: retrainings of {len(outcome.intervals)} batches"
+        rows.append(_row(words, own.retrainings, "retrainings", f"<= {quarter}"))
+    return rows
+
+
+def _error(outcome: ReplayOutcome, mean: float) -> float:
+    """Return a mean as an error: of a metric whose best is 1, what is missing."""
+    return 1 - mean if outcome.greater_is_better else mean
+
+
+def _gain(outcome: ReplayOutcome, one: PolicyOutcome, other: PolicyOutcome) -> float:
+    assert one.mean is not None
+    assert other.mean is not None
+    return float(better_by(outcome.metric, one.mean, other.mean))
+
+
+def fulfilled(row: Measure) -> bool:
+    """Tell whether a measure is as asked."""
+    sign, _, limit = row["asked"].partition(" ")
+    value, bound = row["value"], float(limit)
+    return {">=": value >= bound, "<=": value <= bound, ">": value > bound}[sign]
 
 
 def _row(measure: str, value: float, unit: str, asked: str = "") -> Measure:

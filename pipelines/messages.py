@@ -489,6 +489,28 @@ class ProveRequest(Value):
     conf: dict[str, Any] = Field(default_factory=dict)
 
 
+class ReplayRequest(Value):
+    """Live through a past. `conf` is hostile input as it came (`ReplayConf`)."""
+
+    run: RunId
+    now: Moment
+    conf: dict[str, Any] = Field(default_factory=dict)
+
+
+class ReplayResult(Value):
+    """What a replay came to: the policy to take (empty where that cannot be told), why in words,
+    and by policy the mean of `metric` and how often it retrained; `page` shows all.
+    """
+
+    recommended: str
+    why: list[str]
+    metric: str
+    batches: int
+    means: dict[str, float | None]
+    retrainings: dict[str, int]
+    page: Ref
+
+
 class ProveResult(Value):
     """What `prove` answers where nothing differs: a difference is an error, once it is recorded.
 

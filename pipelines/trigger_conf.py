@@ -5,7 +5,7 @@ Airflow checks the types by the DAG's params; an unknown key is refused here.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
@@ -33,6 +33,18 @@ class ProveConf(Value):
 
     version: Annotated[str, StringConstraints(max_length=50)] | None = None
     """The version to build again; without one, the champion."""
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+
+
+class ReplayConf(Value):
+    """What a trigger may send to the replay DAG.
+
+    `policies` are as in a policy's file (docs/replay.md), beside the usual ones.
+    """
+
+    start: Moment | None = None
+    end: Moment | None = None
+    policies: Annotated[list[dict[str, Any]], Field(max_length=15)] = Field(default_factory=list)
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
 
 

@@ -19,6 +19,7 @@ from pipelines.cli import (
     profile,
     rebuild,
     releases,
+    replay,
     steps,
     traces,
 )
@@ -43,6 +44,7 @@ log.add_to(app)
 profile.add_to(app)
 compare.add_to(app)
 rebuild.add_to(app)
+replay.add_to(app)
 releases.add_to(app)
 answers.add_to(app)
 card.add_to(app)

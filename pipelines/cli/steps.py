@@ -64,7 +64,7 @@ Only = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Add a command for each step."""
     for step in STEPS.values():
-        if step.name != "rollback":  # a command of its own, see `releases`
+        if step.name not in {"rollback", "replay"}:  # commands of their own
             app.command(name=step.name, help=_help(step))(
                 drift.drift if step.name == "drift" else _command(step)
             )

@@ -39,6 +39,7 @@ class PageLink:
         "comparison",
         "versions",
         "proof",
+        "replay",
         "card",
     ]
     title: str = "Page"
@@ -238,7 +239,18 @@ _STEPS = (
         words=words.prove,
         room="pipelines.rebuilding",
     ),
+    Step(
+        "replay",
+        "Live through a model's past under several policies.",
+        messages.ReplayRequest,
+        messages.ReplayResult,
+        timeout=timedelta(hours=24),
+        by_hand=False,
+        links=(PageLink("replay"), "history"),
+        words=words.replay,
+        room="pipelines.replay",
+    ),
 )
 
 STEPS = {step.name: step for step in _STEPS}
-"""The steps by name: of a retraining, then of a rollback, of a drift run and of a proof."""
+"""The steps by name: of a retraining, of a rollback, of a drift run, of a proof and of a replay."""

@@ -39,7 +39,7 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     batches = [*plan.train, *plan.holdout]
     types = plan_types(context.ports.store, spec, plan)
     for batch in batches:
-        key = _key(context, batches_behind(spec, plan, batch), types)
+        key = file_key(context, batches_behind(spec, plan, batch), types)
         name = batch.interval.name
         if name in earlier and earlier[name].key == key:
             context.log.info("features %s: unchanged (%d rows)", name, earlier[name].rows)
@@ -74,7 +74,7 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     )
 
 
-def _key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
+def file_key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
     """Return the key of a features file.
 
     Columns that are read in another type than their batch holds are part of it.

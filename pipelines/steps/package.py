@@ -43,6 +43,8 @@ GOLDEN_ROWS = 16
 """Held-out rows among the golden requests; edge rows come on top."""
 _RANGE_ROWS = 2_000
 """Held-out rows from which the edge rows take their range."""
+NOT_SERVED = "it is not to be served"
+"""Why a bundle is not compiled of which only the answers are asked."""
 
 
 def run(context: Context, request: PackageRequest) -> PackageResult:
@@ -96,12 +98,17 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
     return packaged
 
 
-def make_bundle(context: Context, request: PackageRequest, best: TrainResult) -> PackageResult:
-    """Return the bundle of a candidate, made anew and kept in the store, whatever was published."""
+def make_bundle(
+    context: Context, request: PackageRequest, best: TrainResult, *, compiles: bool = True
+) -> PackageResult:
+    """Return the bundle of a candidate, made anew and kept in the store, whatever was published.
+
+    It is not compiled, and answers as it was fitted, where it is not to be served.
+    """
     from pipelines.training.own.process import own_code_of
 
     with own_code_of(context) as own:
-        return _build_bundle(context, request, best, own)
+        return _build_bundle(context, request, best, own, compiles=compiles)
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,12 @@ class _Fit:
 
 
 def _build_bundle(
-    context: Context, request: PackageRequest, best: TrainResult, own: CodeProcess | None
+    context: Context,
+    request: PackageRequest,
+    best: TrainResult,
+    own: CodeProcess | None,
+    *,
+    compiles: bool,
 ) -> PackageResult:
     from pipelines.bundle.load import write_bundle
     from pipelines.bundle.manifest import BundleManifest, Settings
@@ -125,6 +137,7 @@ def _build_bundle(
     from pipelines.data.sides import sides_of
     from pipelines.training import estimators
     from pipelines.training.onnx.edges import edge_rows
+    from pipelines.training.onnx.export import Compilation
     from pipelines.training.own.candidates import keep_candidate
     from pipelines.training.storing import code_of, compile_model, dump, open_predictor
     from pipelines.watch import reference
@@ -137,12 +150,16 @@ def _build_bundle(
         fit.schema.columns, _sample_in_order(holdout, context.spec.row_order[0], _RANGE_ROWS)
     )
     whole, single = edge_rows(fit.schema, sample)
-    compilation = compile_model(
-        fit.model,
-        fit.schema,
-        feed_from_table(fit.schema.columns, holdout),
-        [*whole, *single],
-        best.threshold.value if best.threshold else None,
+    compilation = (
+        compile_model(
+            fit.model,
+            fit.schema,
+            feed_from_table(fit.schema.columns, holdout),
+            [*whole, *single],
+            best.threshold.value if best.threshold else None,
+        )
+        if compiles
+        else Compilation(None, None, NOT_SERVED)
     )
     native, code = dump(fit.model), code_of(fit.model)
     predictor = open_predictor(fit.model, fit.schema, native, compilation.model)
@@ -185,7 +202,8 @@ def _build_bundle(
         ),
         clusters=fit.clusters,
     )
-    _log_compilation(context, manifest.candidate, compilation, len(native))
+    if compiles:
+        _log_compilation(context, manifest.candidate, compilation, len(native))
     bundle = write_bundle(store, manifest)
     return PackageResult(
         bundle=bundle,

@@ -36,6 +36,13 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
     Raises RequestError for an unknown candidate, SpecError for a parameter that the estimator does
     not take, BadData where there is nothing to learn.
     """
+    return train_candidate(context, request)
+
+
+def train_candidate(
+    context: Context, request: TrainRequest, *, is_shown: bool = True
+) -> TrainResult:
+    """Return the trained candidate as `run` does; no plot of it is made unless it `is_shown`."""
     spec, features = context.spec, request.features
     try:
         candidate = spec.candidate(request.candidate)
@@ -61,7 +68,7 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
         from pipelines.training.own.process import own_code_of
 
         with own_code_of(context) as own:
-            return _train(context, request, candidate, key, own)
+            return _train(context, request, candidate, key, own, is_shown=is_shown)
 
     with limit_threads(context.settings.threads):
         result = once(context.ports.store, "train", key, TrainResult, train)
@@ -95,6 +102,8 @@ def _train(
     candidate: Candidate,
     key: str,
     own: CodeProcess | None,
+    *,
+    is_shown: bool,
 ) -> TrainResult:
     from pipelines.data import labelled_rows
     from pipelines.training import backtest
@@ -129,7 +138,7 @@ def _train(
     run_id = log_run(context, request, candidate, learnt, judgement.metrics, figures, key)
     origins = backtest.publish(context, run_id, rows, fit.search.out_of_fold, judgement.answers)
     stored = replace(stored, backtest=origins)
-    if not candidate.declaration.dummy:
+    if is_shown and not candidate.declaration.dummy:
         attach_plots(context, run_id, candidate, fit, judgement, rows)
     seconds = round(time.perf_counter() - began, 3)
     return _result(

@@ -92,7 +92,7 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
     results = [
         (
             batch,
-            _findings(context, batch, suites, force=request.ingest.force).with_findings(
+            findings_of(context, batch, suites, force=request.ingest.force).with_findings(
                 odd.get(batch.interval.name, [])
             ),
         )
@@ -141,9 +141,14 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
     )
 
 
-def _findings(
-    context: Context, batch: BatchRef, suites: dict[str, list[dict[str, Any]]], *, force: bool
+def findings_of(
+    context: Context,
+    batch: BatchRef,
+    suites: dict[str, list[dict[str, Any]]],
+    *,
+    force: bool = False,
 ) -> BatchFindings:
+    """Return what is found on one batch by itself: judged once, and anew with `force`."""
     spec, store = context.spec, context.ports.store
     key = digest(
         VALIDATION_FORMAT,

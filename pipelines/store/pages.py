@@ -1,6 +1,7 @@
 """HTML pages of runs: which object of the store shows the validation, the verdict, the drift or the
 data (the profile) of a run, its candidates (the comparison), its version by itself (the card) or
-beside the champion, or how the champion came out when it was built again (the proof).
+beside the champion, how the champion came out when it was built again (the proof), or how the past
+would have been under several policies (the replay).
 
 A step publishes its page under the run's name; a cleared run may publish another one, and the
 newest counts. Whoever shows pages (Airflow's plugin) reads them from here and needs to know nothing
@@ -28,6 +29,7 @@ PageKind = Literal[
     "comparison",
     "versions",
     "proof",
+    "replay",
     "card",
 ]
 NEWEST = "newest"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         DriftVerdict,
         GateResult,
         ProveResult,
+        ReplayResult,
         ReportResult,
     )
 
@@ -283,3 +284,12 @@ def prove(result: ProveResult) -> list[Line]:
         return [Line(logging.WARNING, f"Nothing was proven: {result.why}")]
     text = f"Version {result.version} was built again and is equal: {result.checks} things were"
     return [Line(logging.INFO, f"{text} compared, and {result.rows:,} rows asked, bit for bit.")]
+
+
+def replay(result: ReplayResult) -> list[Line]:
+    """Return what a replay came to."""
+    lines = [Line(logging.INFO, text) for text in result.why]
+    for name, mean in result.means.items():
+        times = how_many(result.retrainings[name], "retraining")
+        lines.append(Line(logging.INFO, f"{name}: {result.metric} {figure(mean)}, {times}"))
+    return lines

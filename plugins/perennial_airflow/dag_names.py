@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-RETRAIN, DRIFT, ROLLBACK, PROVE = "retrain", "drift", "rollback", "prove"
+RETRAIN, DRIFT, ROLLBACK, PROVE, REPLAY = "retrain", "drift", "rollback", "prove", "replay"
 """The kinds of DAGs that a model has."""
 
 ALERTS = "alerts"

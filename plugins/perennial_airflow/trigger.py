@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from perennial_airflow.dag_names import DRIFT, PROVE, RETRAIN, ROLLBACK
+from perennial_airflow.dag_names import DRIFT, PROVE, REPLAY, RETRAIN, ROLLBACK
 from pipelines.settings import load_settings
 from pipelines.spec import model_names
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 PATH = re.compile(r"^(?P<api>.*/api/v2)/(dags/(?P<dag>[^/]+)/dagRuns|backfills(/dry_run)?)/?$")
-OURS = re.compile(rf"^({RETRAIN}|{DRIFT}|{ROLLBACK}|{PROVE})_([a-z][a-z0-9_]*)$")
+OURS = re.compile(rf"^({RETRAIN}|{DRIFT}|{ROLLBACK}|{PROVE}|{REPLAY})_([a-z][a-z0-9_]*)$")
 LONGEST = 1_000_000
 """Bytes of a body that are looked at; a longer one goes on as it came."""
 
@@ -38,9 +38,15 @@ OK, BAD_REQUEST = 200, 400
 
 def known_keys(kind: str) -> frozenset[str]:
     """Return the params of our DAGs of a kind."""
-    from perennial_airflow.dags import drift, prove, retrain, rollback
+    from perennial_airflow.dags import drift, prove, replay, retrain, rollback
 
-    modules = {RETRAIN: retrain, DRIFT: drift, ROLLBACK: rollback, PROVE: prove}
+    modules = {
+        RETRAIN: retrain,
+        DRIFT: drift,
+        ROLLBACK: rollback,
+        PROVE: prove,
+        REPLAY: replay,
+    }
     return frozenset(modules[kind].PARAMS)
 
 

@@ -16,7 +16,8 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run, run_together
 
-LONG = ("loop", "demo", "kills", "init", "suites", "metrics", "replay", "gate_proof", "gate_speed")
+LONG = ("loop", "demo", "kills", "init", "suites", "metrics", "replay", "replay_speed")
+LONG += ("plain_replay", "gate_proof", "gate_speed")
 
 
 def test_each_benchmark_is_started_by_a_test():
@@ -66,6 +67,7 @@ TOGETHER = {
     "checks": "found by a tree",
     "false_alarms": "independent rows: 50 x 1",
     "power": "mean +0.3 sd",
+    "replay_evidence": "half served alike: truth",
 }
 """What each of those that compute in their own process prints."""
 
@@ -85,7 +87,7 @@ def test_what_computes_runs(ended, name):
 
 @pytest.mark.slow
 def test_parsing_runs_and_finds_the_dags_of_each_model():
-    assert "2 models (4 DAGs each)" in run("parsing")
+    assert "2 models (5 DAGs each)" in run("parsing")
 
 
 @pytest.mark.slow

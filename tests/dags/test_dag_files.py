@@ -61,7 +61,7 @@ def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(tmp_path):
     bare.mkdir()
     (bare / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
     facts = read(write_models(tmp_path, "cabs", "demo"))
-    kinds = ("prove", "retrain", "rollback")
+    kinds = ("prove", "replay", "retrain", "rollback")
     assert facts["dags"] == [f"{kind}_{name}" for kind in kinds for name in ("cabs", "demo")]
     assert facts["errors"] == {}
     assert HEAVY & set(facts["modules"]) <= set(read(tmp_path, dags=bare)["modules"]), (
@@ -76,6 +76,8 @@ def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_importe
         "drift_cabs",
         "prove_cabs",
         "prove_demo",
+        "replay_cabs",
+        "replay_demo",
         "retrain_cabs",
         "retrain_demo",
         "rollback_cabs",
@@ -119,7 +121,7 @@ def test_a_broken_spec_is_an_import_error_with_its_remedy_and_breaks_nothing_els
     os.mkfifo(tmp_path / "models" / "pipe" / "model.yaml")
     (tmp_path / "models" / "gone" / "model.yaml").symlink_to("nowhere")
     facts = read(tmp_path)
-    kinds = ("prove", "retrain", "rollback")
+    kinds = ("prove", "replay", "retrain", "rollback")
     assert facts["dags"] == [f"{kind}_{name}" for kind in kinds for name in ("cabs", "demo")]
     error = facts["errors"].pop("broken_specs.py")
     assert facts["errors"] == {}
@@ -141,7 +143,7 @@ def test_a_worker_builds_only_the_dag_that_it_is_asked_for(tmp_path):
 def test_a_hundred_models_are_a_hundred_dags(tmp_path):
     names = [f"model_{number:03}" for number in range(100)]
     facts = read(write_models(tmp_path, *names))
-    kinds = ("prove", "retrain", "rollback")
+    kinds = ("prove", "replay", "retrain", "rollback")
     assert facts["dags"] == [f"{kind}_{name}" for kind in kinds for name in names]
 
 
@@ -149,7 +151,8 @@ def test_the_same_files_give_the_same_dag_every_time(tmp_path):
     """Otherwise Airflow would show a new version of the DAG at every parse."""
     write_models(tmp_path, "demo", drift="daily")
     first = read(tmp_path)["serialized"]
-    assert set(first) == {"drift_demo", "prove_demo", "retrain_demo", "rollback_demo"}
+    kinds = ("drift", "prove", "replay", "retrain", "rollback")
+    assert set(first) == {f"{kind}_demo" for kind in kinds}
     assert first == read(tmp_path)["serialized"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from perennial_airflow.trigger import LONGEST, RefuseUnknownKeys, known_keys, refusal
 
 from benchmarks import kills, loop
-from pipelines.trigger_conf import DriftConf, ProveConf, RetrainConf, RollbackConf
+from pipelines.trigger_conf import DriftConf, ProveConf, ReplayConf, RetrainConf, RollbackConf
 
 
 class Api:
@@ -75,6 +75,7 @@ RUNS = "/api/v2/dags/{}/dagRuns"
         ("drift", DriftConf),
         ("rollback", RollbackConf),
         ("prove", ProveConf),
+        ("replay", ReplayConf),
     ],
 )
 def test_the_keys_are_those_that_the_first_task_takes(kind, conf):

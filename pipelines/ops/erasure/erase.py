@@ -19,6 +19,7 @@ from pipelines.ops.traces.content import holds
 from pipelines.ops.traces.search import search, segment_holds
 from pipelines.ops.traces.sought import can_be_sought
 from pipelines.refs import sha256
+from pipelines.replay.workroom import forget_replays
 from pipelines.tables import from_parquet, to_parquet
 from pipelines.versions.port import FeatureFile
 
@@ -62,6 +63,7 @@ def erase(context: Context, values: Sequence[str], column: str | None, now: date
     """
     named = _valid_keys(values)
     with hold_state(context.settings):
+        forget_replays(context.settings)
         pending = read_work(context.settings, context.spec.name)
         done = _carry_out(context, pending) if pending is not None else None
         by = key_column(context, column)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perennial_airflow.dag_names import DRIFT, PROVE, RETRAIN, ROLLBACK, dag_name
+from perennial_airflow.dag_names import DRIFT, PROVE, REPLAY, RETRAIN, ROLLBACK, dag_name
 from perennial_airflow.dags.drift import drift
 from perennial_airflow.dags.prove import prove
+from perennial_airflow.dags.replay import replay
 from perennial_airflow.dags.retrain import retrain
 from perennial_airflow.dags.rollback import rollback
 from pipelines.settings import load_settings
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipelines.spec import Spec
 
-KINDS = (RETRAIN, DRIFT, ROLLBACK, PROVE)
+KINDS = (RETRAIN, DRIFT, ROLLBACK, PROVE, REPLAY)
 
 
 def dags(kind: str, dag_id: str | None) -> dict[str, DAG]:
@@ -53,6 +54,8 @@ def _make(kind: str, spec: Spec) -> DAG | str | None:
     try:
         if kind == DRIFT:
             return drift(spec, spec.drift) if spec.drift is not None else None
+        if kind == REPLAY:
+            return replay(spec) if spec.batch is not None and spec.has_target else None
         return {RETRAIN: retrain, ROLLBACK: rollback, PROVE: prove}[kind](spec)
     # What Airflow refuses of one model must not take away the DAGs of the others.
     except Exception as error:  # noqa: BLE001

@@ -90,6 +90,7 @@ def test_a_step_needs_what_its_request_holds():
         "decide": ("drift",),
         "report": ("drift", "decide"),
         "prove": (),
+        "replay": (),
     }
     assert STEPS["close"].required == ()
     assert STEPS["gate"].required == ("features", "train")
@@ -97,7 +98,7 @@ def test_a_step_needs_what_its_request_holds():
 
 def test_only_the_first_step_of_a_run_reads_what_a_trigger_sent():
     reading = [step.name for step in STEPS.values() if step.reads_conf]
-    assert reading == ["ingest", "rollback", "prove"]
+    assert reading == ["ingest", "rollback", "prove", "replay"]
 
 
 def test_a_link_to_mlflow_names_a_field_that_is_there():
