@@ -156,9 +156,16 @@ def parse_policy(body: object, spec: Spec, *, name: str, place: str) -> Contende
         raise RequestError(f"{place}: {faults}", remedy="see docs/replay.md.") from error
     policy = found.retrain
     if policy is not None:
-        # Beside a policy to try, a cooldown of the spec's own is none that it repeats.
+        # Beside a policy to try, a cooldown and a clock of the spec's own are none that it repeats.
         looks = spec.drift and Drift(schedule=spec.drift.schedule)
-        wrong = retrain_problems(policy, looks, spec.task, clock=None, has_target=spec.has_target)
+        wrong = retrain_problems(
+            policy,
+            looks,
+            spec.train.model_copy(update={"schedule": None}),
+            spec.task,
+            has_target=spec.has_target,
+            is_snapshot=spec.is_snapshot,
+        )
         if wrong and policy.by != "never":
             raise RequestError(
                 f"{place}: {'; '.join(each.text for each in wrong)}",
