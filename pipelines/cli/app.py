@@ -10,6 +10,7 @@ from pipelines.cli import (
     card,
     check,
     compare,
+    incidents,
     init,
     keys,
     log,
@@ -45,6 +46,7 @@ rebuild.add_to(app)
 releases.add_to(app)
 answers.add_to(app)
 card.add_to(app)
+incidents.add_to(app)
 operations.add_to(app)
 traces.add_to(app)
 alert.add_to(app)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WORDS = 1_000
 """Characters of what is said of an incident."""
+NAME = 100
+"""Characters of a person's name."""
 LONGEST_SNOOZE = timedelta(days=90)
 
 
@@ -125,15 +127,19 @@ def _answer(
     now: datetime,
     until: datetime | None = None,
 ) -> Incident:
-    if not reason.strip():
-        raise RequestError("An answer needs a reason.", remedy="say why by --reason.")
+    for name, text in (("person", by), ("reason", reason)):
+        if not text.strip() or not text.strip().isprintable():
+            raise RequestError(
+                f"An answer needs a {name}, in one line of plain text.",
+                remedy="say who answers, and why.",
+            )
     incident = find_incident(ledger, model, number, now)
     if incident.is_over:
         raise RequestError(
             f"The incident {number} of {model} is {incident.state} already.",
             remedy=f"`perennial incidents {model}` lists those that are not over.",
         )
-    _append(ledger, model, number, event, words=reason.strip(), by=by, until=until)
+    _append(ledger, model, number, event, words=reason.strip(), by=by.strip()[:NAME], until=until)
     return find_incident(ledger, model, number, now)
 
 

@@ -7,6 +7,7 @@ verdict.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.context import Context
@@ -14,13 +15,14 @@ from pipelines.errors import RequestError
 from pipelines.incidents import note_check
 from pipelines.ledger import DriftCheck, RetrainHold, RetrainRequest, outcomes
 from pipelines.messages import DecideRequest, DecideResult
-from pipelines.science.policy import wish_for_retraining
+from pipelines.science.policy import why_held, wish_for_retraining
 from pipelines.watch import retrain_requests
 from pipelines.watch.situation import situation_of
 from pipelines.watch.window import rules_of
 
 if TYPE_CHECKING:
     from pipelines.ledger import Entry
+    from pipelines.science.policy import Situation
 
 
 def run(context: Context, request: DecideRequest) -> DecideResult:
@@ -41,6 +43,11 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
     if asked and policy.by in {"schedule", "value"} and drift_result.verdict != "alarm":
         return _start(context, asked, asked.read(RetrainRequest).conf.reason)
     situation = situation_of(context, drift_result, verdict.at)
+    if policy.by == "value" and drift_result.verdict != "alarm":
+        # A probe costs a fit, so that it is asked last.
+        if held := why_held(policy, situation):
+            return _log_decision(context, _none(held))
+        situation = _with_gain(context, situation)
     wish = wish_for_retraining(policy, situation)
     if not wish.start:
         return _log_decision(context, _none(wish.why))
@@ -58,6 +65,14 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
     )
     outcomes.append_changed(ledger, model, request.run, hold)
     return _log_decision(context, _none(choice.why))
+
+
+def _with_gain(context: Context, situation: Situation) -> Situation:
+    from pipelines.judging.retraining_gain import measure_gain
+
+    champion = context.ports.ledger.champion(context.spec.name)
+    found = measure_gain(context, champion, situation.window_end)
+    return replace(situation, gain=found.expected, gain_proven=found.proven, no_gain=found.why)
 
 
 def _none(why: str) -> DecideResult:
