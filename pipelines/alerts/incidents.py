@@ -73,6 +73,8 @@ class Incident:
     key: str
     opened: Event
     over: Event | None = None
+    number: int = 0
+    """The number by which people answer it; 0 of what is no incident of the ledger's."""
 
     @property
     def about(self) -> About:
@@ -124,6 +126,7 @@ def _told_as(ledger: Ledger, found: incidents.Incident) -> Incident:
         f"incident/{found.number}",
         Event(found.opened, found.seq, tuple(reasons), run),
         over,
+        found.number,
     )
 
 

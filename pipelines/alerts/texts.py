@@ -103,6 +103,9 @@ def message_of(
         lines.append("What to do: " + _TO_DO[incident.matter].format(model=incident.model))
         if incident.matter != "refusal":
             lines.append("There will be one more message, when it is over.")
+        if number := incident.number:
+            answer = f"perennial incident {incident.model} {number} ack (or snooze, close)"
+            lines.append(f"To answer: {answer}")
     lines += _links(incident, event, routes, settings)
     if owner:
         lines.append(f"Owner: {plain(owner, REASON)}")
@@ -135,6 +138,8 @@ def _links(incident: Incident, event: Event, routes: Routes, settings: Settings)
         paths["Run"] = f"/dags/{dag}/runs/{quote(name, safe='')}" if name else f"/dags/{dag}"
     elif incident.matter in {"check", "data"}:
         paths["Runs"] = f"/dags/drift_{incident.model}"
+    if incident.number:
+        paths["Incidents"] = f"/perennial/incidents/{incident.model}"
     paths["Model"] = f"/perennial/models/{incident.model}"
     return [f"{name}: {routes.page(path, settings)}" for name, path in paths.items()]
 

@@ -170,3 +170,20 @@ def test_airflow_takes_one_file_below_plugins_for_a_plugin(tmp_path):
 def test_a_worker_builds_only_the_drift_dag_that_it_is_asked_for(tmp_path):
     facts = read(write_models(tmp_path, "cabs", "demo", drift="daily"), "drift_demo")
     assert (facts["dags"], facts["errors"]) == (["drift_demo"], {})
+
+
+def test_where_routes_are_set_there_is_the_dag_alerts_and_drift_has_a_deadline(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PERENNIAL_ALERTS", "alerts.yaml")
+    write_models(tmp_path, "demo", drift="daily")
+    facts = read(tmp_path)
+    assert facts["errors"] == {}
+    assert facts["dags"] == ["alerts", "drift_demo", "prove_demo", "retrain_demo", "rollback_demo"]
+    assert "perennial_airflow.deadlines.tell_people" in facts["serialized"]["drift_demo"]
+    heavy = {"apprise", "pipelines.ledger", "pipelines.alerts.outbox", *HEAVY}
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
+    assert heavy & set(facts["modules"]) <= set(read(tmp_path, dags=bare)["modules"])
+    assert facts["serialized"] == read(tmp_path)["serialized"], "one version of the DAG"

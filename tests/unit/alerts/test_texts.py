@@ -27,7 +27,7 @@ def write(incident, state="open", airflow="https://airflow.example.org/base/"):
 
 
 def incident(matter="retraining", run="drift__sales__2024", reasons=("no disk",), over=None):
-    return Incident("sales", matter, "incident/7", Event(START, 7, tuple(reasons), run), over)
+    return Incident("sales", matter, "incident/7", Event(START, 7, tuple(reasons), run), over, 7)
 
 
 def test_a_message_says_what_why_what_to_do_and_where():
@@ -39,7 +39,9 @@ def test_a_message_says_what_why_what_to_do_and_where():
         "What serves: version 3 serves on.",
         f"What to do: {FAILED}",
         "There will be one more message, when it is over.",
+        "To answer: perennial incident sales 7 ack (or snooze, close)",
         "Run: https://airflow.example.org/base/dags/retrain_sales/runs/drift__sales__2024",
+        "Incidents: https://airflow.example.org/base/perennial/incidents/sales",
         "Model: https://airflow.example.org/base/perennial/models/sales",
         "Owner: shop",
     ]
