@@ -8,17 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.incidents.events import close_by_itself, open_incident
-from pipelines.incidents.state import open_incidents, seen_in
-from pipelines.intervals import iso
-from pipelines.ledger import DriftCheck, Outcome
+from pipelines.incidents.state import Seen, open_incidents, seen_in
+from pipelines.intervals import SNAPSHOT, iso
+from pipelines.ledger import DriftCheck, Outcome, Quarantine
 from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipelines.ledger import Entry, Ledger, What
+    from pipelines.incidents.state import Incident
+    from pipelines.intervals import Interval
+    from pipelines.ledger import Entry, Kind, Ledger, What
 
 NO_CHECK = "a drift check did not run"
+_QUARANTINE = Seen("quarantine", "a batch is in quarantine")
+_ENDS: dict[What, Kind] = {"alarm": "drift", "quarantine": "quarantine"}
+"""What a sound window closes, and the entries that say which windows and batches it is about."""
 
 
 def note_check(ledger: Ledger, model: str, entry: Entry) -> int | None:
@@ -35,11 +40,18 @@ def note_check(ledger: Ledger, model: str, entry: Entry) -> int | None:
     for incident in found:
         if incident.what == "no_check":
             close_by_itself(ledger, incident, "a drift check has run")
-    alarms = [i for i in found if i.what == "alarm" and check.verdict in {"no_drift", "drift"}]
-    if alarms and check.window.end >= _last_alarm(ledger, model, min(i.first for i in alarms)):
-        for incident in alarms:
-            close_by_itself(ledger, incident, f"the window until {iso(check.window.end)} is sound")
+    if check.verdict in {"no_drift", "drift"}:
+        for incident in found:
+            if incident.what in _ENDS and check.window.end >= _last_end(ledger, incident):
+                why = f"the window until {iso(check.window.end)} is sound"
+                close_by_itself(ledger, incident, why)
     return None
+
+
+def note_quarantine(ledger: Ledger, model: str, entry: Entry) -> int | None:
+    """Note a batch that went to quarantine. Return the number of the incident."""
+    words = join(entry.read(Quarantine).reasons)
+    return open_incident(ledger, model, *_QUARANTINE, words, entry.at, first=entry.seq)
 
 
 def note_outcome(ledger: Ledger, model: str, entry: Entry, *, stopped: bool = False) -> int | None:
@@ -49,12 +61,12 @@ def note_outcome(ledger: Ledger, model: str, entry: Entry, *, stopped: bool = Fa
     """
     outcome, now = entry.read(Outcome), entry.at
     if outcome.outcome == "deployed":
-        over: set[What] = {"refused", "failed_retraining", "failed_deployment"}
+        over: set[What] = {"quarantine", "refused", "failed_retraining", "failed_deployment"}
         _close_all(ledger, model, now, over, f"version {outcome.version} was deployed")
         return None
     if outcome.outcome == "refused":
         why = "a retraining has ended with a verdict"
-        _close_all(ledger, model, now, {"failed_retraining"}, why)
+        _close_all(ledger, model, now, {"quarantine", "failed_retraining"}, why)
         if not stopped:
             return None
     seen = seen_in(entry)
@@ -75,7 +87,19 @@ def _close_all(ledger: Ledger, model: str, now: datetime, kinds: set[What], why:
             close_by_itself(ledger, incident, why)
 
 
-def _last_alarm(ledger: Ledger, model: str, first: int) -> datetime:
-    """Return the latest end of a window with an alarm, from an entry on."""
-    checks = [e.decision for e in ledger.entries(model, "drift") if e.seq >= first]
-    return max(c.window.end for c in checks if isinstance(c, DriftCheck) and c.verdict == "alarm")
+def _last_end(ledger: Ledger, incident: Incident) -> datetime:
+    """Return the latest end of a window or batch that an incident is about.
+
+    A snapshot has no end: the next look at it is a later one.
+    """
+    shown = [
+        entry
+        for entry in ledger.entries(incident.model, _ENDS[incident.what])
+        if entry.seq >= incident.first and seen_in(entry) == (incident.what, incident.cause)
+    ]
+    spans: list[Interval] = []
+    for entry in shown:
+        match entry.decision:
+            case DriftCheck(window=span) | Quarantine(interval=span):
+                spans.append(span)
+    return max((span.end for span in spans if span != SNAPSHOT), default=SNAPSHOT.start)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pipelines.intervals import Moment
-from pipelines.ledger import DriftCheck, IncidentEvent, Outcome, What
+from pipelines.ledger import DriftCheck, IncidentEvent, Outcome, Quarantine, What
 from pipelines.refs import Value
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ EXPIRES = timedelta(days=30)
 
 SOURCES: dict[What, Kind] = {
     "alarm": "drift",
+    "quarantine": "quarantine",
     "refused": "outcome",
     "failed_retraining": "outcome",
     "failed_deployment": "outcome",
@@ -105,6 +106,8 @@ def seen_in(entry: Entry) -> Seen | None:
     match entry.decision:
         case DriftCheck(verdict="alarm") as check:
             return Seen("alarm", "the check failed" if check.failed else "the data are broken")
+        case Quarantine():
+            return Seen("quarantine", "a batch is in quarantine")
         case Outcome(outcome="refused"):
             return Seen("refused", "challengers are refused")
         case Outcome(outcome="failed") as outcome:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NAMES: dict[What, str] = {
     "alarm": "alarm",
+    "quarantine": "quarantine",
     "refused": "refused challengers",
     "failed_retraining": "failed retraining",
     "failed_deployment": "failed deployment",
@@ -22,6 +23,7 @@ TO_DO: dict[What, str] = {
     "alarm": (
         "look at the drift page, mend what is broken, and run the drift DAG again for this window"
     ),
+    "quarantine": "look at the validation's page, and mend the source or the expectations",
     "refused": (
         "look at the verdicts; the policy starts no retraining until a version is deployed,"
         " `stop_for` is over, or this incident is closed"

@@ -14,10 +14,13 @@ from pydantic import Field
 from pipelines.intervals import Moment
 from pipelines.ledger.decision import Decision
 
-What = Literal["alarm", "refused", "failed_retraining", "failed_deployment", "no_check"]
-"""`alarm`: a window in which something is broken. `refused`: challengers refused in a row, so that
-the policy has stopped. `failed_retraining` and `failed_deployment`: a run that ended before its
-verdict, or after it. `no_check`: a drift check that did not run.
+What = Literal[
+    "alarm", "quarantine", "refused", "failed_retraining", "failed_deployment", "no_check"
+]
+"""`alarm`: a window in which something is broken. `quarantine`: a batch that broke what was
+expected of it. `refused`: challengers refused in a row, so that the policy has stopped.
+`failed_retraining` and `failed_deployment`: a run that ended before its verdict, or after it.
+`no_check`: a drift check that did not run.
 """
 IncidentStep = Literal["opened", "acknowledged", "snoozed", "closed"]
 

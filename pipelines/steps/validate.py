@@ -17,6 +17,7 @@ from pipelines.data.batches import read_manifest, read_plan, read_table
 from pipelines.data.manifests import BatchManifest, BatchRef, TableRef
 from pipelines.data.type_differences import type_findings
 from pipelines.errors import BadData
+from pipelines.incidents import note_quarantine
 from pipelines.intervals import iso
 from pipelines.ledger import Quarantine, Validation, record_step
 from pipelines.messages import ValidateRequest, ValidateResult
@@ -277,7 +278,8 @@ def _quarantine(
         reasons += [f"{batch.interval.name}: {r}" for r in findings.critical]
         for reason in findings.critical:
             context.log.error("batch %s: %s", batch.interval.name, reason)
-    context.ports.ledger.append_many(model, entries)
+    for entry in context.ports.ledger.append_many(model, entries):
+        note_quarantine(context.ports.ledger, model, entry)
     # A message of readable length.
     more = f" (and {len(reasons) - 5} more)" if len(reasons) > 5 else ""  # noqa: PLR2004
     return BadData(

@@ -18,12 +18,13 @@ from pipelines.incidents import (
     note_check,
     note_missing_check,
     note_outcome,
+    note_quarantine,
     open_incidents,
     snooze,
 )
-from pipelines.ledger import DriftCheck, MemoryLedger, Outcome, outcomes
+from pipelines.ledger import DriftCheck, MemoryLedger, Outcome, Quarantine, outcomes
 from pipelines.ledger.sql import SqlLedger
-from tests.unit.steps.verdicts import Clock, drifted
+from tests.unit.steps.verdicts import NOTHING, Clock, drifted, window
 
 MODEL = "sales"
 
@@ -136,6 +137,24 @@ def test_a_check_that_did_not_run_is_over_when_one_has(ledger, clock):
     assert note_missing_check(ledger, MODEL, "none since Monday", clock()) == 1
     check(ledger, 1, "not_enough_data")
     assert opened(ledger, clock) == []
+
+
+@pytest.mark.parametrize(("day", "over"), [(4, False), (5, True), (6, True)])
+def test_batches_in_quarantine_are_one_incident_until_a_window_is_sound(ledger, clock, day, over):
+    for bad in (3, 5, 4):
+        found = Quarantine(
+            interval=window(bad),
+            version=1,
+            batch=NOTHING,
+            reasons=["pages is null"],
+            bad_rows={},
+            page=NOTHING,
+        )
+        entry = ledger.append(MODEL, f"batch-{bad}", found)
+        assert note_quarantine(ledger, MODEL, entry) == 1
+    assert opened(ledger, clock) == [("quarantine", "open", 3)]
+    check(ledger, day, "no_drift")
+    assert opened(ledger, clock) == ([] if over else [("quarantine", "open", 3)])
 
 
 def test_failures_and_refusals_are_over_when_a_version_is_deployed(ledger, clock):

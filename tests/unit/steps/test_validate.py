@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import BadData, SpecError
+from pipelines.incidents import open_incidents
 from pipelines.messages import IngestRequest, ValidateRequest
 from pipelines.refs import Ref
 from pipelines.steps import ingest, validate
@@ -106,6 +107,8 @@ def test_a_broken_batch_goes_to_quarantine_and_ends_the_run(run, world, ports, e
     assert record["interval"]["start"] == "2024-01-02T00:00:00Z"
     assert record["reasons"]
     [entry] = ports.ledger.entries("sales", "quarantine")
+    [incident] = open_incidents(ports.ledger, "sales", entry.at)
+    assert (incident.what, incident.first) == ("quarantine", entry.seq)
     assert entry.body == record
     assert set(record) in version_0.fields("quarantine")
     page = ports.store.get(Ref.model_validate(record["page"]))
