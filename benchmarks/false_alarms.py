@@ -1,7 +1,8 @@
 """How often a window in which nothing has changed is called changed.
 
 `python -m benchmarks.false_alarms` from the checkout; `--windows 200` asks for fewer windows than
-1,000 in each cell, and says so in each line.
+1,000 in each cell, and says so in each line; `--resume` keeps the cells of the last run that had as
+many windows, and goes on behind them.
 
 Worlds whose truth is known: independent rows; rows that are each like the one before; days whose
 levels are each like the one before. And real ones: days drawn at random from a year or more, which
@@ -12,6 +13,7 @@ fixed rules say.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.report import Measure, show, write
+from benchmarks.report import RESULTS, Measure, show, write
 from benchmarks.watching.others import judge
 from benchmarks.watching.real import SETS, draw_days, load
 from benchmarks.watching.worlds import Shape, make
@@ -59,14 +61,26 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="small, to see that it runs")
     parser.add_argument("--windows", type=int, default=WINDOWS, help="windows in each cell")
+    parser.add_argument("--resume", action="store_true", help="keep the last run's cells")
     options = parser.parse_args(argv)
+    windows = 2 if options.tiny else options.windows
+    last = _read_last() if options.resume else []
     measures: list[Measure] = []
     for title, draw, span in _cells(tiny=options.tiny):
-        measures += measure(title, draw, span, 2 if options.tiny else options.windows)
+        kept = [row for row in last if row["measure"].startswith(f"{title}, ")]
+        there = any(
+            row["measure"].startswith(f"{title}, {windows:,} windows: called") for row in kept
+        )
+        measures += kept if there else measure(title, draw, span, windows)
         if not options.tiny:
             write("false_alarms", measures)
     show("False alarms", measures)
     return 0 if options.tiny else int(any(_is_above(row) for row in measures))
+
+
+def _read_last() -> list[Measure]:
+    path = RESULTS / "false_alarms.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
 
 
 def _is_above(row: Measure) -> bool:

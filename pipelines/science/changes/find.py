@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_OF: dict[str, Statistic] = {"number": "wasserstein", "text": "jensenshannon"}
 PREDICTIONS = "predictions"
 LOSS = "loss"
+_NAMED = 10
 _ROWS: tuple[Family, ...] = ("missing", "inputs", "together", "predictions")
 
 
@@ -74,7 +75,18 @@ def find_changes(
     if schema:
         found["missing"] = _with_schema(found["missing"], schema)
     order: tuple[Family, ...] = (*_ROWS, "performance")
-    return Changes([found[family] for family in order], notes)
+    families = [found[family] for family in order]
+    return Changes(families, [*notes, *(n for f in families for n in _note_untold(f))])
+
+
+def _note_untold(found: FamilyChange) -> list[str]:
+    """Return which columns are left out of a family that says something of others."""
+    names = list(dict.fromkeys(c.name for c in found.columns if c.p_value is None))
+    if not names:
+        return []
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    untold = "the past is worth too few independent windows to judge every statistic"
+    return [f"{found.family}: of {'; '.join(names[:_NAMED])}{more} {untold}"]
 
 
 def _families_asked(window: Sample, reference: Sample) -> list[Family]:

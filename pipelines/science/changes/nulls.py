@@ -12,6 +12,7 @@ Should Never Be Zero", Statistical Applications in Genetics and Molecular Biolog
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Judged:
     p_values: Array
 
 
+@lru_cache(maxsize=2)  # the families of one window draw the same
 def draw_parts(within: int, count: int, draws: int, seed: int) -> Array:
     """Return which pieces are in each of `draws` parts of as many as the window's (draws, count);
     the first part is the window, whose pieces are the last.
@@ -51,6 +53,7 @@ def draw_parts(within: int, count: int, draws: int, seed: int) -> Array:
     chosen = np.argpartition(order, within - 1, axis=1)[:, :within]
     parts = np.zeros((draws, count), dtype=np.float32)
     np.put_along_axis(parts, chosen, 1.0, axis=1)
+    parts.flags.writeable = False
     return parts
 
 

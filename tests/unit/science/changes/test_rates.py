@@ -4,6 +4,9 @@ it in full.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from benchmarks.watching.worlds import Shape, make
@@ -39,3 +42,19 @@ def test_a_few_days_that_are_alike_for_weeks_cannot_be_judged_by_a_month():
     said = [look(Shape("days", 300, 3, 10, 40), seed).families[1] for seed in range(20)]
     assert {family.said for family in said} == {"cannot_be_said"}
     assert "neighbours are alike" in said[0].untold
+
+
+def test_a_column_that_is_alike_for_too_long_is_named_and_the_others_are_judged():
+    window, reference = make(Shape("rows", 24, 2, 1, 60), 3)
+    season = np.sin(np.arange(reference.rows + window.rows) / 300)
+    columns = [{**side.columns} for side in (reference, window)]
+    columns[0]["season"], columns[1]["season"] = season[: reference.rows], season[reference.rows :]
+    window, reference = (
+        replace(side, columns=held)
+        for side, held in zip((window, reference), columns[::-1], strict=True)
+    )
+    found = find_changes(window, reference, level=LEVEL, span="day", seed=1, least=20)
+    assert found.families[1].said == "unchanged"
+    told = {c.name: c.p_value is not None for c in found.families[1].columns if c.method == "mean"}
+    assert told == {"x0": True, "x1": True, "season": False}
+    assert any(note.startswith("inputs: of season the past") for note in found.notes)

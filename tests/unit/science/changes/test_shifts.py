@@ -84,6 +84,8 @@ def test_a_named_shift_is_seen_where_it_is(change, family, name):
     assert found.said == "changed"
     seen = {c.name for c in found.columns if c.changed}
     assert name in seen
+    # Well beyond chance, so that another world would show it too.
+    assert max(abs(c.statistic) / c.critical for c in found.columns if c.name == name) > 2
     for column in found.columns:
         assert column.changed == (column.p_value <= found.level)
         assert column.changed == (abs(column.statistic) > column.critical)
