@@ -174,6 +174,7 @@ PATTERNS = {
     r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$": (
         f"write an absolute path without colons, or a volume's name ({_NAME})"
     ),
+    r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$": 'write hours and minutes in quotes, such as "22:00"',
     r"^[A-Za-z0-9._, -]*$": "write host names with commas between them, without ports",
     r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$": (
         "write a path within the model's folder that ends in .onnx, of letters, digits, _, . and -"

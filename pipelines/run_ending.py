@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.incidents import note_outcome
 from pipelines.ledger import Outcome, outcomes
 from pipelines.verdicts import words
 
@@ -52,5 +53,8 @@ def amend(context: Context, run: str, gate: GateResult, deploy: DeployResult | N
         return
     outcome, state = outcome_of(gate, deploy)
     outcomes.record(ledger, model, run, outcome)
+    entry = outcomes.newest(ledger, model, "outcome", run)
+    if entry is not None:
+        note_outcome(ledger, model, entry)
     end(context, context.ports.registry.parent(model, run, {}), outcome, state)
     context.log.info("run %s, which had failed, goes on: %s", run, outcome.outcome)

@@ -9,6 +9,7 @@ from pipelines.cli import (
     card,
     check,
     compare,
+    incidents,
     init,
     keys,
     log,
@@ -46,6 +47,7 @@ replay.add_to(app)
 releases.add_to(app)
 answers.add_to(app)
 card.add_to(app)
+incidents.add_to(app)
 operations.add_to(app)
 traces.add_to(app)
 keys.add_to(app)

@@ -12,12 +12,14 @@ from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import context_for
 from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
+from pipelines.incidents.words import say_event
 from pipelines.intervals import iso
 from pipelines.ledger import (
     Approval,
     DriftCheck,
     Erasure,
     GateVerdict,
+    IncidentEvent,
     Outcome,
     Override,
     Proof,
@@ -233,7 +235,7 @@ def _marked_sentence(entry: Entry, marks: Marks) -> str:
     return _sentence(entry) + (f" [{mark.text}]" if mark else "")
 
 
-def _sentence(entry: Entry) -> str:  # noqa: C901,PLR0911 -- one case for each kind of entry
+def _sentence(entry: Entry) -> str:  # noqa: C901, PLR0911 -- a case for each kind
     """Return an entry in words.
 
     One without words of its own, or of a kind that is not known here, shows its plain fields.
@@ -258,6 +260,8 @@ def _sentence(entry: Entry) -> str:  # noqa: C901,PLR0911 -- one case for each k
             return f"version {answer.version}: {words.answered(answer.by, answer.why)}"
         case Override() as over:
             return words.override_entry(over.version, over.by, over.reason, over.reasons)
+        case IncidentEvent() as event:
+            return say_event(event)
         case StepOfRun() | Erasure() as step:
             return step.words
         case _:

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 
 def cause_of(ledger: Ledger, model: str, run: str, as_of: datetime) -> Cause:
-    """Return what started the run that lives in `as_of`: drift where the ledger holds its request
-    for that moment, or for the newest rows.
+    """Return what started the run that lives in `as_of`: a window where the ledger holds its
+    request for that moment, or for the newest rows; by the clock where the policy went by one.
     """
     for entry in ledger.entries(model, "retrain_request"):
         asked = entry.decision
         if isinstance(asked, RetrainRequest) and asked.run_id == run:
-            return "change" if asked.conf.as_of in {None, as_of} else "hand"
+            if asked.conf.as_of not in {None, as_of}:
+                return "hand"
+            return "schedule" if asked.policy == "schedule" else "change"
     return "schedule" if is_scheduled(run) else "hand"

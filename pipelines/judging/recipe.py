@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.schema import InputSchema
     from pipelines.context import Context
     from pipelines.messages import TrainResult
+    from pipelines.recipes import Learnt
     from pipelines.training.own.process import CodeProcess
 
     Array = np.ndarray[Any, Any]
@@ -44,7 +45,7 @@ class Recipe:
     """
 
     context: Context
-    best: TrainResult
+    best: TrainResult | Learnt
     rows: pa.Table
     y: Array
     times: Array
@@ -55,7 +56,7 @@ class Recipe:
 
     @classmethod
     def of(
-        cls, context: Context, best: TrainResult, rows: pa.Table, own: CodeProcess | None
+        cls, context: Context, best: TrainResult | Learnt, rows: pa.Table, own: CodeProcess | None
     ) -> Recipe:
         """Return the recipe with typed rows; `own` is the process of the model's own code."""
         spec = context.spec

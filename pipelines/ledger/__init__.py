@@ -23,6 +23,7 @@ from pipelines.ledger.entries import (
     UnknownDecision,
 )
 from pipelines.ledger.erasures import Erasure
+from pipelines.ledger.incident_entries import IncidentEvent, What
 from pipelines.ledger.memory import MemoryLedger
 from pipelines.ledger.outcomes import erasures_of, record_step
 from pipelines.ledger.port import (
@@ -47,6 +48,7 @@ __all__ = [
     "Features",
     "GateVerdict",
     "Head",
+    "IncidentEvent",
     "Ingest",
     "Kind",
     "Ledger",
@@ -67,6 +69,7 @@ __all__ = [
     "Training",
     "UnknownDecision",
     "Validation",
+    "What",
     "champion_of",
     "entry_hash",
     "erasures_of",

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pipelines.intervals import Interval, Moment
 from pipelines.ledger.decision import Decision
 from pipelines.ledger.erasures import Erasure
+from pipelines.ledger.incident_entries import IncidentEvent
 from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
 from pipelines.messages import GateCheck, JudgedBy, LearntWindow, Threshold
 from pipelines.refs import Ref, Sha256, Value
@@ -40,6 +41,7 @@ Kind = Literal[
     "validation",
     "features",
     "training",
+    "incident",
 ]
 
 
@@ -221,7 +223,10 @@ class RequestConf(Value):
 
 
 class RetrainRequest(Decision):
-    """A request for a retraining: its run, the window that drifted, and who asked for it."""
+    """A request for a retraining: its run, the window that led to it, and who asked for it.
+
+    `policy` is what the spec went by.
+    """
 
     kind: Literal["retrain_request"] = "retrain_request"
     run_id: str
@@ -229,6 +234,7 @@ class RetrainRequest(Decision):
     reasons: list[str]
     conf: RequestConf
     asked_by: str = ""
+    policy: Literal["schedule", "change", "performance", "value"] = "change"
 
 
 class RetrainHold(DecisionOfRun):
@@ -341,7 +347,8 @@ KnownDecision = Annotated[
     | Ingest
     | Validation
     | Features
-    | Training,
+    | Training
+    | IncidentEvent,
     Field(discriminator="kind"),
 ]
 

@@ -61,6 +61,11 @@ class Contender:
         return self.policy is not None and self.policy.by != "never"
 
     @property
+    def probes(self) -> bool:
+        """Whether it goes by what a retraining would gain."""
+        return self.policy is not None and self.policy.by == "value"
+
+    @property
     def cause(self) -> Cause:
         """What starts its retrainings, as the gate is told."""
         by_windows = self.policy is not None and self.policy.by in BY_WINDOWS
@@ -158,7 +163,14 @@ def parse_policy(body: object, spec: Spec, *, name: str, place: str) -> Contende
     if policy is not None:
         # Beside a policy to try, a cooldown of the spec's own is none that it repeats.
         looks = spec.drift and Drift(schedule=spec.drift.schedule)
-        wrong = retrain_problems(policy, looks, spec.task, clock=None, has_target=spec.has_target)
+        wrong = retrain_problems(
+            policy,
+            looks,
+            spec.train.model_copy(update={"schedule": None}),
+            spec.task,
+            has_target=spec.has_target,
+            is_snapshot=spec.is_snapshot,
+        )
         if wrong and policy.by != "never":
             raise RequestError(
                 f"{place}: {'; '.join(each.text for each in wrong)}",

@@ -49,9 +49,10 @@ def spec_problems(spec: SpecFacts) -> list[Problem]:
         *retrain_problems(
             spec.retrain,
             spec.drift,
+            spec.train,
             spec.task,
-            clock=spec.train.schedule,
             has_target=spec.has_target,
+            is_snapshot=spec.event_time is None,
         ),
         *cluster_problems(
             spec.candidates,

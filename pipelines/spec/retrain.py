@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import (
     BeforeValidator,
@@ -22,9 +22,13 @@ from pydantic import (
 from pipelines.plain_errors import Problem
 from pipelines.refs import Value
 from pipelines.spec.drift import Cron, Drift
+from pipelines.spec.rule_problems import why_no_renewal
 from pipelines.spec.table_options import Zone
 from pipelines.spec.units import Duration, parse_duration
-from pipelines.tasks import Task, with_article
+from pipelines.tasks import Task, finds_classes, with_article
+
+if TYPE_CHECKING:
+    from pipelines.spec.train import Train
 
 By = Literal["never", "schedule", "change", "performance", "value"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -83,7 +87,7 @@ AtMost = Annotated[
     Budget,
     BeforeValidator(parse_budget),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": _BUDGET.pattern, "examples": ["2 per week"]}),
+    WithJsonSchema({"type": "string", "examples": ["2 per week", "1 per day"]}),
 ]
 
 
@@ -228,9 +232,15 @@ class Retrain(Value):
 
 
 def retrain_problems(
-    policy: Retrain | None, drift: Drift | None, task: Task, *, clock: Cron | None, has_target: bool
+    policy: Retrain | None,
+    drift: Drift | None,
+    train: Train,
+    task: Task,
+    *,
+    has_target: bool,
+    is_snapshot: bool,
 ) -> list[Problem]:
-    """Return what is wrong with a policy beside the rest of the spec; `clock` is train.schedule."""
+    """Return what is wrong with a policy beside the rest of the spec."""
     if policy is None:
         return []
     at = ("retrain",)
@@ -241,12 +251,15 @@ def retrain_problems(
     if policy.cooldown is not None and "cooldown" in drift.model_fields_set:
         why = "stands in `drift` too; write it here, and remove `drift.cooldown`"
         faults.append(Problem((*at, "cooldown"), why))
-    if policy.by == "schedule" and clock is not None:
+    if policy.by == "schedule" and train.schedule is not None:
         why = "two clocks would start it; remove `train.schedule`, or write another `by`"
         faults.append(Problem((*at, "by"), why))
-    if policy.by in {"performance", "value"} and not has_target:
+    if policy.by == "performance" and not has_target and not finds_classes(task):
         why = f"{with_article(task)} without a target has no labels to judge by; write `change`"
         faults.append(Problem((*at, "by"), why))
+    why = why_no_renewal(train.metric, task, is_snapshot=is_snapshot)
+    if policy.by == "value" and why:
+        faults.append(Problem((*at, "by"), f"no probe can be made: {why}; write another one"))
     if policy.quiet_hours and _is_always_quiet(policy, drift.schedule):
         why = (
             "`drift.schedule` looks at windows in these hours only, so that none would ever start"

@@ -65,6 +65,11 @@ def why_path(model: str, version: str) -> str:
     return f"{URL_PREFIX}/why/{model}/{quote(version, safe='')}"
 
 
+def incidents_path(model: str) -> str:
+    """Return the path of the page that shows what is wrong with a model."""
+    return f"{URL_PREFIX}/incidents/{model}"
+
+
 def answer_path(model: str, question: str, subject: str) -> str:
     """Return the path at which a program asks about a model."""
     return f"{URL_PREFIX}/api/{model}/{question}/{quote(subject, safe='')}"

@@ -36,7 +36,7 @@ DOC = """
 {description}
 
 Owned by **{owner}**; looks at a window of {window}, scheduled {schedule};
-one that starts a retraining keeps others from doing so for {cooldown}.
+a retraining starts by {by}, and no other one for {cooldown} after it.
 
 | task | what it does | when it does not go on |
 |---|---|---|
@@ -111,6 +111,7 @@ def _doc(spec: Spec, rules: Drift) -> str:
         window=_window(spec, rules),
         reads="batches that became complete" if spec.batch else "source whole, as it is now",
         schedule=rules.schedule,
-        cooldown=rules.cooldown,
+        by=spec.policy.by,
+        cooldown=spec.policy.cooldown,
         **{name: param.description for name, param in PARAMS.items()},
     )

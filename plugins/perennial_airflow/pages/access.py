@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, HTTPException, Request
 
 from perennial_airflow.dag_names import RETRAIN, dag_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
@@ -28,15 +31,27 @@ class Reader:
         """Raise HTTPException 403 unless the user may read the model's retrain DAG."""
         requires_access_dag("GET", param_dag_id=dag_name(RETRAIN, model))(self._request, self._user)
 
+    def expect_edit(self, model: str) -> None:
+        """Raise HTTPException 403 unless the user may edit the model's retrain DAG."""
+        requires_access_dag("PUT", param_dag_id=dag_name(RETRAIN, model))(self._request, self._user)
+
     def may_read(self, model: str) -> bool:
         """Tell whether the user may read the model's retrain DAG."""
-        try:
-            self.expect(model)
-        except HTTPException as refused:
-            if refused.status_code != HTTPStatus.FORBIDDEN:
-                raise
-            return False
-        return True
+        return _is_allowed(self.expect, model)
+
+    def may_edit(self, model: str) -> bool:
+        """Tell whether the user may edit the model's retrain DAG."""
+        return _is_allowed(self.expect_edit, model)
+
+
+def _is_allowed(expect: Callable[[str], None], model: str) -> bool:
+    try:
+        expect(model)
+    except HTTPException as refused:
+        if refused.status_code != HTTPStatus.FORBIDDEN:
+            raise
+        return False
+    return True
 
 
 TheReader = Annotated[Reader, Depends()]

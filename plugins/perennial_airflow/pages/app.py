@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from perennial_airflow.links import URL_PREFIX, airflow_path, login_path, mlflow_path, page_path
-from perennial_airflow.pages import answers
+from perennial_airflow.pages import answers, incidents
 from perennial_airflow.pages.access import TheReader, expect_model
 from perennial_airflow.pages.html import add_frame
 from perennial_airflow.pages.records import HISTORY, TheRecords
@@ -70,6 +70,7 @@ def make_app() -> FastAPI:
     )
     app.include_router(router)
     app.include_router(answers.router)
+    app.include_router(incidents.router)
     app.add_exception_handler(StarletteHTTPException, _show_refusal)
     app.add_exception_handler(RequestValidationError, _show_not_understood)
     app.add_exception_handler(PerennialError, _show_failure)

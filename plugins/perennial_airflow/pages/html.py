@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 
+from perennial_airflow.links import incidents_path
 from perennial_airflow.pages.sentences import describe_entry, span, when
 from pipelines.verdicts.words import figure
 
@@ -52,5 +53,11 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals.update(describe_entry=describe_entry, when=when, span=span, figure=figure)
+    environment.globals.update(
+        describe_entry=describe_entry,
+        when=when,
+        span=span,
+        figure=figure,
+        incidents_path=incidents_path,
+    )
     return environment

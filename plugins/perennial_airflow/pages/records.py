@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 
 from pipelines.approvals import Mark, Marks, marks_of
+from pipelines.incidents import open_incidents
 from pipelines.ledger import DriftCheck
 from pipelines.ports import ConfiguredPorts
 from pipelines.run_names import versions_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipelines.errors import SpecError
+    from pipelines.incidents import Incident
     from pipelines.ledger import Champion, Entry, Kind, Ledger
     from pipelines.ports import Ports
     from pipelines.spec import Spec
@@ -49,6 +51,8 @@ class State:
     drift: Entry | None
     request: Entry | None
     """The request for a retraining of which nothing has come yet."""
+    incidents: list[Incident]
+    """What is wrong with it, and not over."""
     marks: Marks
     """What people said of its versions."""
 
@@ -76,6 +80,7 @@ class Records:
             verdict=_newest(ledger, name, "verdict"),
             drift=_newest(ledger, name, "drift"),
             request=find_open_request(ledger, name, self.now()),
+            incidents=open_incidents(ledger, name, self.now()),
             marks=marks_of(ledger, name),
         )
 

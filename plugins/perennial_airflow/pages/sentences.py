@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from perennial_airflow.dag_names import DRIFT, PROVE, RETRAIN, ROLLBACK, dag_name
-from perennial_airflow.links import page_path, run_path, why_path
+from perennial_airflow.links import incidents_path, page_path, run_path, why_path
+from pipelines.incidents.words import say_event
 from pipelines.intervals import SNAPSHOT, iso
 from pipelines.ledger import (
     Approval,
@@ -15,6 +16,7 @@ from pipelines.ledger import (
     Erasure,
     Features,
     GateVerdict,
+    IncidentEvent,
     Ingest,
     Outcome,
     Override,
@@ -117,6 +119,10 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911,PLR0912 -- a ca
             return Words("override", "bad", text, _runs(RETRAIN, entry.model, over.refused_by))
         case Erasure() as erasure:
             return Words("erased", "bad" if erasure.left else "plain", erasure.words)
+        case IncidentEvent() as event:
+            tone: Tone = "good" if event.event == "closed" else "bad"
+            path = incidents_path(entry.model)
+            return Words("incident", tone, say_event(event), [("incidents", path)])
         case StepOfRun() as step:
             return Words(entry.kind, "plain", step.words, _step_run(entry, step))
         case _:

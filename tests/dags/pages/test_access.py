@@ -27,6 +27,7 @@ ROUTES = [
     "/mlflow/sales",
     "/mlflow/sales/ab12",
     "/why/sales/1",
+    "/incidents/sales",
 ]
 PROGRAMS = [
     "/api/sales/who-served",
@@ -34,6 +35,7 @@ PROGRAMS = [
     "/api/sales/why-prediction/r1",
     "/api/sales/lineage?batch=2026-01-01T00",
     "/api/sales/export",
+    "/api/sales/incidents",
 ]
 """What programs ask: they get JSON, whatever they accept."""
 
@@ -57,6 +59,10 @@ def test_every_route_that_there_is_asks_for_the_user(world):
         "/api/{model}/why-prediction/{request_id:path}",
         "/api/{model}/lineage",
         "/api/{model}/export",
+        "/api/{model}/incidents",
+        "/api/{model}/incidents/{number}",
+        "/incidents/{model}",
+        "/incidents/{model}/{number}",
     }
     for path, route in paths.items():
         assert get_user in calls(route.dependant), path

@@ -42,8 +42,8 @@ class World:
         }
         self.records = replace(self.records, settings=load_settings(environment))
 
-    def log_in(self, *models: str) -> None:
-        """Let a user in who may read these models."""
+    def log_in(self, *models: str, edits: bool = True) -> None:
+        """Let a user in who may read these models, and edit them or not."""
         from airflow.api_fastapi.core_api.security import get_user
         from fastapi import HTTPException
         from perennial_airflow.pages.access import Reader
@@ -53,6 +53,11 @@ class World:
                 if model not in models:
                     raise HTTPException(403, "Forbidden")
 
+            def expect_edit(self, model: str) -> None:
+                if not edits:
+                    raise HTTPException(403, "Forbidden")
+                self.expect(model)
+
         self.app.dependency_overrides[get_user] = lambda: SimpleNamespace(get_name=lambda: "ann")
         self.app.dependency_overrides[Reader] = lambda: Known(None, None)
 
@@ -60,6 +65,11 @@ class World:
         from starlette.testclient import TestClient
 
         return TestClient(self.app, follow_redirects=False).get(path, headers={"Accept": accept})
+
+    def post(self, path: str, headers: dict[str, str] | None = None, **sent):
+        from starlette.testclient import TestClient
+
+        return TestClient(self.app, follow_redirects=False).post(path, headers=headers, **sent)
 
 
 OLD = """<!doctype html>

@@ -23,7 +23,7 @@ from tests.decisions import NOTHING, crown, raw
 from tests.version_0 import ENTRIES
 
 STEPS = {"ingest", "validation", "features", "training"}
-LATER = {"schema", "proof", "approval", "override", "erasure"} | STEPS
+LATER = {"incident", "schema", "proof", "approval", "override", "erasure"} | STEPS
 """Kinds that version 0 did not know."""
 ALL = pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: f"{e.seq} {e.kind}")
 

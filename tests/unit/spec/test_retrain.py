@@ -9,6 +9,7 @@ import pytest
 from pipelines.errors import SpecError
 from pipelines.spec import Spec, parse_spec
 from pipelines.spec.retrain import Retrain
+from tests.snapshots import SPEC as SNAPSHOT
 from tests.unit.steps.learning import spec_text
 
 DRIFT = "drift: {schedule: daily}"
@@ -86,6 +87,11 @@ def test_what_makes_none_is_refused(text, said):
 def test_a_policy_needs_somebody_who_looks_at_windows():
     with pytest.raises(SpecError, match="nobody looks at windows"):
         spec("retrain: {by: change}", drift="")
+
+
+def test_by_value_data_without_time_have_no_probe():
+    with pytest.raises(SpecError, match="no probe can be made: the rows of a snapshot"):
+        parse_spec((SNAPSHOT + "retrain: {by: value, cost: 1}\n").encode(), "loans")
 
 
 def test_two_clocks_are_one_too_many():

@@ -1,0 +1,20 @@
+"""Incidents: what people are told of once, in however many windows and runs it shows."""
+
+from pipelines.incidents.events import acknowledge, close, find_incident, forgiven_at, snooze
+from pipelines.incidents.noting import note_check, note_missing_check, note_outcome
+from pipelines.incidents.state import EXPIRES, Incident, all_incidents, open_incidents
+
+__all__ = [
+    "EXPIRES",
+    "Incident",
+    "acknowledge",
+    "all_incidents",
+    "close",
+    "find_incident",
+    "forgiven_at",
+    "note_check",
+    "note_missing_check",
+    "note_outcome",
+    "open_incidents",
+    "snooze",
+]
