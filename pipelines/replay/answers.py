@@ -20,6 +20,7 @@ from pipelines.die_with_parent import die_with_parent
 from pipelines.errors import TryAgain
 from pipelines.replay.judging import judge_version
 from pipelines.replay.looking import look_back
+from pipelines.replay.probing import probe_gain
 from pipelines.replay.scoring import judged_rows, score_version
 from pipelines.replay.versions import make_version
 
@@ -64,6 +65,14 @@ class LookBack:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """What would a retraining gain at this moment, beside this champion?"""
+
+    champion: Version
+    moment: datetime
+
+
+@dataclass(frozen=True)
 class Rows:
     """Which rows of this batch have an outcome?"""
 
@@ -78,11 +87,11 @@ class Score:
     rows: tuple[tuple[str, JudgedRows], ...]
 
 
-Question = Make | Judge | LookBack | Rows | Score
+Question = Make | Judge | LookBack | Probe | Rows | Score
 
 
 def answer(context: Context, past: Past, question: Question) -> Value:
-    """Return the answer to a question: a Version, ReplayVerdict, Look, JudgedRows or Scores."""
+    """Return the answer: a Version, ReplayVerdict, Look, ProbedGain, JudgedRows or Scores."""
     match question:
         case Make(moment):
             return make_version(context, past, moment)
@@ -90,6 +99,8 @@ def answer(context: Context, past: Past, question: Question) -> Value:
             return judge_version(context, past, (challenger, champion), gate, cause)
         case LookBack(champion, moment):
             return look_back(context, past, champion, moment)
+        case Probe(champion, moment):
+            return probe_gain(context, past, champion, moment)
         case Rows(interval):
             return judged_rows(context, past, interval)
         case Score(version, rows):
@@ -133,6 +144,8 @@ def _name(question: Question) -> Any:
             return (Judge, challenger.moment, champion.moment, gate, cause)
         case LookBack(champion, moment):
             return (LookBack, champion.moment, moment)
+        case Probe(champion, moment):
+            return (Probe, champion.moment, moment)
         case Score(version):
             return (Score, version.moment)
         case _:

@@ -61,6 +61,11 @@ class Contender:
         return self.policy is not None and self.policy.by != "never"
 
     @property
+    def probes(self) -> bool:
+        """Whether it goes by what a retraining would gain."""
+        return self.policy is not None and self.policy.by == "value"
+
+    @property
     def cause(self) -> Cause:
         """What starts its retrainings, as the gate is told."""
         by_windows = self.policy is not None and self.policy.by in BY_WINDOWS

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import BadData
 from pipelines.intervals import iso
 from pipelines.plurals import how_many
-from pipelines.replay.answers import Judge, LookBack, Make, Question
+from pipelines.replay.answers import Judge, LookBack, Make, Probe, Question
 from pipelines.science.policy import Choice, PastRequest, Situation, decide_retraining
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipelines.replay.contenders import Contender
     from pipelines.replay.judging import ReplayVerdict
     from pipelines.replay.looking import Look
+    from pipelines.replay.probing import ProbedGain
     from pipelines.replay.versions import Version
 
 Asking = Callable[[Sequence[Question]], list[Any]]
@@ -126,8 +127,12 @@ def _step(
     looks = ask([LookBack(life.champion, moment) for life in looking])
     by_name = {life.contender.name: look for life, look in zip(looking, looks, strict=True)}
     seen: list[Look | None] = [by_name.get(life.contender.name) for life in lives]
+    probing = [life for life in lives if before and life.contender.probes]
+    found = ask([Probe(life.champion, moment) for life in probing])
+    gains = {life.contender.name: gain for life, gain in zip(probing, found, strict=True)}
     choices = [
-        _decide(life, place, before, moment, look) for life, look in zip(lives, seen, strict=True)
+        _decide(life, place, before, moment, (look, gains.get(life.contender.name)))
+        for life, look in zip(lives, seen, strict=True)
     ]
     due = [life for life, choice in zip(lives, choices, strict=True) if choice.start]
     made: Version | None = ask([Make(moment)])[0] if due else None
@@ -136,6 +141,8 @@ def _step(
         event = Event(interval, life.champion, why=choice.why)
         if look is not None:
             event = replace(event, verdict=look.verdict, seconds=look.seconds)
+        if (gain := gains.get(life.contender.name)) is not None:
+            event = replace(event, seconds=round(event.seconds + gain.seconds, 3))
         if choice.start and made is not None:
             event = _retrain(event, made, verdicts.get(life.contender.name))
             _remember(life, event, moment)
@@ -143,7 +150,11 @@ def _step(
 
 
 def _decide(
-    life: Life, place: int, before: Interval | None, moment: datetime, look: Look | None
+    life: Life,
+    place: int,
+    before: Interval | None,
+    moment: datetime,
+    found: tuple[Look | None, ProbedGain | None],
 ) -> Choice:
     contender = life.contender
     if before is None:
@@ -155,17 +166,21 @@ def _decide(
     if contender.policy is None:
         why = f"not due: every {how_many(contender.every, 'batch')}" if contender.every else "never"
         return Choice(start=False, why=why)
-    return decide_retraining(contender.policy, _situation(life, before, moment, look))
+    return decide_retraining(contender.policy, _situation(life, before, moment, *found))
 
 
-def _situation(life: Life, before: Interval, moment: datetime, look: Look | None) -> Situation:
+def _situation(
+    life: Life, before: Interval, moment: datetime, look: Look | None, gain: ProbedGain | None
+) -> Situation:
     """Return what the policy may know before a batch: nothing of the batch itself."""
     return Situation(
         moment=moment,
         window_end=moment,
         verdict=look.verdict if look is not None else "not_enough_data",
         worse=look.worse if look is not None else None,
-        no_gain="a replay makes no probe",
+        gain=gain.expected if gain is not None else None,
+        gain_proven=gain.proven if gain is not None else None,
+        no_gain=gain.why if gain is not None else "",
         rows=look.rows if look is not None else 0,
         length=before.end - before.start,
         learnt_until=life.learnt_until,

@@ -61,3 +61,11 @@ def test_what_is_wrong_is_named_with_a_remedy(world, options, words):
 def test_a_model_must_be_named_and_only_needs_a_policy(world):
     assert "replay needs a model" in run_here(world, ("replay",)).stderr
     assert "compares nothing" in run_here(world, ("replay", "sales", "--only")).stderr
+
+
+def test_for_programs_it_is_the_step(world):
+    conf = {"policies": [{"every": 0}]}
+    request = {"run": "manual__1", "now": "2026-01-01T00:00:00Z", "conf": conf}
+    done = run_here(world, ("replay", "--model", "sales", "--request", json.dumps(request)))
+    assert done.returncode == 65
+    assert "conf: policies.1" in done.stderr

@@ -7,11 +7,12 @@ import pytest
 from pipelines.errors import BadData
 from pipelines.intervals import Interval
 from pipelines.refs import Ref
-from pipelines.replay.answers import Judge, LookBack, Make
+from pipelines.replay.answers import Judge, LookBack, Make, Probe
 from pipelines.replay.contenders import DEFAULT, NEVER, Contender, schedule
 from pipelines.replay.judging import ReplayVerdict
 from pipelines.replay.live import live_through
 from pipelines.replay.looking import Look
+from pipelines.replay.probing import ProbedGain
 from pipelines.replay.versions import Version
 from pipelines.spec.retrain import Retrain
 from tests.unit.replay.conftest import day
@@ -23,8 +24,9 @@ BUNDLE = Ref(uri="objects/aa/" + "0" * 64, sha256="0" * 64)
 class Somebody:
     """Answers by what a test says: refused and failed moments, verdicts of windows by their end."""
 
-    def __init__(self, *, refused=(), failed=(), looks=None, worse=()):
+    def __init__(self, *, refused=(), failed=(), looks=None, worse=(), gains=None):
         self.refused, self.failed, self.worse = refused, failed, worse
+        self.gains = gains or {}
         self.looks = looks or {}
         self.asked = []
 
@@ -45,6 +47,8 @@ class Somebody:
             case LookBack(_, moment):
                 verdict = self.looks.get(moment, "no_drift")
                 return Look(verdict=verdict, worse=moment in self.worse, rows=100)
+            case Probe(_, moment):
+                return ProbedGain(expected=self.gains.get(moment), why="too few days", seconds=1)
 
 
 def lived(contender, somebody=None, **options):
@@ -101,6 +105,15 @@ def test_performance_and_a_stop_after_refusals():
     assert retrained(life) == [1, 2]
     assert "refused in a row" in life.events[3].why
     assert retrained(lived(policy, Somebody(worse=worse))) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_what_is_worth_its_cost_is_retrained_and_what_cannot_be_told_is_not():
+    policy = by(by="value", cost=500, pays_within="10d")  # 100 rows a day: 1,000 rows to come
+    life = lived(policy, Somebody(gains={day(2): 0.4, day(4): 0.6}))
+    assert retrained(life) == [4]
+    assert "more than a retraining costs" in life.events[4].why
+    assert "too few days" in life.events[3].why
+    assert [event.seconds for event in life.events][:5] == [0, 1, 1, 1, 4]
 
 
 def test_a_schedule_is_due_by_what_was_learnt_last():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import Busy, RequestError
-from pipelines.replay.contenders import ALWAYS, NEVER, schedule
+from pipelines.replay.contenders import ALWAYS, NEVER, parse_policy, schedule
 from pipelines.replay.replaying import Manner
-from pipelines.replay.workroom import Workroom
+from pipelines.replay.workroom import Workroom, forget_replays
 from tests.unit.replay.conftest import DAYS, TURNS, day, live
 
 FIRST = 2
@@ -16,6 +16,12 @@ FIRST = 2
 
 def policy(found, name):
     return next(each for each in found.outcome.policies if each.name == name)
+
+
+def kept(world):
+    """The names of all results that the replay keeps."""
+    folder = world.settings.state / "replays" / "sales" / "store" / "keys"
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
 def made(world):
@@ -95,6 +101,36 @@ def test_a_killed_replay_goes_on_and_a_fresh_one_comes_out_the_same(lived, tmp_p
     again = live(world, (NEVER, ALWAYS), span=span)
     assert made(world) == kept
     assert again.outcome == expected.outcome
+
+
+@pytest.mark.slow
+def test_policies_that_go_by_windows_look_and_probe_as_live_ones_do(lived, tmp_path):
+    world = lived.copied(tmp_path / "home")
+    spec = world.context().spec
+    contenders = [
+        parse_policy({"retrain": {"by": by, **more}}, spec, name=by, place="a test")
+        for by, more in (("change", {}), ("value", {"cost": 0, "cooldown": "0d"}))
+    ]
+    found = live(world, contenders, span=(None, day(5)))
+    change, value = found.outcome.policies
+    assert change.batches[0].verdict == ""
+    assert {batch.verdict for batch in change.batches[1:]} <= {"drift", "no_drift"}
+    assert all(batch.why for batch in value.batches)
+    assert any("a newer fit gains" in batch.why for batch in value.batches[1:])
+    assert "results/replay-gain" in " ".join(kept(world))
+
+
+def test_what_is_kept_can_be_forgotten_but_not_under_a_replay_at_work(lived, tmp_path):
+    world = lived.copied(tmp_path / "home")
+    context = world.context()
+    with (
+        Workroom(context.spec, context.settings).hold(),
+        pytest.raises(Busy, match="sales is being replayed"),
+    ):
+        forget_replays(world.settings)
+    assert kept(world)
+    forget_replays(world.settings)
+    assert kept(world) == []
 
 
 def test_the_real_state_is_not_touched_and_the_folder_is_its_owners_alone(lived):
