@@ -64,6 +64,7 @@ TOGETHER = {
     "promotion": "ends with two winners",
     "renewal": "promoted, though truly worse by it",
     "checks": "found by a tree",
+    "causes": "broken pipes taken for something to learn from",
 }
 """What each of those that compute in their own process prints."""
 
