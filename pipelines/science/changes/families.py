@@ -1,0 +1,229 @@
+"""What the tests of one family say together, and by which null."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb, isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.science.changes.facts import ColumnChange, FamilyChange
+from pipelines.science.changes.likeness import (
+    are_alike,
+    correlate_neighbours,
+    remove_bias,
+    widen,
+    worth,
+)
+from pipelines.science.changes.nulls import (
+    draw_parts,
+    judge_by_draws,
+    judge_by_windows,
+    least_draws,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pipelines.science.changes.facts import Family, Said
+    from pipelines.science.changes.groups import Group
+    from pipelines.science.changes.layout import Layout
+    from pipelines.science.changes.nulls import Judged
+    from pipelines.science.changes.summing import Sums
+
+    Array = NDArray[Any]
+
+ENOUGH_WINDOWS = 20
+"""With as many windows in the past they are asked; with fewer, blocks where those are enough."""
+LEAST_WINDOWS = 12
+LEAST_WORTH = 8.0
+"""A past worth fewer independent windows does not say by how much windows differ."""
+LEAST_BLOCKS = 5
+MOST_DRAWS = 20_000
+SHARES = frozenset({"missing", "infinite", "outside", "unseen"})
+"""Methods whose statistic is a share of rows that may be very few."""
+_ROWS_OF_CHANCE = 1.5
+"""So many such rows are no more than one deviation, however rare they were."""
+_TIMES_THE_DRAWS = 2
+"""There must be at least so many times as many ways to draw blocks as are drawn."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A family's statistics, whose sums are of `layout`'s pieces, and the level they share.
+
+    `slow`: pieces may be alike for longer than can be measured, so the past's windows come first.
+    """
+
+    family: Family
+    sums: Sums
+    layout: Layout
+    level: float
+    slow: bool
+    seed: int
+
+    def answer(self) -> FamilyChange:
+        """Return what the statistics say."""
+        if not self.sums.of(self.family):
+            return say_nothing(self.family, self.level, "nothing in it can be compared")
+        windows = self.layout.before // self.layout.within if self.layout.timed else 0
+        found = None
+        if self.slow and windows >= ENOUGH_WINDOWS:
+            found = self._by_windows(windows)
+        if found is None:
+            found = self._by_blocks()
+        if found is None and self.slow and LEAST_WINDOWS <= windows < ENOUGH_WINDOWS:
+            found = self._by_windows(windows)
+        if found is None:
+            return say_nothing(self.family, self.level, self._say_why(windows))
+        return found
+
+    def _say_why(self, windows: int) -> str:
+        unit, within, before = self.layout.unit, self.layout.within, self.layout.before
+        if not self.layout.timed:
+            return f"{within:,} {unit} against {before:,} are too few to be drawn from"
+        return (
+            f"the window holds {within:,} {unit} and its past {before:,}: neighbours are alike, and"
+            f" that is worth too few windows of the past ({windows:,} in a row) and too few blocks"
+            " that outlast the likeness"
+        )
+
+    def _groups(self, values: Array, rows: Array) -> list[tuple[Group, Array, Array]]:
+        return [(group, values[:, where], rows) for group, where in self.sums.of(self.family)]
+
+    def _neighbours(self, values: Array, rows: Array) -> Array:
+        """Return the correlation of neighbours in what each statistic looks at (q,)."""
+        return np.concatenate(
+            [
+                correlate_neighbours(group.series(part, of))
+                for group, part, of in self._groups(values, rows)
+            ]
+        )
+
+    def _statistics(self, parts: Array, values: Array, rows: Array) -> Array:
+        """Return the statistics (k, q) of parts (k, pieces) against all other pieces."""
+        within = parts @ rows
+        return np.hstack(
+            [
+                group.differ(
+                    found := parts @ part, part.sum(axis=0) - found, within, rows.sum() - within
+                )
+                for group, part, _ in self._groups(values, rows)
+            ]
+        )
+
+    def _floors(self, rows: float) -> Array:
+        """Return by how much each statistic (q,) must differ to count as one deviation."""
+        rare = np.array([label[1] in SHARES for label in self._labels])
+        return np.where(rare, _ROWS_OF_CHANCE / max(rows, 1.0), 0.0)
+
+    @property
+    def _labels(self) -> list[tuple[str, str]]:
+        return [label for group, _ in self.sums.of(self.family) for label in group.labels]
+
+    def _by_windows(self, windows: int) -> FamilyChange | None:
+        """Return what the past's windows say; None where they are worth too little."""
+        within, before = self.layout.within, self.layout.before
+        starts = np.arange(before - windows * within, before + within, within)
+        values = self.sums.values
+        held = np.add.reduceat(values, starts, axis=0)
+        rows = np.add.reduceat(self.sums.rows, starts)
+        parts = np.eye(len(starts))
+        # What is too old to be a whole window is of the rest.
+        old, old_rows = values[: starts[0]].sum(axis=0), self.sums.rows[: starts[0]].sum()
+        found = self._statistics(
+            np.hstack([parts, np.zeros((len(parts), 1))]),
+            np.vstack([held, old]),
+            np.append(rows, old_rows),
+        )
+        alike = remove_bias(self._neighbours(held[:-1], rows[:-1]), windows)
+        enough = np.minimum(*worth(alike, windows)) >= 4  # noqa: PLR2004
+        enough &= worth(alike, windows)[1] >= LEAST_WORTH
+        if not enough.any():
+            return None
+        judged = judge_by_windows(
+            found[:, enough], self.level, alike[enough], self._floors(rows[-1])[enough]
+        )
+        null = f"{windows:,} windows of the past, each of {within:,} {self.layout.unit}"
+        return self._tell(found[-1], enough, judged, null)
+
+    def _by_blocks(self) -> FamilyChange | None:
+        """Return what blocks say that change sides; None where they are too few."""
+        length, values, rows, within = self._find_blocks()
+        count = len(rows)
+        draws = least_draws(self.level)
+        few = min(within, count - within) < LEAST_BLOCKS
+        if few or draws > MOST_DRAWS or comb(count, within) < _TIMES_THE_DRAWS * draws:
+            return None
+        parts = draw_parts(within, count, draws, self.seed)
+        # Single precision holds sums of counts exactly, and means to seven digits.
+        found = self._statistics(parts, values.astype(np.float32), rows.astype(np.float32))
+        before = count - within
+        wider = (
+            widen(self._neighbours(values[:before], rows[:before]), before)
+            if self.layout.timed
+            else np.ones(found.shape[1])
+        )
+        every = np.ones(found.shape[1], dtype=bool)
+        judged = judge_by_draws(found, self.level, wider, self._floors(rows[before:].sum()))
+        unit = self.layout.unit if length == 1 else f"blocks of {length} {self.layout.unit}"
+        null = f"{within:,} of {count:,} {unit} drawn {draws:,} times"
+        return self._tell(found[0], every, judged, null)
+
+    def _find_blocks(self) -> tuple[int, Array, Array, int]:
+        """Return how long blocks are, their sums and rows, and how many are the window's.
+
+        They are twice as long until neighbours are not alike by more than chance, or until they are
+        too few.
+        """
+        length, within, before = 1, self.layout.within, self.layout.before
+        while True:
+            mine, other = within // length, before // length
+            if min(mine, other) < 1:
+                return length, np.zeros((0, 0)), np.zeros(0), 0
+            starts = np.concatenate(
+                [
+                    before - other * length + length * np.arange(other),
+                    before + within - mine * length + length * np.arange(mine),
+                ]
+            )
+            values, rows = self._join(starts, length)
+            if not self.layout.timed or min(mine, other) < LEAST_BLOCKS:
+                return length, values, rows, mine
+            if not are_alike(self._neighbours(values[:other], rows[:other]), other):
+                return length, values, rows, mine
+            length *= 2
+
+    def _join(self, starts: Array, length: int) -> tuple[Array, Array]:
+        if length == 1:
+            return self.sums.values, self.sums.rows
+        places = starts[:, None] + np.arange(length)
+        return self.sums.values[places].sum(axis=1), self.sums.rows[places].sum(axis=1)
+
+    def _tell(self, statistics: Array, enough: Array, judged: Judged, null: str) -> FamilyChange:
+        place = np.cumsum(enough) - 1
+        columns = []
+        for (name, method), statistic, told, at in zip(
+            self._labels, statistics, enough, place, strict=True
+        ):
+            p_value = float(judged.p_values[at]) if told else None
+            critical = float(judged.critical[at]) if told else float("nan")
+            columns.append(
+                ColumnChange(
+                    name,
+                    method,
+                    float(statistic),
+                    critical if isfinite(critical) else None,
+                    p_value,
+                    changed=p_value is not None and p_value <= self.level,
+                )
+            )
+        least = float(judged.p_values.min())
+        said: Said = "changed" if least <= self.level else "unchanged"
+        return FamilyChange(self.family, said, self.level, least, columns, null)
+
+
+def say_nothing(family: Family, level: float, untold: str) -> FamilyChange:
+    """Return that nothing can be said of a family, and why."""
+    return FamilyChange(family, "cannot_be_said", level, None, untold=untold)

@@ -1,0 +1,238 @@
+"""Whether a window differs from its reference, in each family of tests, at one level for all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.science.changes.coding import code, kind_of
+from pipelines.science.changes.facts import Changes, ColumnChange, FamilyChange
+from pipelines.science.changes.families import Question, say_nothing
+from pipelines.science.changes.layout import lay_out
+from pipelines.science.changes.summing import Summing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from pipelines.science.changes.coding import Coded
+    from pipelines.science.changes.distances import Statistic
+    from pipelines.science.changes.facts import Family, Sample
+    from pipelines.science.changes.layout import Layout
+    from pipelines.science.pieces import Span
+
+    Array = NDArray[Any]
+
+DEFAULT_OF: dict[str, Statistic] = {"number": "wasserstein", "text": "jensenshannon"}
+OF_NUMBERS = frozenset({"wasserstein", "ed", "t_test"})
+"""Statistics that need an order of the values, and distances between them."""
+PREDICTIONS = "predictions"
+LOSS = "loss"
+_ROWS: tuple[Family, ...] = ("missing", "inputs", "together", "predictions")
+
+
+def find_changes(
+    window: Sample,
+    reference: Sample,
+    *,
+    level: float,
+    span: Span,
+    seed: int,
+    methods: Mapping[str, Statistic] | None = None,
+    least: int,
+) -> Changes:
+    """Return in what a window differs from its reference.
+
+    The probability that any family says "changed" of a window that is exchangeable with its
+    reference is at most about `level` (`benchmarks/false_alarms.py` measures it); each family for
+    which there are data has an equal share of it (Bonferroni). `span` is how long rows are alike at
+    least. `methods` names the distance of a column where it is not the usual one. Of fewer than
+    `least` rows on either side, or labelled rows for `performance`, nothing is said, but that
+    columns are gone, new, or of another kind.
+
+    ValueError where `level` is no probability.
+    """
+    if not 0 < level < 1:
+        msg = f"level is {level}, and must be between 0 and 1"
+        raise ValueError(msg)
+    asked = _families_asked(window, reference)
+    share = level / max(len(asked), 1)
+    schema, notes = compare_schema(window, reference)
+    found = {
+        family: say_nothing(family, share, _why_not_asked(family))
+        for family in (*_ROWS, "performance")
+        if family not in asked
+    }
+    rows: list[Family] = [family for family in asked if family != "performance"]
+    found |= {
+        f.family: f for f in _of_rows(window, reference, rows, share, span, seed, methods, least)
+    }
+    if "performance" in asked:
+        found["performance"] = _of_losses(window, reference, share, span, seed, least)
+    if schema:
+        found["missing"] = _with_schema(found["missing"], schema)
+    order: tuple[Family, ...] = (*_ROWS, "performance")
+    return Changes([found[family] for family in order], notes)
+
+
+def _families_asked(window: Sample, reference: Sample) -> list[Family]:
+    asked: list[Family] = ["missing", "inputs"] if window.columns or reference.columns else []
+    if len(window.columns.keys() & reference.columns.keys()) > 1:
+        asked.append("together")
+    if window.predictions is not None and reference.predictions is not None:
+        asked.append("predictions")
+    if window.losses is not None and reference.losses is not None:
+        asked.append("performance")
+    return asked
+
+
+def _why_not_asked(family: Family) -> str:
+    return {
+        "missing": "there are no inputs",
+        "inputs": "there are no inputs",
+        "together": "fewer than two inputs are on both sides",
+        "predictions": "one of the sides has no predictions",
+        "performance": "one of the sides has no labelled rows",
+    }[family]
+
+
+def compare_schema(window: Sample, reference: Sample) -> tuple[list[ColumnChange], list[str]]:
+    """Return columns that are gone, new or of another kind, which chance never makes; and notes on
+    what is not compared.
+    """
+    if not window.rows or not reference.rows:
+        return [], []
+    changes: list[tuple[str, str]] = []
+    notes: list[str] = []
+    for name in sorted(window.columns.keys() | reference.columns.keys()):
+        if name not in window.columns:
+            changes.append((name, "gone"))
+        elif name not in reference.columns:
+            changes.append((name, "new"))
+        else:
+            kinds = [kind_of(side.columns[name]) for side in (window, reference)]
+            if kinds == [None, None]:
+                notes.append(f"{name} has no value on either side and is not compared")
+            elif None not in kinds and kinds[0] != kinds[1]:
+                changes.append((name, "kind"))
+    return [ColumnChange(name, method, 1.0, 0.0, 0.0, changed=True) for name, method in changes], (
+        notes
+    )
+
+
+def _with_schema(missing: FamilyChange, schema: list[ColumnChange]) -> FamilyChange:
+    return replace(
+        missing,
+        said="changed",
+        p_value=0.0,
+        columns=[*schema, *missing.columns],
+        null="; ".join(part for part in ("chance changes no schema", missing.null) if part),
+        untold="",
+    )
+
+
+def _too_few(window: int, reference: int, least: int, what: str) -> str:
+    """Return why so few rows say nothing; "" where they are enough."""
+    least = max(least, 2)
+    few = [
+        f"the {side} has {rows:,} {what}"
+        for side, rows in (("window", window), ("reference", reference))
+        if rows < least
+    ]
+    return f"{' and '.join(few)}; at least {least:,} are needed" if few else ""
+
+
+def _of_rows(
+    window: Sample,
+    reference: Sample,
+    asked: Sequence[Family],
+    share: float,
+    span: Span,
+    seed: int,
+    methods: Mapping[str, Statistic] | None,
+    least: int,
+) -> list[FamilyChange]:
+    """Return what is said of inputs and predictions."""
+    few = _too_few(window.rows, reference.rows, least, "rows")
+    if few or not asked:
+        return [say_nothing(family, share, few) for family in asked]
+    layout = lay_out(window.times, reference.times, (window.rows, reference.rows), span, seed)
+    few = _too_few(len(layout.window), len(layout.reference), least, "rows to compare")
+    if few:
+        return [say_nothing(family, share, few) for family in asked]
+    summing = Summing(layout.pieces, layout.count)
+    columns = _code_columns(window, reference, layout)
+    missing = {c.name: (c.codes < 0).astype(float) for c in columns}
+    summing.add_means("missing", "missing", {n: v for n, v in missing.items() if v.any()})
+    infinite = {c.name: c.infinite.astype(float) for c in columns if c.infinite is not None}
+    summing.add_means("missing", "infinite", infinite)
+    for column in columns:
+        summing.add_column("inputs", column, _method(column, methods))
+    if "together" in asked:
+        summing.add_together(columns, seed)
+    if "predictions" in asked:
+        answers = _code_side(PREDICTIONS, window.predictions, reference.predictions, layout)
+        if answers is not None:
+            summing.add_column("predictions", answers, _method(answers, None))
+    sums = summing.end()
+    found = [
+        Question(family, sums, layout, share, span != "row", seed).answer() for family in asked
+    ]
+    return [_none_is_missing(f, sums) if f.family == "missing" else f for f in found]
+
+
+def _none_is_missing(found: FamilyChange, sums: Any) -> FamilyChange:
+    """Return that nothing has changed where no value is missing or infinite on either side."""
+    if sums.of("missing"):
+        return found
+    return replace(
+        found, said="unchanged", p_value=1.0, untold="", null="no value is missing on either side"
+    )
+
+
+def _code_columns(window: Sample, reference: Sample, layout: Layout) -> list[Coded]:
+    names = [name for name in reference.columns if name in window.columns]
+    coded = [
+        _code_side(name, window.columns[name], reference.columns[name], layout) for name in names
+    ]
+    return [column for column in coded if column is not None]
+
+
+def _code_side(
+    name: str, window: Array | None, reference: Array | None, layout: Layout
+) -> Coded | None:
+    if window is None or reference is None:
+        return None
+    return code(name, np.asarray(window)[layout.window], np.asarray(reference)[layout.reference])
+
+
+def _method(column: Coded, methods: Mapping[str, Statistic] | None) -> Statistic:
+    usual = DEFAULT_OF[column.kind]
+    method = (methods or {}).get(column.name, usual)
+    return usual if column.kind == "text" and method in OF_NUMBERS else method
+
+
+def _of_losses(
+    window: Sample, reference: Sample, share: float, span: Span, seed: int, least: int
+) -> FamilyChange:
+    """Return whether answers are as wrong as they were."""
+    sides, times = [], []
+    for side in (window, reference):
+        losses = np.asarray(side.losses, dtype=float)
+        known = np.isfinite(losses)
+        sides.append(losses[known])
+        times.append(None if side.times is None else side.times[known])
+    few = _too_few(len(sides[0]), len(sides[1]), least, "labelled rows")
+    if few:
+        return say_nothing("performance", share, few)
+    layout = lay_out(times[0], times[1], (len(sides[0]), len(sides[1])), span, seed)
+    few = _too_few(len(layout.window), len(layout.reference), least, "labelled rows to compare")
+    if few:
+        return say_nothing("performance", share, few)
+    summing = Summing(layout.pieces, layout.count)
+    losses = np.concatenate([sides[0][layout.window], sides[1][layout.reference]])
+    summing.add_means("performance", "mean", {LOSS: losses})
+    return Question("performance", summing.end(), layout, share, span != "row", seed).answer()
