@@ -25,7 +25,7 @@ from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.science.causes.naming import name_cause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from benchmarks.causing.worlds import World
     from pipelines.science.changes.facts import Sample
@@ -73,24 +73,27 @@ def main(argv: list[str] | None = None) -> int:
     return int(any(not _is_met(row) for row in rows))
 
 
-def measure(plan: dict[str, Any], *, tiny: bool) -> Iterator[Case]:
-    """Give every case of the plan; of a tiny one the first severities on simulated data."""
+def measure(
+    plan: dict[str, Any], *, tiny: bool, names: Sequence[str] = (), windows: int | None = None
+) -> Iterator[Case]:
+    """Give every case of the plan; of a tiny one the first severities on simulated data.
+
+    `names` are the data sets to look at, all by default; `windows` is how many there are of a case.
+    """
+    windows = 1 if tiny else windows or plan["windows_per_case"]
     for data in plan["data"]:
-        if tiny and data["name"] != "simulated":
+        if data["name"] not in (["simulated"] if tiny else names or [data["name"]]):
             continue
         if not at_hand(data["name"]):
             print(f"The data of {data['name']} are not at hand (PERENNIAL_DATA).", flush=True)
             continue
-        world, answered, model, days = prepare(data["name"])
+        scene = prepare(data["name"])
         for fault in plan["fault"]:
             if data["name"] not in fault.get("only", [data["name"]]):
                 continue
-            severities = fault["severities"][: 1 if tiny else None]
-            for severity in severities:
-                for number in range(1 if tiny else plan["windows_per_case"]):
-                    case = _one((world, answered, model, days), data, fault, severity, number)
-                    if case is not None:
-                        yield case
+            for severity in fault["severities"][: 1 if tiny else None]:
+                cases = [_one(scene, data, fault, severity, number) for number in range(windows)]
+                yield from (case for case in cases if case is not None)
         print(f"{data['name']}: done", flush=True)
 
 

@@ -53,12 +53,19 @@ _NAMED = 3
 
 
 def name_cause(
-    window: Sample, reference: Sample, changes: Changes | None = None, *, seed: int = 0
+    window: Sample,
+    reference: Sample,
+    changes: Changes | None = None,
+    *,
+    labelled: tuple[Sample, Sample] | None = None,
+    seed: int = 0,
 ) -> Cause:
     """Return what is behind the window's difference from the reference.
 
     `changes` say whether there is one, where its tests are at hand; without them it is measured
-    here, at `LEVEL`. Their word decides between nothing and something, never what it is.
+    here, at `LEVEL`. Their word decides between nothing and something, never what it is. `labelled`
+    are the window's and the past's labelled rows, where they are others than those of the samples;
+    without their columns a loss cannot be laid to other rows.
     """
     view = View(thin(window, MOST_ROWS, seed), thin(reference, MOST_ROWS, seed))
     untold = _untold(view)
@@ -68,9 +75,11 @@ def name_cause(
     if breaks:
         return _broken(breaks)
     moved = _moved(view, changes)
-    losses = _losses(view, moved, seed)
+    losses = _losses(view, moved, labelled, seed)
     is_other = losses is not None and losses.p_value < LEVEL and abs(losses.relative) > _BY_LOSSES
     if is_other and losses is not None:
+        if moved and labelled is not None:
+            return _either(view, moved, losses)
         return _concept(view, moved, losses)
     season = _season(view, moved or _columns_moved(view.shifts_by_days))
     if season is not None:
@@ -137,8 +146,13 @@ def _columns_moved(all_shifts: dict[str, Shift]) -> list[str]:
     return sorted(moved, key=lambda n: -shifts[n].distance)
 
 
-def _losses(view: View, moved: list[str], seed: int) -> LossChange | None:
+def _losses(
+    view: View, moved: list[str], labelled: tuple[Sample, Sample] | None, seed: int
+) -> LossChange | None:
     """Return how the losses changed, beside what other rows explain of it."""
+    if labelled is not None:
+        both = View(*(thin(side, MOST_ROWS, seed) for side in labelled))
+        return measure_losses(both, None, np.ones(both.window.rows, dtype=bool))
     usable = np.ones(view.window.rows, dtype=bool)
     for name in moved:
         cells = view.cells[name]
@@ -157,6 +171,16 @@ def _concept(view: View, moved: list[str], losses: LossChange) -> Cause:
     if not inputs:
         inputs = ["no input has moved by more than its days do"]
     return Cause("concept", [words, *inputs], columns=moved)
+
+
+def _either(view: View, moved: list[str], losses: LossChange) -> Cause:
+    words = (
+        f"the mean loss is {losses.now:.4g} ({losses.before:.4g} on the held-out rows), and inputs"
+        " have moved: whether other rows or another concept is behind it cannot be told, because"
+        " the held-out rows' inputs are not kept"
+    )
+    evidence = [words, *(describe_shift(view, n) for n in moved[:2])]
+    return Cause("unclear", evidence, columns=moved, sureness="possible")
 
 
 def _nothing(view: View, changes: Changes | None, losses: LossChange | None) -> Cause:

@@ -33,6 +33,7 @@ _MOST_DAYS = 0.6
 _ALL = 0.97
 """The share of rows in a stretch that one value must hold to be called frozen."""
 _LEAST_RUN = 20
+_DRAWS = 12
 
 
 def find_stuck(view: View) -> Iterator[Break]:
@@ -57,7 +58,8 @@ def find_stuck(view: View) -> Iterator[Break]:
             f"{name}: {now:.1%} of the rows have the value {value:g}, and {before:.1%} in training;"
             " the others are as spread as ever"
         )
-        yield Break("one_value", [name], words, now - before)
+        # A value that was known before may come of rounding or of other rows: a weaker sign.
+        yield Break("one_value", [name], words, (now - before) * (0.5 if before else 1.0))
 
 
 def _spike(view: View, name: str) -> tuple[float, float, float] | None:
@@ -84,11 +86,35 @@ def _spike(view: View, name: str) -> tuple[float, float, float] | None:
     has = (values == value).astype(np.int64), (past == value).astype(np.int64)
     if measure_shift(*has, 2, blocks=view.blocks).p_value > _SURE:
         return None
+    if counts[best] / len(values) < _usual_top(view, past) + _MORE:
+        return None
     # Of a column of few values more of one is a mix of rows, unless nobody has seen the value.
     few = len(old) < 20 and before[best] > 0  # noqa: PLR2004
     return None if few and gained[best] < 1 - before[best] - 0.02 else (
         value, float(counts[best] / len(values)), float(before[best])
     )  # fmt: skip
+
+
+def _usual_top(view: View, past: Array) -> float:
+    """Return the greatest share that one value has in as many days of the reference, drawn several
+    times: a column that is the same for hours or days has a great one.
+    """
+    own, other = view.blocks
+    count = min(own.count, other.count)
+    rng = np.random.default_rng(0)
+    tops = [0.0]
+    for _ in range(_DRAWS):
+        first = int(rng.integers(other.count - count + 1))
+        days = (
+            np.arange(first, first + count)
+            if own.stretch
+            else rng.choice(other.count, count, replace=False)
+        )
+        drawn = past[np.isin(other.ids, days)]
+        drawn = drawn[~np.isnan(drawn)]
+        if len(drawn) >= _LEAST_RUN:
+            tops.append(float(np.unique(drawn, return_counts=True)[1].max()) / len(drawn))
+    return max(tops)
 
 
 def _days_with(view: View, name: str, value: float) -> float:

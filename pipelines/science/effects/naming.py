@@ -39,6 +39,7 @@ def measure_effect(
     window: Sample,
     reference: Sample,
     *,
+    labelled: tuple[Sample, Sample] | None = None,
     threshold: float | None = None,
     importances: Mapping[str, float] | None = None,
     answer: Answer | None = None,
@@ -47,16 +48,19 @@ def measure_effect(
 ) -> Effect:
     """Return what follows from the window's difference to the reference.
 
-    `threshold` is where an answer becomes a decision; None where answers are none. `importances`
-    are what the metric loses without each column, `answer` asks the model again. `tolerated` is
-    relative to the reference's mean loss, and the share of decisions.
+    `labelled` are the window's and the past's labelled rows, where they are others than those of
+    the samples. `threshold` is where an answer becomes a decision; None where answers are none.
+    `importances` are what the metric loses without each column, `answer` asks the model again.
+    `tolerated` is relative to the reference's mean loss, and the share of decisions.
     """
     view = View(thin(window, MOST_ROWS, seed), thin(reference, MOST_ROWS, seed))
     if view.window.rows < _LEAST_ROWS or view.reference.rows < _LEAST_ROWS or not view.names:
         few = f"{view.window.rows:,} rows of the window, {view.reference.rows:,} of the reference"
         return Effect("cannot_be_said", [f"too few rows to say what follows: {few}"])
     expected = expect_loss(view, weigh_rows(view, seed))
-    measured = _measured(view)
+    measured = _measured(
+        view if labelled is None else View(*(thin(side, MOST_ROWS, seed) for side in labelled))
+    )
     decided, flips, sure = _decisions(view, threshold)
     columns = rank_columns(view, importances, answer=answer, threshold=threshold, seed=seed)
     words, bounds = [], []
