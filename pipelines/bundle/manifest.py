@@ -48,10 +48,12 @@ class Reference(Value):
     """
 
     rows: Ref
-    """Parquet: the event time and the inputs of up to 10,000 rows, personal ones left out."""
+    """Parquet: the event time and the inputs of up to 50,000 rows (10,000 in earlier bundles),
+    personal ones left out."""
     holdout: Ref
     """Parquet: event_time, prediction (multiclass: the label with the highest probability;
-    quantiles: the median) and target of the held-out rows."""
+    quantiles: the median) and target of the held-out rows, and since answers are compared row by
+    row their truth and answers as metrics take them."""
 
 
 class Settings(Value):

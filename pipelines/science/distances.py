@@ -52,8 +52,10 @@ def distance(method: str, reference: Array, window: Array, *, text: bool) -> flo
 def _present(values: Array, *, text: bool) -> Array:
     """Return the values that are there; texts as an array that can be sorted."""
     if text:
-        return values[np.array([v is not None for v in values], dtype=bool)].astype(str)
-    return values[np.isfinite(values)]
+        there = np.array([v is not None for v in values], dtype=bool)
+        return np.asarray(values[there].astype(str))
+    present: Array = values[np.isfinite(values)]
+    return present
 
 
 def _wasserstein(reference: Array, window: Array) -> float:

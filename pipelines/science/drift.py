@@ -3,8 +3,8 @@
 One pure function from the facts of a window to a verdict: new rules belong here.
 
 It fails closed. Something broken (the schema, a value that no model can be fed, the look itself) is
-an alarm and never a verdict on drift; too few rows are no verdict at all; and where nothing could
-be compared, that is an alarm, not `no_drift`.
+an alarm and never a verdict on drift; too few rows are no verdict at all, nor is a window of which
+no test can say anything; and where nothing could be compared, that is an alarm, not `no_drift`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.plurals import how_many
 from pipelines.science.drift_reasons import (
+    explain_changes,
     explain_flags,
     explain_gaps,
-    explain_inputs,
     explain_no_drift,
+    explain_own_rules,
     explain_performance,
-    explain_predictions,
+    explain_silence,
 )
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def decide(facts: DriftFacts, rules: Drift) -> Decision:
         )
     reasons = [
         *explain_gaps(facts, rules),
-        *explain_inputs(facts, rules),
-        *explain_predictions(facts),
+        *explain_changes(facts),
+        *explain_own_rules(facts, rules),
         *explain_performance(facts, rules),
     ]
     flags = explain_flags(facts)
@@ -73,14 +74,15 @@ def decide(facts: DriftFacts, rules: Drift) -> Decision:
     reasons += flags
     if reasons:
         return Decision("drift", reasons)
-    if (
-        not facts.columns_with_score
-        and facts.performance is None
-        and facts.flags is None
-        and (facts.predictions is None or facts.predictions.score is None)
-    ):
-        return Decision(
-            "alarm",
-            ["nothing could be compared: no input, no predictions, no labels", *facts.notes],
-        )
+    return _without_reasons(facts, rules)
+
+
+def _without_reasons(facts: DriftFacts, rules: Drift) -> Decision:
+    """Return what is said of a window without a reason: no drift, or that nobody can tell."""
+    compared = facts.columns_with_score or facts.performance or facts.predictions or facts.flags
+    if not compared:
+        words = "nothing could be compared: no input, no predictions, no labels"
+        return Decision("alarm", [words, *facts.notes])
+    if facts.flags is None and all(f.said == "cannot_be_said" for f in facts.families):
+        return Decision("not_enough_data", [*explain_silence(facts), *facts.notes])
     return Decision("no_drift", [explain_no_drift(facts, rules), *facts.notes])

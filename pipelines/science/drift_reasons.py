@@ -6,6 +6,7 @@ from math import log
 from typing import TYPE_CHECKING, Any
 
 from pipelines.plurals import how_many
+from pipelines.science.family_words import explain_family, is_better, tell_family
 from pipelines.spec.drift import P_VALUES
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 EXPECTED_VALUES = 10
 """An input of which every value is missing counts as changed where at least this many values were
 to be expected: by chance alone that happens once in e^10 = 22,000 windows."""
+_OF_NEW_VALUES = 0.1
+"""The share of rows that hold values of an input of which training had none."""
 
 
 _NAMED = 5
@@ -30,16 +33,17 @@ _NAMED = 5
 
 def values_gone(column: ColumnFact, rows: int, rules: Drift) -> bool:
     """Tell whether values are missing in a window of so many rows where the champion's training
-    data had them.
+    data had them: all of them, or more than the spec tolerates.
     """
     if column.missing == 1 and rows * (1 - column.missing_reference) >= EXPECTED_VALUES:
         return True
-    return column.missing - column.missing_reference > rules.missing
+    return rules.missing is not None and column.missing - column.missing_reference > rules.missing
 
 
 def values_new(column: ColumnFact, rules: Drift) -> bool:
     """Tell whether an input has values of which the champion has never seen one."""
-    return column.missing_reference == 1 and 1 - column.missing > rules.missing
+    least = _OF_NEW_VALUES if rules.missing is None else rules.missing
+    return column.missing_reference == 1 and 1 - column.missing > least
 
 
 def explain_gaps(facts: DriftFacts, rules: Drift) -> list[str]:
@@ -54,10 +58,10 @@ def explain_gaps(facts: DriftFacts, rules: Drift) -> list[str]:
             " training data)"
             for c in gaps
         )
-        reasons.append(
-            f"values are missing in {_count_and_join(shares, len(gaps))}; {rules.missing:.0%} more"
-            " is tolerated"
+        tolerated = (
+            "" if rules.missing is None else f"; {rules.missing:.0%} more is tolerated (missing)"
         )
+        reasons.append(f"values are missing in {_count_and_join(shares, len(gaps))}{tolerated}")
     new = [c for c in facts.columns if values_new(c, rules)]
     if new:
         shares = (f"{c.name} ({1 - c.missing:.1%} of the rows)" for c in new)
@@ -68,30 +72,33 @@ def explain_gaps(facts: DriftFacts, rules: Drift) -> list[str]:
     return reasons
 
 
-def explain_inputs(facts: DriftFacts, rules: Drift) -> list[str]:
-    """Return a reason where the share of drifted inputs, among those that could be compared, is
-    reached.
+def explain_changes(facts: DriftFacts) -> list[str]:
+    """Return a reason for each family of tests that says "changed".
+
+    Answers that are less wrong than they were are no reason.
     """
-    drifted = sorted((c for c in facts.columns_with_score if c.drifted), key=strength, reverse=True)
-    if not drifted or len(drifted) < rules.share * len(facts.columns_with_score):
-        return []
-    names = _join_names((_describe_score(c) for c in drifted), len(drifted))
     return [
-        (
-            f"{len(drifted)} of {len(facts.columns_with_score)} inputs have drifted"
-            f" ({rules.share:.0%} is enough): {names}"
-        )
+        explain_family(f, facts) for f in facts.families if f.said == "changed" and not is_better(f)
     ]
 
 
-def explain_predictions(facts: DriftFacts) -> list[str]:
-    """Return a reason where the predictions have drifted."""
-    fact = facts.predictions
-    return (
-        [f"the predictions have drifted: {_describe_score(fact, name=False)}"]
-        if fact is not None and fact.drifted
-        else []
-    )
+def explain_own_rules(facts: DriftFacts, rules: Drift) -> list[str]:
+    """Return a reason for each threshold of the spec's own that is passed."""
+    reasons = []
+    ruled = [c for c in facts.columns_with_score if c.own is not None]
+    passed = sorted((c for c in ruled if c.passed), key=_beyond_own, reverse=True)
+    if passed and len(passed) >= rules.share * len(ruled):
+        names = _join_names((_describe_own(c) for c in passed), len(passed))
+        reasons.append(
+            f"{len(passed)} of {how_many(len(ruled), 'input')} with a threshold of the spec's own"
+            f" have passed it ({rules.share:.0%} is enough): {names}"
+        )
+    answers = facts.predictions
+    if answers is not None and answers.passed:
+        reasons.append(
+            f"the predictions have passed the spec's own threshold: {_describe_own(answers)}"
+        )
+    return reasons
 
 
 def explain_performance(facts: DriftFacts, rules: Drift) -> list[str]:
@@ -103,11 +110,11 @@ def explain_performance(facts: DriftFacts, rules: Drift) -> list[str]:
         f"{fact.metric} on {fact.rows_in_words} is {fact.live:.4g}{fact.behind}, at best"
         f" {fact.good_end:.4g}"
     )
-    interval = f"one-sided {rules.performance.confidence:.0%} interval"
     return [
         (
-            f"the champion's {live} ({interval}); it promised {fact.expected:.4g}, and"
-            f" {rules.performance.tolerance:g} is tolerated"
+            f"the champion's {live} (one-sided {rules.performance.confidence:.0%} interval); it"
+            f" promised {fact.expected:.4g}, and {fact.tolerance or 0.0:.0%} of that is tolerated"
+            " (performance.tolerance)"
         )
     ]
 
@@ -126,23 +133,30 @@ def explain_flags(facts: DriftFacts) -> list[str]:
     return [f"{flags.in_words}: {what}"]
 
 
+def explain_silence(facts: DriftFacts) -> list[str]:
+    """Return why nothing can be said of a window, family by family; each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for family in facts.families:
+        by_reason.setdefault(family.untold, []).append(tell_family(family.family))
+    return [
+        f"nothing can be said of {' and '.join(names)}: {why}" for why, names in by_reason.items()
+    ]
+
+
 def explain_no_drift(facts: DriftFacts, rules: Drift) -> str:
     """Return in words what was looked at and found as it should be."""
-    drifted = [c for c in facts.columns_with_score if c.drifted]
-    sentences = [
-        (
-            f"{len(drifted)} of {len(facts.columns_with_score)} inputs have drifted"
-            f" ({rules.share:.0%} would be enough)"
-        )
-    ]
-    if drifted:
-        sentences[0] += ": " + _join_names(
-            (_describe_score(c) for c in sorted(drifted, key=strength, reverse=True)), len(drifted)
-        )
-    if facts.predictions is not None and facts.predictions.score is not None:
+    told = [f for f in facts.families if f.said != "cannot_be_said"]
+    sentences = []
+    if told:
+        names = ", ".join(tell_family(f.family) for f in told)
         sentences.append(
-            f"the predictions have not: {_describe_score(facts.predictions, name=False)}"
+            f"unchanged: {names} (a quiet window is called changed in at most"
+            f" {rules.false_alarms:.0%} of cases)"
         )
+    silent = [f for f in facts.families if f.said == "cannot_be_said"]
+    sentences += [f"nothing can be said of {tell_family(f.family)}: {f.untold}" for f in silent]
+    better = [f for f in facts.families if f.said == "changed" and is_better(f)]
+    sentences += [f"{explain_family(f, facts)}, which starts nothing" for f in better]
     if facts.flags is not None:
         sentences.append(facts.flags.in_words)
     live = facts.performance
@@ -161,16 +175,24 @@ def explain_no_drift(facts: DriftFacts, rules: Drift) -> str:
 def strength(column: ColumnFact) -> float:
     """Return how far a score has come towards its threshold.
 
-    1 is the threshold itself, more is drift; 0 without a score.
+    1 is the threshold itself, more is drift; 0 without a score or a threshold.
 
     p-values are taken by their logarithms: with a threshold of 0.01 the p-value 0.0001 is twice as
     far.
     """
-    if column.score is None:
+    return _times(column, column.threshold)
+
+
+def _beyond_own(column: ColumnFact) -> float:
+    return _times(column, column.own)
+
+
+def _times(column: ColumnFact, threshold: float | None) -> float:
+    if column.score is None or threshold is None:
         return 0.0
     if column.method not in P_VALUES:
-        return column.score / column.threshold
-    return log(min(max(column.score, 1e-300), 1.0)) / log(min(column.threshold, 0.999))
+        return column.score / max(threshold, 1e-300)
+    return log(min(max(column.score, 1e-300), 1.0)) / log(min(max(threshold, 1e-300), 0.999))
 
 
 def score_text(column: ColumnFact) -> str:
@@ -184,10 +206,9 @@ def score_text(column: ColumnFact) -> str:
     )
 
 
-def _describe_score(column: ColumnFact, *, name: bool = True) -> str:
+def _describe_own(column: ColumnFact) -> str:
     value = "p-value " if column.method in P_VALUES else ""
-    text = f"{column.method} {value}{score_text(column)}, threshold {column.threshold:g}"
-    return f"{column.name} ({text})" if name else text
+    return f"{column.name} ({column.method} {value}{score_text(column)}, threshold {column.own:g})"
 
 
 def _count_and_join(texts: Iterable[str], count: int) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import hypot, isfinite
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pipelines.plurals import how_many
 from pipelines.science.bootstrap import spread
@@ -26,9 +28,10 @@ class PerformanceFact:
     """The champion's `metric` on the window's labelled rows (of clusters on all that it answered)
     against what it reached on its holdout (`expected`).
 
-    `good_end` and `bad_end` are the ends of two one-sided intervals of the live metric, "good"
-    being the better one whichever way the metric points; None where they could not be found.
-    `worse`: even the good end misses `expected` by more than is tolerated.
+    `good_end` and `bad_end` are the ends of two one-sided intervals, "good" being the better one
+    whichever way the metric points; None where they could not be found. Where the held-out rows are
+    known, they hold the difference to `expected`, which is a sample's score too: both errors count.
+    `worse`: even the good end misses `expected` by more than the spec tolerates, if it says.
     """
 
     metric: str
@@ -44,6 +47,8 @@ class PerformanceFact:
     """What the metric is counted in; empty where it has no unit."""
     untold: str = ""
     """Why there are no ends, in words; empty where there are."""
+    tolerance: float | None = None
+    """How much worse than promised is tolerated, as a share of it; None where no rule says it."""
     needs_labels: bool = True
     """Whether the rows are those with a label; a metric of clusters is measured on any."""
 
@@ -76,11 +81,13 @@ def measure_performance(  # noqa: PLR0913 -- which rows, and how they are alike
     rule: Performance,
     seed: int,
     threshold: float = THRESHOLD,
+    uncertain: tuple[float, float] = (0.0, 0.0),
 ) -> PerformanceFact:
     """Return how the champion does on labelled rows (shapes as in `metrics`).
 
     `threshold` is the champion's.
-    `live` is NaN where the metric is not defined on them.
+    `live` is NaN where the metric is not defined on them. `uncertain`: by how much `expected` may
+    be too good, and too bad, by the same confidence (see `uncertainty`).
     """
     interval = spread(
         metric,
@@ -92,11 +99,17 @@ def measure_performance(  # noqa: PLR0913 -- which rows, and how they are alike
         seed=seed,
         threshold=threshold,
     )
-    good, bad = (end if isfinite(end) else None for end in (interval.good_end, interval.bad_end))
+    sign = float(better_by(metric, 1.0, 0.0))
+    ends = (
+        interval.value + sign * hypot(interval.good_end - interval.value, uncertain[0]),
+        interval.value - sign * hypot(interval.bad_end - interval.value, uncertain[1]),
+    )
+    good, bad = (end if isfinite(end) else None for end in ends)
     worse = (
         good is not None
         and expected is not None
-        and float(better_by(metric, expected, good)) > rule.tolerance
+        and rule.tolerance is not None
+        and float(better_by(metric, expected, good)) > rule.tolerance * abs(expected)
     )
     return PerformanceFact(
         interval.metric,
@@ -106,7 +119,42 @@ def measure_performance(  # noqa: PLR0913 -- which rows, and how they are alike
         len(y),
         worse,
         bad,
-        greater_is_better=float(better_by(metric, 1.0, 0.0)) > 0,
+        greater_is_better=sign > 0,
         unit=metric.unit if isinstance(metric, RowMetric) else "",
         untold=interval.untold,
+        tolerance=rule.tolerance,
+    )
+
+
+def uncertainty(
+    metric: AnyMetric,
+    y: Array,
+    p: Array,
+    *,
+    event_times: Array | None,
+    span: Span,
+    confidence: float,
+    seed: int,
+    threshold: float,
+) -> tuple[float, float]:
+    """Return by how much a metric of held-out rows may be too good, and by how much too bad.
+
+    What chance does to either of two independent samples adds up as its squares. 0 where it cannot
+    be told, so that the interval is of the live metric alone.
+    """
+    found = spread(
+        metric,
+        y,
+        p,
+        event_times=event_times,
+        groups=np.arange(len(y)) if event_times is None else None,
+        span=span,
+        confidence=confidence,
+        seed=seed,
+        threshold=threshold,
+    )
+    too_good, too_bad = abs(found.value - found.bad_end), abs(found.good_end - found.value)
+    return (
+        too_good if isfinite(too_good) else 0.0,
+        too_bad if isfinite(too_bad) else 0.0,
     )

@@ -61,9 +61,9 @@ P_VALUES = frozenset({"ks", "anderson", "cramer_von_mises", "t_test", "chisquare
 
 
 class Rule(Value):
-    """Evidently's method for a column, and the score at which the column has drifted.
+    """How a column's two sides are compared, and perhaps a threshold of your own.
 
-    For a score the column has drifted from there on, for a p-value below it.
+    Without a threshold the test decides, at the rate that `false_alarms` states.
     """
 
     method: Literal[
@@ -80,25 +80,44 @@ class Rule(Value):
         "chisquare",
     ]
     """Evidently's method."""
-    threshold: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
-    """The score, or the p-value, that decides."""
+    threshold: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
+    """A rule of your own beside the test, which no rate is known of.
+
+    The column has drifted where the score is no less, or the p-value below it.
+    """
+
+    def passed(self, score: float | None) -> bool:
+        """Tell whether a score is beyond the threshold, if there is one."""
+        if score is None or self.threshold is None:
+            return False
+        if self.method in P_VALUES:
+            return score < self.threshold
+        return score >= self.threshold
 
 
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class Performance(Value):
-    """When live answers are worse than the champion promised.
+    """How live answers are held against those of the holdout.
 
-    That is when even the good end of a one-sided interval of the live metric (with this confidence)
-    is worse than the champion's score on its holdout by more than `tolerance`, in the metric's own
-    unit.
+    A test compares how wrong single answers are; `tolerance` is a rule of your own beside it, of
+    the metric.
     """
 
-    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.02
-    """How much worse than on the holdout is still as promised, in the metric's unit."""
+    tolerance: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None = None
+    """How much worse than on the holdout is tolerated, as a share of what was reached there.
+
+    0.1 of a promised error of 50 is 5. The live metric is worse where even the good end of the
+    difference's interval is; both samples' errors count. Where it is not given there is no such
+    rule, but for what no test of single answers stands for (clusters, anomalies, a metric of the
+    model's own): there it is 0.1.
+    """
     confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
-    """How sure it must be that the live answers are worse."""
+    """How sure it must be that the live answers are worse, and how sure the intervals are."""
+
+
+Regime = Literal["hour", "weekday", "month"]
 
 
 class Drift(Value):
@@ -112,25 +131,30 @@ class Drift(Value):
     Of data without time whole hours or days of traffic; there the default is 1d.
     """
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """The share of windows without drift that may be called drift."""
+    """The share of windows without drift that may be called drift, by all tests together."""
     min_rows: Annotated[int, Field(ge=1)] = 500
     """Below this many rows there is no verdict; nor below as many labels one on performance."""
     cooldown: Duration = parse_duration("7d")
     """How long after a window that started a retraining no other window starts one."""
-    numbers: Rule = Rule(method="wasserstein", threshold=0.1)
+    season: Literal["auto", "none"] | tuple[Regime, ...] = "auto"
+    """By which regimes the reference is matched to the window, so that a season is no change.
+
+    `auto` takes those of hour, weekday and month whose every value in the window has a past.
+    """
+    numbers: Rule = Rule(method="wasserstein")
     """The rule for inputs that are numbers."""
-    texts: Rule = Rule(method="jensenshannon", threshold=0.1)
+    texts: Rule = Rule(method="jensenshannon")
     """The rule for inputs that are texts."""
-    predictions: Rule = Rule(method="jensenshannon", threshold=0.1)
+    predictions: Rule = Rule(method="jensenshannon")
     """The rule for what the model answers."""
     columns: dict[Identifier, Rule] = Field(default_factory=dict)
     """Rules of single inputs."""
     share: Share = 0.5
-    """The share of the inputs that must have drifted before the inputs as a whole have."""
-    missing: Share = 0.1
-    """How much the share of missing values may rise above that of the champion's training data."""
+    """Of the inputs with a threshold of your own: the share that must have passed it."""
+    missing: Share | None = None
+    """A rule of your own: how much the share of missing values may rise above the reference's."""
     performance: Performance = Performance()
-    """When live answers are worse than promised."""
+    """How live answers are held against those of the holdout."""
 
     def rule(self, column: str, *, text: bool) -> Rule:
         """Return an input's rule."""

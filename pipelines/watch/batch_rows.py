@@ -72,12 +72,13 @@ def batch_rows(context: Context, plan: Plan, window: Interval, bundle: OpenBundl
             counts,
             problem=f"the champion cannot answer the window's rows: {error}",
         )
-    rows = table.filter(pa.array(has_label))
+    rows, times = table.filter(pa.array(has_label)), labelled.times(table, spec)
     return WindowRows(
         window=Rows(
             inputs,
             watched_answers(answers, schema.classes, schema.levels),
-            event_times=labelled.times(table, spec),
+            event_times=times,
+            times=times,
         ),
         labelled=Labelled(
             truth_of(rows, spec, schema),

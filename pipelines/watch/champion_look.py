@@ -93,7 +93,10 @@ def _compare(
     sample = observe(context, plan, window, bundle)
     comparison = look(rules, sample.window, sample.labelled, baseline, seed=spec.train.seed)
     never = never_judged(spec, window.end - window.start)
-    explained = explain_window(context, bundle, sample, least=rules.min_rows)
+    found = comparison.facts.whole or comparison.facts.changes
+    explained = explain_window(
+        context, bundle, sample, baseline, least=rules.min_rows, changes=found
+    )
     untold = [explained] if isinstance(explained, str) and explained else []
     notes = [*comparison.facts.notes, *sample.notes, *([never] if never else []), *untold]
     facts = replace(comparison.facts, error=comparison.facts.error or sample.problem, notes=notes)
@@ -139,7 +142,12 @@ def _reference_of(context: Context, version: str, manifest: BundleManifest) -> C
     score = manifest.metrics.get(spec.train.metric)
     return ChampionReference(
         manifest.inputs,
-        Rows(learnt.inputs, learnt.predictions),
+        Rows(
+            learnt.inputs,
+            learnt.predictions,
+            event_times=learnt.held_times,
+            times=learnt.times,
+        ),
         spec.train.metric,
         score if score is not None and isfinite(score) else None,
         spec.task,
@@ -148,6 +156,8 @@ def _reference_of(context: Context, version: str, manifest: BundleManifest) -> C
         rate=manifest.threshold.rate if manifest.threshold else None,
         calibrated_on=manifest.threshold.rows if manifest.threshold else 0,
         span=spec.alike.span,
+        held=learnt.held,
+        share=min(1.0, learnt.inputs.num_rows / max(manifest.rows, 1)),
     )
 
 

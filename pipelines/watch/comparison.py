@@ -1,9 +1,9 @@
 """The look at a window: what was served there, against what the champion learnt from and promised.
 
 `look` answers for any data. What is broken in them is named in the facts, and so is an exception of
-the look itself, which is an alarm and never "no drift": Evidently raises for some data and calls
-others unchanged (a missing column, infinite values, 90 % of NaN), which is why schema, missing
-values and finiteness are checked before it is asked.
+the look itself, which is an alarm and never "no drift": schema, kinds and finiteness are checked
+before anything is compared. The tests decide (`watch.families`); distances and Evidently's page
+show what they saw.
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.science.changed_columns import with_test
+from pipelines.science.distances import distance
 from pipelines.science.drift_facts import ColumnFact, DriftFacts
+from pipelines.science.drift_reasons import strength
 from pipelines.science.residuals import bias_of
 from pipelines.spec.metrics import find_metric, is_known
 from pipelines.watch import evidently_run
+from pipelines.watch.evidently_samples import break_ties, move_to_zero, spread_out
+from pipelines.watch.families import find_all, testable
 from pipelines.watch.pairs import input_pairs, is_constant, prediction_pair, why_too_few
 from pipelines.watch.preconditions import (
     CheckedWindow,
@@ -31,9 +36,10 @@ from pipelines.watch.promises import WORDS, with_flags, with_performance
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipelines.science.changes.facts import FamilyChange
     from pipelines.spec.drift import Drift, Rule
-    from pipelines.watch.evidently_run import Score
     from pipelines.watch.evidently_samples import Compare
+    from pipelines.watch.families import Tested
     from pipelines.watch.sides import ChampionReference, Labelled, Rows
 
     Array = NDArray[Any]
@@ -94,13 +100,18 @@ def _compare_window(
     facts = DriftFacts(rows, broken=window_check.broken, columns=columns, notes=window_check.notes)
     if window_check.broken or rows < rules.min_rows:
         return Look(facts, None)
-    facts = with_flags(facts, rules, window, champion, seed=seed)
     if not is_known(champion.metric) or find_metric(champion.metric).needs_truth:
         facts = with_performance(facts, rules, labelled, champion, seed=seed)
+    # What cannot be scored cannot be compared row by row either, and is named by now.
+    scored = None if facts.broken else labelled
+    tested = testable(rules, window, scored, champion, [c.name for c in facts.columns])
+    facts = with_flags(facts, rules, window, champion, families=tested.count, seed=seed)
     if champion.task == "forecast" and labelled is not None:
         bias = bias_of(labelled.y, labelled.p, labelled.event_times, champion.span)
         facts = facts.with_note(bias.in_words) if bias else facts
-    return _with_scores(facts, rules, window, champion, seed=seed)
+    found = find_all(rules, tested, champion, seed=seed)
+    facts = replace(facts, changes=found.changes, whole=found.whole, matched=found.words)
+    return _with_scores(facts, rules, tested, champion, seed=seed)
 
 
 def _blank_columns(
@@ -120,25 +131,27 @@ def _blank(name: str, rule: Rule, missing: tuple[float, float]) -> ColumnFact:
     return ColumnFact(
         name,
         rule.method,
-        rule.threshold,
+        threshold=None,
         score=None,
         drifted=False,
         missing=missing[0],
         missing_reference=missing[1],
         problem=_NOT,
+        own=rule.threshold,
     )
 
 
 def _with_scores(
-    facts: DriftFacts, rules: Drift, window: Rows, champion: ChampionReference, *, seed: int
+    facts: DriftFacts, rules: Drift, tested: Tested, champion: ChampionReference, *, seed: int
 ) -> Look:
-    """Return the facts with Evidently's scores of the inputs and of the predictions, and its
-    page.
+    """Return the facts with the distances of the inputs and of the predictions, what the tests say
+    of each, and Evidently's page.
     """
-    pairs, facts = input_pairs(facts, rules, window, champion, seed=seed)
-    predictions, facts = prediction_pair(facts, rules, window, champion, seed=seed)
-    few = {p.name: words for p in pairs if (words := why_too_few(p, rules))}
-    still = {p.name: _ONE_VALUE for p in pairs if p.name not in few and is_constant(p)}
+    names = [c.name for c in facts.columns]
+    pairs = {pair.name: pair for pair in input_pairs(rules, tested)}
+    answers = prediction_pair(rules, tested, champion, names)
+    few = {p.name: words for p in pairs.values() if (words := why_too_few(p, rules))}
+    still = {n: _ONE_VALUE for n, p in pairs.items() if n not in few and is_constant(p)}
     if few:
         examples = [f"{name} ({words})" for name, words in few.items()][:_NAMED]
         facts = facts.with_note(
@@ -146,42 +159,96 @@ def _with_scores(
             + ", ".join(examples)
             + (f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""),
         )
-    reasons = few | still
-    comparable = [p for p in pairs if p.name not in reasons]
-    if not comparable and predictions is None:
-        return Look(
-            replace(facts, columns=[_with_reason(fact, reasons) for fact in facts.columns]), None
-        )
-    scores, page = evidently_run.run(comparable, predictions, share=rules.share, seed=seed)
-    by_name = {p.name: p for p in comparable}
-    columns, faults = [], list(facts.broken)
+    why = few | still
+    by_family = {f.family: f for f in facts.families}
+    columns = []
     for fact in facts.columns:
-        result, wrong = (
-            _with_score(fact, by_name[fact.name], scores[fact.name])
-            if fact.name in by_name
-            else (fact, [])
+        scored = (
+            replace(fact, problem=why[fact.name])
+            if fact.name in why
+            else _with_score(fact, pairs[fact.name], seed)
         )
-        columns.append(_with_reason(result, reasons))
-        faults += wrong
+        for family in ("missing", "inputs"):
+            scored = _with_family(scored, by_family.get(family), fact.name)
+        columns.append(scored)
     facts = replace(facts, columns=columns)
-    if predictions is not None:
+    if answers is not None:
         blank = _blank("predictions", rules.predictions, (0.0, 0.0))
-        result, wrong = _with_score(blank, predictions, scores[predictions.name])
-        facts, faults = replace(facts, predictions=result), faults + wrong
-    return Look(replace(facts, broken=faults), page or None)
+        scored = _with_score(blank, spread_out(answers, seed), seed)
+        scored = _with_family(scored, by_family.get("predictions"), "predictions")
+        facts = replace(facts, predictions=scored)
+    return _with_page(facts, rules, [p for n, p in pairs.items() if n not in why], answers, seed)
 
 
-def _with_reason(fact: ColumnFact, why: dict[str, str]) -> ColumnFact:
-    """Return the fact with the reason why Evidently was not asked, where there is one."""
-    return replace(fact, problem=why[fact.name]) if fact.name in why else fact
+def _with_score(fact: ColumnFact, pair: Compare, seed: int) -> ColumnFact:
+    """Return the fact with its distance, over all rows."""
+    pair = pair if pair.text else break_ties(pair, seed)
+    score, why = _distance(pair)
+    if not np.isfinite(score):
+        why = _ONE_VALUE if is_constant(pair) else why
+        return replace(fact, problem=why or f"{fact.method} is not defined on these values")
+    score = float(f"{score:.9g}")
+    passed = pair.rule.passed(score)
+    return replace(fact, score=score, problem="", passed=passed, drifted=passed)
 
 
-def _with_score(fact: ColumnFact, pair: Compare, score: Score) -> tuple[ColumnFact, list[str]]:
-    """Return the fact with its score, and what is broken where there is none."""
-    if np.isfinite(score.value):
-        return replace(fact, score=score.value, drifted=score.drifted, problem=""), []
-    if is_constant(pair):
-        return replace(fact, problem=_ONE_VALUE), []
-    why = score.problem or "it is not a number"
-    words = f"Evidently gives no score for {fact.name} by {fact.method}: {why}"
-    return replace(fact, problem=words), [words]
+def _distance(pair: Compare) -> tuple[float, str]:
+    """Return the distance, or NaN and why there is none.
+
+    Numbers so near to each other, or so far from 0, that no bins lie between them are moved to 0.
+    """
+    words = ""
+    for ready in [pair] if pair.text else [pair, move_to_zero(pair)]:
+        try:
+            return distance(ready.rule.method, ready.reference, ready.window, text=ready.text), ""
+        except (ValueError, OverflowError, ZeroDivisionError) as error:
+            words = words or f"no {pair.rule.method}: {' '.join(str(error).split())[:200]}"
+    return float("nan"), words
+
+
+def _with_family(fact: ColumnFact, family: FamilyChange | None, name: str) -> ColumnFact:
+    """Return the fact with what a family says of the column, where that says more than is known."""
+    found = [c for c in family.columns if c.name == name] if family else []
+    told = with_test(fact, found, family)
+    if family is not None and family.family == "missing":
+        # The distance is of the values that are there; so is its threshold.
+        told = replace(told, threshold=None)
+        if not any(c.changed for c in found):
+            return fact
+    if fact.p_value is not None and (told.p_value is None or fact.p_value < told.p_value):
+        return replace(told, p_value=fact.p_value, seen_by=fact.seen_by)
+    return told
+
+
+def _with_page(
+    facts: DriftFacts, rules: Drift, pairs: list[Compare], answers: Compare | None, seed: int
+) -> Look:
+    """Return the facts with Evidently's page, which says of each column what the facts say.
+
+    Where Evidently fails there is no page, and a note says so: nothing is decided by it.
+    """
+    if not pairs and answers is None:
+        return Look(facts, None)
+    by_name = {c.name: c for c in facts.columns}
+    shown = [replace(p, times=_times(by_name[p.name])) for p in pairs]
+    if answers is not None and facts.predictions is not None:
+        answers = replace(answers, times=_times(facts.predictions))
+    try:
+        scores, page = evidently_run.run(shown, answers, share=rules.share, seed=seed)
+    except MemoryError:
+        raise
+    except Exception as error:
+        log.exception("Evidently's page could not be made")
+        words = " ".join(str(error).split())[:WORDS]
+        return Look(facts.with_note(f"there is no page of Evidently's: {words}"), None)
+    failed = {name: score.problem for name, score in scores.items() if score.problem}
+    if failed:
+        examples = "; ".join(f"{n}: {words}" for n, words in list(failed.items())[:_NAMED])
+        facts = facts.with_note(f"not on Evidently's page, which cannot compare them: {examples}")
+    return Look(facts, page or None)
+
+
+def _times(fact: ColumnFact) -> float:
+    """Return how many times its threshold a column is beyond: above 1 where it has drifted."""
+    far = strength(fact) if fact.threshold is not None else 0.0
+    return max(far, 1.0001) if fact.drifted else min(far, 0.9999)

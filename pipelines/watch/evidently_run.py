@@ -1,12 +1,13 @@
-"""Evidently on two samples.
+"""Evidently on two samples, for its page.
 
 A score and a flag for every column that is asked for, and its HTML page.
 
-The scores are Evidently's own, with the methods and thresholds of the spec, never its defaults,
-which depend on the number of rows. Checked against 0.7.23: it drops null, NaN and infinity by
-itself, answers 1e300 and a missing column with "no drift", and raises for a column without values;
-so it is asked only for what `preconditions` let through. Where it raises all the same, each column
-is asked by itself, and one that it cannot compare is named without the others.
+The scores are Evidently's own, with the methods of the spec, never its defaults, which depend on
+the number of rows. Its thresholds are those at which the test would have said "changed", so that
+the page says of each column what the verdict says. Checked against 0.7.23: it drops null, NaN and
+infinity by itself, answers 1e300 and a missing column with "no drift", and raises for a column
+without values; so it is asked only for what `preconditions` let through. Where it raises all the
+same, each column is asked by itself, and one that it cannot compare is named without the others.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from pipelines.watch.evidently_samples import (
     Compare,
     break_ties,
     data_sets,
+    grouped,
     move_to_zero,
+    sampled,
     spread_out,
 )
 
@@ -70,6 +73,8 @@ def run(
     page shows the rest.
     """
     quiet()
+    inputs = [sampled(c, seed) for c in inputs]
+    predictions = sampled(predictions, seed) if predictions else None
     with warnings.catch_warnings():
         # Evidently's own: Litestar's deprecations on import, scipy's at the end of a table of
         # p-values, a share divided by zero.
@@ -131,11 +136,11 @@ def _run(
     from evidently.presets import DataDriftPreset
 
     metrics: list[Any] = []
-    inputs = [c if c.text else break_ties(c, seed) for c in inputs]
+    inputs = [grouped(c) if c.text else break_ties(c, seed) for c in inputs]
     if inputs:
         methods, thresholds = (
             {c.name: c.rule.method for c in inputs},
-            {c.name: c.rule.threshold for c in inputs},
+            {c.name: c.threshold for c in inputs},
         )
         names = [c.name for c in inputs]
         metrics.append(
@@ -148,11 +153,12 @@ def _run(
         )
     if predictions is not None:
         predictions = spread_out(predictions, seed)
+        predictions = grouped(predictions) if predictions.text else predictions
         metrics.append(
             ValueDrift(
                 column=predictions.name,
                 method=predictions.rule.method,
-                threshold=predictions.rule.threshold,
+                threshold=predictions.threshold,
             )
         )
     window, reference = data_sets([*inputs, *([predictions] if predictions else [])])

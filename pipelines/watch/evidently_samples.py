@@ -8,6 +8,9 @@ from zlib import crc32
 
 import numpy as np
 
+from pipelines.science.changed_columns import threshold_of
+from pipelines.science.distances import distance
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,11 +21,15 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-ROWS = 30_000
-"""Rows of either side that Evidently is given at most.
+ROWS = 50_000
+"""Rows of either side that Evidently is given at most, for its page alone.
 
 It takes ten times as long, and 2 GB, for a million.
 """
+
+
+PAGE_THRESHOLD = 0.1
+"""That of Evidently's page where neither the test nor the spec has one."""
 
 
 _CATEGORIES = 300
@@ -47,7 +54,8 @@ class Compare:
     """One column to compare.
 
     Its values on both sides (float64 with NaN, or an object array of texts with None), and its
-    rule.
+    rule. `times`: how many times beyond its critical value the test is, so that Evidently's page
+    says the same; None where the rule's own threshold is the page's.
     """
 
     name: str
@@ -55,16 +63,27 @@ class Compare:
     text: bool
     window: Array
     reference: Array
+    times: float | None = None
+
+    @property
+    def threshold(self) -> float:
+        """At which score Evidently's page shall say that these rows have drifted."""
+        if self.times is None:
+            return self.rule.threshold or PAGE_THRESHOLD
+        score = distance(self.rule.method, self.reference, self.window, text=self.text)
+        return threshold_of(score, self.rule.method, self.times) if np.isfinite(score) else 1.0
 
 
-def sample_positions(count: int, seed: int) -> Array | None:
-    """Return the positions of at most ROWS of `count` rows, in order.
-
-    None where that is all of them.
-    """
-    if count <= ROWS:
-        return None
-    return np.sort(np.random.default_rng(seed).choice(count, ROWS, replace=False))
+def sampled(column: Compare, seed: int) -> Compare:
+    """Return the column with at most ROWS rows of either side, drawn alike for all columns."""
+    sides = []
+    for values in (column.window, column.reference):
+        if len(values) > ROWS:
+            rows = np.random.default_rng(seed).choice(len(values), ROWS, replace=False)
+            sides.append(values[np.sort(rows)])
+        else:
+            sides.append(values)
+    return replace(column, window=sides[0], reference=sides[1])
 
 
 def move_to_zero(column: Compare) -> Compare:
@@ -99,9 +118,7 @@ def data_sets(columns: Sequence[Compare]) -> tuple[Any, Any]:
     )
     frames = []
     for side in (0, 1):
-        pairs = {
-            c.name: (_categories(c) if c.text else (c.window, c.reference))[side] for c in columns
-        }
+        pairs = {c.name: (c.window, c.reference)[side] for c in columns}
         rows = max(len(values) for values in pairs.values())
         frames.append(
             pd.DataFrame(
@@ -122,8 +139,8 @@ def _pad(values: Array, rows: int) -> Array:
     return np.concatenate([values, np.full(rows - len(values), fill, dtype=values.dtype)])
 
 
-def _categories(column: Compare) -> tuple[Array, Array]:
-    """Return the texts of both sides as they are compared.
+def grouped(column: Compare) -> Compare:
+    """Return the column with its texts as Evidently's page shows them.
 
     The commonest ones, and the rest as one known and one new value.
     """
@@ -145,7 +162,8 @@ def _categories(column: Compare) -> tuple[Array, Array]:
             dtype=object,
         )
 
-    return name_values(column.window), name_values(column.reference)
+    window, reference = name_values(column.window), name_values(column.reference)
+    return replace(column, window=window, reference=reference)
 
 
 def _escape(text: str) -> str:
@@ -179,7 +197,7 @@ def spread_out(predictions: Compare, seed: int) -> Compare:
         values + rng.uniform(-reach, reach, len(values))
         for values in (predictions.window, predictions.reference)
     ]
-    return Compare(predictions.name, predictions.rule, predictions.text, *apart)
+    return replace(predictions, window=apart[0], reference=apart[1])
 
 
 def break_ties(column: Compare, seed: int) -> Compare:

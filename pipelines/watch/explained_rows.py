@@ -2,121 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from pipelines.bundle.rows import feed_from_values
-from pipelines.science.changes.facts import Sample
-from pipelines.tables import from_parquet
 from pipelines.tasks import has_named_classes, is_wide
-from pipelines.watch.labels import as_binary
-from pipelines.watch.preconditions import numbers, textual, watched_inputs
-from pipelines.watch.reference import EVENT_TIME, PREDICTION, TARGET
+from pipelines.watch.preconditions import watched_inputs
+from pipelines.watch.samples import input_sides, loss_sides
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from pipelines.bundle.load import OpenBundle
-    from pipelines.bundle.schema import InputSchema
-    from pipelines.store.port import Store
+    from pipelines.science.changes.facts import Sample
+    from pipelines.watch.samples import Sides
+    from pipelines.watch.sides import ChampionReference
     from pipelines.watch.window_rows import WindowRows
 
     Array = NDArray[Any]
+    Answer = Callable[[Mapping[str, Array]], Array]
 
 
-def window_sample(sample: WindowRows, schema: InputSchema) -> Sample:
-    """Return the rows of the window whose answers are all the champion's own, else the inputs.
+def explained_sides(sample: WindowRows, champion: ChampionReference) -> Sides:
+    """Return the inputs that both sides have, and the window's answers where each row has one.
 
-    The losses of the labelled rows are matched by `labelled_sample`, which are other rows.
+    Days on one side alone are no unit of evidence: then neither side has times.
     """
-    rows = sample.window
-    columns = read_columns(rows.inputs, schema)
-    count = rows.inputs.num_rows
-    matched = rows.event_times is not None and len(rows.event_times) == count
-    answered = matched and len(rows.predictions) == count and not has_named_classes(schema.task)
-    return Sample(
-        columns,
-        rows.event_times if matched else None,
-        np.asarray(rows.predictions, dtype=np.float64) if answered else None,
-    )
+    names = set(sample.window.inputs.column_names) & set(champion.reference.inputs.column_names)
+    columns = [c for c in watched_inputs(champion.schema) if c.name in names]
+    window, reference = input_sides(sample.window, champion, columns)
+    if not (_is_timed(window) and _is_timed(reference)):
+        window, reference = replace(window, times=None), replace(reference, times=None)
+    answers = sample.window.predictions
+    if len(answers) == window.rows and not has_named_classes(champion.schema.task):
+        window = replace(window, predictions=np.asarray(answers, dtype=np.float64))
+    return window, reference
 
 
-def labelled_sample(sample: WindowRows, schema: InputSchema) -> Sample | None:
-    """Return the window's labelled rows with their losses; None where none can be had."""
-    labelled = sample.labelled
-    if labelled is None or not len(labelled.y) or not tells_losses(schema):
-        return None
-    inputs = labelled.inputs
-    columns = read_columns(inputs, schema) if inputs is not None else {}
-    losses = row_losses(schema, labelled.y, labelled.p)
-    return Sample(columns, labelled.event_times, None, losses)
-
-
-def reference_sample(store: Store, bundle: OpenBundle, *, event_time: str | None) -> Sample:
-    """Return the sample of the rows that the champion learnt from."""
-    reference = bundle.manifest.reference
-    assert reference is not None  # noqa: S101 -- without one there was no look
-    rows = from_parquet(store.get(reference.rows))
-    times = _moments(rows[event_time]) if event_time in rows.column_names else None
-    return Sample(read_columns(rows, bundle.manifest.inputs), times)
-
-
-def held_sample(store: Store, bundle: OpenBundle) -> Sample | None:
-    """Return the held-out rows with the losses of the champion's ancestor; None without a loss.
-
-    They have no columns: a bundle holds their answers alone.
+def labelled_sides(sample: WindowRows, champion: ChampionReference) -> Sides | None:
+    """Return how wrong labelled rows were answered, of the window and of the holdout; None where
+    that is not known.
     """
-    reference, schema = bundle.manifest.reference, bundle.manifest.inputs
-    if reference is None or not tells_losses(schema):
+    sides = loss_sides(sample.labelled, champion)
+    if sides is None or not all(_is_timed(side) for side in sides):
         return None
-    held = from_parquet(store.get(reference.holdout))
-    if TARGET not in held.column_names:
-        return None
-    target = held[TARGET]
-    target = as_binary(target, schema.binary_classes) if schema.binary_classes else target
-    truth = target.cast(pa.float64()).to_numpy()
-    losses = row_losses(schema, truth, held[PREDICTION].to_numpy())
-    times = _moments(held[EVENT_TIME]) if EVENT_TIME in held.column_names else None
-    return Sample({}, times, None, losses) if times is not None else None
+    return sides
 
 
-def tells_losses(schema: InputSchema) -> bool:
-    """Tell whether an answer is one number that is more or less wrong."""
-    return not is_wide(schema.task) and schema.task in {"regression", "binary", "forecast"}
+def _is_timed(sample: Sample) -> bool:
+    """Tell whether every row has a time."""
+    return sample.times is not None and not np.isnat(sample.times).any()
 
 
-def row_losses(schema: InputSchema, truth: Array, answers: Array) -> Array:
-    """Return how wrong each answer is (n,): of a probability its squared error, of a value the size
-    of its error.
-    """
-    off = np.asarray(truth, dtype=np.float64) - np.asarray(answers, dtype=np.float64)
-    return off**2 if schema.binary_classes else np.abs(off)
-
-
-def read_columns(inputs: pa.Table, schema: InputSchema) -> dict[str, Array]:
-    """Return the watched inputs by name: float64 with NaN, or an object array of texts and None."""
-    columns: dict[str, Array] = {}
-    for column in watched_inputs(schema):
-        if column.name not in inputs.column_names:
-            continue
-        values = inputs[column.name]
-        if not textual(column.kind):
-            try:
-                columns[column.name] = np.asarray(numbers(values), dtype=np.float64)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError, TypeError):
-                continue  # of another kind than it was: the look itself says so
-            continue
-        texts = np.empty(len(values), dtype=object)
-        texts[:] = values.cast(pa.string()).to_pylist()
-        columns[column.name] = texts
-    return columns
-
-
-def asker(bundle: OpenBundle) -> Any:
+def asker(bundle: OpenBundle) -> Answer | None:
     """Return what answers rows given by columns; None where the champion needs more than is watched
     or gives more than one number.
     """
@@ -125,9 +67,8 @@ def asker(bundle: OpenBundle) -> Any:
         return None
 
     def answer(columns: Mapping[str, Array]) -> Array:
-        names = [c.name for c in schema.columns]
-        rows = zip(*(_plain(columns[n]) for n in names), strict=True)
-        feed = feed_from_values(schema.columns, [list(row) for row in rows])
+        values = (_plain(columns[c.name]) for c in schema.columns)
+        feed = feed_from_values(schema.columns, [list(row) for row in zip(*values, strict=True)])
         return np.asarray(bundle.predictor.predict_feed(feed)[:, 0])
 
     return answer
@@ -137,7 +78,3 @@ def _plain(values: Array) -> list[Any]:
     if values.dtype == object:
         return list(values)
     return [None if np.isnan(v) else float(v) for v in values]
-
-
-def _moments(times: pa.ChunkedArray) -> Array:
-    return np.asarray(times.to_numpy(zero_copy_only=False)).astype("datetime64[us]")

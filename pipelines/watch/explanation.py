@@ -18,13 +18,7 @@ from pipelines.science.drift import Decision
 from pipelines.science.effects.naming import measure_effect
 from pipelines.templates import fill
 from pipelines.verdicts.explanations import cause_words, effect_words
-from pipelines.watch.explained_rows import (
-    asker,
-    held_sample,
-    labelled_sample,
-    reference_sample,
-    window_sample,
-)
+from pipelines.watch.explained_rows import asker, explained_sides, labelled_sides
 
 if TYPE_CHECKING:
     from pipelines.bundle.load import OpenBundle
@@ -32,6 +26,8 @@ if TYPE_CHECKING:
     from pipelines.science.causes.cause import Cause
     from pipelines.science.changes.facts import Changes, Sample
     from pipelines.science.effects.effect import Effect
+    from pipelines.watch.samples import Sides
+    from pipelines.watch.sides import ChampionReference
     from pipelines.watch.window_rows import WindowRows
 
 _TEMPLATE = Path(__file__).with_name("explanation.html")
@@ -57,6 +53,7 @@ def explain_window(
     context: Context,
     bundle: OpenBundle,
     sample: WindowRows,
+    champion: ChampionReference,
     *,
     least: int,
     changes: Changes | None = None,
@@ -68,7 +65,7 @@ def explain_window(
     if sample.problem or sample.window.inputs.num_rows < least:
         return ""
     try:
-        return _explain(context, bundle, sample, changes)
+        return _explain(context, bundle, sample, champion, changes)
     except (TryAgain, MemoryError):
         raise
     except Exception as error:  # an explanation that fails must not hide the verdict
@@ -77,17 +74,15 @@ def explain_window(
 
 
 def _explain(
-    context: Context, bundle: OpenBundle, sample: WindowRows, changes: Changes | None
+    context: Context,
+    bundle: OpenBundle,
+    sample: WindowRows,
+    champion: ChampionReference,
+    changes: Changes | None,
 ) -> Explanation:
-    spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
-    seed = spec.train.seed
-    window = window_sample(sample, schema)
-    reference = reference_sample(store, bundle, event_time=spec.event_time)
-    if window.times is None or reference.times is None:
-        # Days on one side alone are no unit of evidence.
-        window, reference = replace(window, times=None), replace(reference, times=None)
-    own, past = labelled_sample(sample, schema), held_sample(store, bundle)
-    labelled = (own, past) if own is not None and past is not None else None
+    seed = context.spec.train.seed
+    window, reference = explained_sides(sample, champion)
+    labelled = labelled_sides(sample, champion)
     cause = name_cause(window, reference, changes, labelled=labelled, seed=seed)
     effect = None
     if cause.kind != "nothing":
@@ -100,7 +95,7 @@ def _effect(
     bundle: OpenBundle,
     window: Sample,
     reference: Sample,
-    labelled: tuple[Sample, Sample] | None,
+    labelled: Sides | None,
     seed: int,
 ) -> Effect:
     answer = asker(bundle)

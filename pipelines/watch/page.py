@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.science.drift_reasons import score_text, strength, values_gone, values_new
+from pipelines.science.family_words import is_better, tell_family, tell_statistic
 from pipelines.spec.drift import P_VALUES
 from pipelines.templates import fill
 from pipelines.verdicts.words import MEANINGS, plain
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.intervals import Interval
+    from pipelines.science.changes.facts import FamilyChange
     from pipelines.science.drift import Decision
     from pipelines.science.drift_facts import ColumnFact, DriftFacts
     from pipelines.science.live_performance import PerformanceFact
@@ -30,6 +32,7 @@ _WIDTH, _THRESHOLD = 180.0, 60.0
 
 What lies further out than three thresholds fills the bar.
 """
+_SAID = {"changed": "changed", "unchanged": "unchanged", "cannot_be_said": "cannot be said"}
 _LEFT, _RIGHT = 60.0, 660.0
 """Where the least and the greatest value of the performance plot stand."""
 
@@ -81,6 +84,8 @@ def render(
         notes=[n for n in facts.notes if n not in decision.reasons],
         performance=_performance(facts.performance, rules) if facts.performance else None,
         more_broken=any(b not in decision.reasons for b in facts.broken),
+        families=[_family(f) for f in facts.families],
+        whole=[_family(f) for f in facts.whole.families] if facts.whole else [],
         columns=(
             ([{**_column(facts.predictions, ""), "whole": True}] if facts.predictions else [])
             + inputs
@@ -99,6 +104,28 @@ def _values(fact: ColumnFact, facts: DriftFacts, rules: Drift) -> str:
     return "new values" if values_new(fact, rules) else ""
 
 
+def _family(family: FamilyChange) -> dict[str, Any]:
+    """Return what a family of tests says, as the page's table has it."""
+    return {
+        "name": tell_family(family.family),
+        "said": "better" if family.said == "changed" and is_better(family) else family.said,
+        "words": _SAID[family.said],
+        "level": f"{family.level:.2%}",
+        "p_value": "" if family.p_value is None else f"{family.p_value:.3g}",
+        "null": family.untold or family.null,
+    }
+
+
+def _seen_by(fact: ColumnFact) -> str:
+    """Return which statistic decided, and how likely it is by chance; "" where none did."""
+    if fact.p_value is None:
+        return ""
+    what = tell_statistic(fact.seen_by)
+    return (
+        f"p {fact.p_value:.3g}" if fact.seen_by == fact.method else f"p {fact.p_value:.3g}, {what}"
+    )
+
+
 def _column(fact: ColumnFact, values: str) -> dict[str, Any]:
     far = strength(fact)
     return {
@@ -106,12 +133,19 @@ def _column(fact: ColumnFact, values: str) -> dict[str, Any]:
         "whole": False,
         "flag": values,
         "remark": ", ".join(
-            [*(["drifted"] if fact.drifted else []), *([values] if values else [])]
+            [
+                *(["changed"] if fact.drifted else []),
+                *(["beyond the spec's own threshold"] if fact.passed else []),
+                *([values] if values else []),
+            ]
         ),
+        "seen_by": _seen_by(fact),
         "p_value": fact.method in P_VALUES,
         "score": score_text(fact),
-        "threshold": f"{fact.threshold:g}",
-        "width": None if fact.score is None else round(max(0.0, min(far * _THRESHOLD, _WIDTH)), 1),
+        "threshold": "" if fact.threshold is None else f"{fact.threshold:.3g}",
+        "width": None
+        if not fact.score or fact.threshold is None
+        else round(max(0.0, min(far * _THRESHOLD, _WIDTH)), 1),
         "times": f"{far:.2f} times",
         "missing": f"{fact.missing:.1%}",
         "missing_reference": f"{fact.missing_reference:.1%}",
@@ -159,12 +193,10 @@ def _in_words(fact: PerformanceFact, rules: Drift, worse: str) -> str:
     if fact.expected is None:
         return f"{text}. The champion promised nothing that it could be compared with."
     if fact.worse:
-        end = f"even at best it is {worse} by more than that"
+        end = f"even at best it is {worse} by more than that, both samples' errors counted"
     else:
         gain = fact.live - fact.expected
         is_kept = (gain if fact.rises else -gain) >= 0
         end = "that is kept" if is_kept else "that is not proven to be missed"
-    return (
-        f"{text}. The champion promised {fact.expected:.4g}, and {rule.tolerance:g} {worse} is"
-        f" tolerated: {end}."
-    )
+    tolerated = "" if fact.tolerance is None else f", and {fact.tolerance:.0%} {worse} is tolerated"
+    return f"{text}. The champion promised {fact.expected:.4g}{tolerated}: {end}."

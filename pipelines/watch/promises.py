@@ -10,14 +10,17 @@ import numpy as np
 
 from pipelines.plurals import how_many
 from pipelines.science.anomaly import flag_rate
-from pipelines.science.live_performance import measure_performance
+from pipelines.science.live_performance import measure_performance, uncertainty
 from pipelines.science.metrics import why_undefined
+from pipelines.science.own_metrics import RowMetric
+from pipelines.science.row_losses import has_losses
 from pipelines.tasks import finds_classes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.science.drift_facts import DriftFacts
+    from pipelines.science.own_metrics import AnyMetric
     from pipelines.spec.drift import Drift
     from pipelines.watch.sides import ChampionReference, Labelled, Rows
 
@@ -26,16 +29,26 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perennial")
 
+UNTESTED = 0.1
+"""The tolerance where the spec has none and no test of single answers stands for the metric: of
+clusters, of anomalies, and of a metric of the model's own. No rate is known of that rule."""
 WORDS = 400
 """Characters of an exception's words that the facts keep."""
 
 
 def with_flags(
-    facts: DriftFacts, rules: Drift, window: Rows, champion: ChampionReference, *, seed: int
+    facts: DriftFacts,
+    rules: Drift,
+    window: Rows,
+    champion: ChampionReference,
+    *,
+    families: int,
+    seed: int,
 ) -> DriftFacts:
     """Return the facts with the share of the window's rows that an anomaly model flags.
 
-    A kept promise is called broken in at most `rules.false_alarms` of the windows.
+    A kept promise is called broken in at most its part of `rules.false_alarms` of the windows:
+    `families` share it.
     """
     if champion.rate is None or len(window.predictions) < rules.min_rows:
         return facts
@@ -43,7 +56,7 @@ def with_flags(
         np.asarray(window.predictions, dtype=np.float64) > champion.threshold,
         champion.rate,
         calibrated_on=champion.calibrated_on,
-        confidence=1 - rules.false_alarms,
+        confidence=1 - rules.false_alarms / max(families, 1),
         seed=seed,
         event_times=window.event_times,
         span=champion.span,
@@ -78,6 +91,11 @@ def with_performance(
     these = how_many(rows, "labelled row" if has_labels else "row")
     try:
         metric = champion.measure(labelled) if champion.measure else champion.metric
+        rule = rules.performance
+        if rule.tolerance is None and (
+            isinstance(metric, RowMetric) or not has_losses(champion.schema.task)
+        ):
+            rule = rule.model_copy(update={"tolerance": UNTESTED})
         performance = measure_performance(
             metric,
             labelled.y,
@@ -85,9 +103,10 @@ def with_performance(
             event_times=labelled.event_times,
             span=champion.span,
             expected=champion.expected,
-            rule=rules.performance,
+            rule=rule,
             seed=seed,
             threshold=champion.threshold,
+            uncertain=_uncertain(metric, champion, rules, seed),
         )
     except MemoryError:
         raise
@@ -114,3 +133,22 @@ def with_performance(
         few = f"{performance.untold}; look at more (drift.window)"
         return facts.with_note(f"no verdict on performance: {few if performance.untold else alike}")
     return facts
+
+
+def _uncertain(
+    metric: AnyMetric, champion: ChampionReference, rules: Drift, seed: int
+) -> tuple[float, float]:
+    """Return what chance may have done to the promised score; nothing where it cannot be told."""
+    held = champion.held
+    if held is None or isinstance(metric, RowMetric) or champion.expected is None:
+        return 0.0, 0.0
+    return uncertainty(
+        metric,
+        held.y,
+        held.p,
+        event_times=None if np.isnat(held.event_times).any() else held.event_times,
+        span=champion.span,
+        confidence=rules.performance.confidence,
+        seed=seed,
+        threshold=champion.threshold,
+    )

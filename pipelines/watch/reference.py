@@ -18,7 +18,12 @@ import pyarrow as pa
 from pipelines.bundle.manifest import Reference
 from pipelines.errors import BadData
 from pipelines.levels import middle
+from pipelines.science.row_losses import has_losses
 from pipelines.tables import from_parquet, to_parquet
+from pipelines.tasks import classifies, is_wide
+from pipelines.training.targets import targets
+from pipelines.watch.labels import as_binary
+from pipelines.watch.sides import Labelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +35,12 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-SAMPLE = 10_000
-"""Fitted rows that are kept at most."""
+SAMPLE = 50_000
+"""Fitted rows that are kept at most: of every day the same share, so that each stays as it was."""
 
 EVENT_TIME, PREDICTION, TARGET = "event_time", "prediction", "target"
-"""The columns of the held-out rows."""
+TRUTH, ANSWERS = "truth", "answers"
+"""The columns of the held-out rows; the last two as metrics take them, with one answer or more."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,16 @@ class ChampionSample:
     `inputs` of the sampled rows by name, `predictions` (m,) of the held-out rows.
 
     Predictions are floats (of quantiles the medians), or labels (an object array) of a multiclass
-    model.
+    model. `times` (n,) are the sampled rows', `held_times` (m,) the held-out ones'; None where the
+    data have none. `held` are the held-out rows as metrics take them; None in bundles that were
+    made before these were kept (but where an answer is one number), and of models without a target.
     """
 
     inputs: pa.Table
     predictions: Array
+    times: Array | None = None
+    held_times: Array | None = None
+    held: Labelled | None = None
 
 
 def mark_personal(schema: InputSchema, spec: Spec) -> InputSchema:
@@ -83,11 +94,19 @@ def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> R
         **({EVENT_TIME: held.rows[spec.event_time]} if spec.event_time else {}),
         PREDICTION: pa.array(watched_answers(held.score, held.classes, spec.levels)),
         **({TARGET: held.rows[spec.target.column]} if spec.has_target else {}),
+        **(_as_metrics_take_them(spec, held) if has_losses(spec.task) else {}),
     }
     return Reference(
         rows=store.put(to_parquet(rows.replace_schema_metadata(None)), ".parquet"),
         holdout=store.put(to_parquet(pa.table(answers)), ".parquet"),
     )
+
+
+def _as_metrics_take_them(spec: Spec, held: Predictions) -> dict[str, Any]:
+    """Return the columns of the truth and of the answers, a list of one or more for each row."""
+    truth = targets(held.rows, spec, held.classes).astype(np.float64)
+    answers = np.asarray(held.score, dtype=np.float64).reshape(len(truth), -1)
+    return {TRUTH: pa.array(truth), ANSWERS: pa.array(list(answers))}
 
 
 def read(store: Store, reference: Reference, schema: InputSchema) -> ChampionSample:
@@ -103,8 +122,47 @@ def read(store: Store, reference: Reference, schema: InputSchema) -> ChampionSam
             f"The champion's reference {reference.rows.uri} lacks {', '.join(absent)}.",
             remedy="retrain the model.",
         )
-    column = from_parquet(store.get(reference.holdout), [PREDICTION])[PREDICTION]
-    return ChampionSample(rows.select(names), column.to_numpy())
+    times = [n for n in rows.column_names if pa.types.is_timestamp(rows.schema.field(n).type)]
+    first = next((n for n in times if n not in names), None)
+    held = from_parquet(store.get(reference.holdout))
+    return ChampionSample(
+        rows.select(names),
+        held[PREDICTION].to_numpy(),
+        None if first is None else as_moments(rows[first]),
+        as_moments(held[EVENT_TIME]) if EVENT_TIME in held.column_names else None,
+        _held(held, schema),
+    )
+
+
+def _held(held: pa.Table, schema: InputSchema) -> Labelled | None:
+    """Return the held-out rows as metrics take them.
+
+    Of an earlier bundle from its targets, where an answer is one number; else None.
+    """
+    wide = is_wide(schema.task)
+    if TRUTH in held.column_names:
+        truth = held[TRUTH].to_numpy()
+        answers = np.array(held[ANSWERS].to_pylist(), dtype=np.float64)
+        answers = answers if wide else answers.reshape(-1)
+    elif TARGET in held.column_names and has_losses(schema.task) and not wide:
+        target = held[TARGET]
+        target = as_binary(target, schema.binary_classes) if schema.binary_classes else target
+        truth, answers = target.cast(pa.float64()).to_numpy(), held[PREDICTION].to_numpy()
+        known = np.isfinite(truth)
+        held, truth, answers = held.filter(pa.array(known)), truth[known], answers[known]
+    else:
+        return None
+    times = (
+        as_moments(held[EVENT_TIME])
+        if EVENT_TIME in held.column_names
+        else np.full(len(truth), np.datetime64("NaT"), "datetime64[us]")
+    )
+    return Labelled(truth.astype(np.int64) if classifies(schema.task) else truth, answers, times)
+
+
+def as_moments(times: pa.ChunkedArray) -> Array:
+    """Return a column of times as datetime64[us] (n,)."""
+    return np.asarray(times.to_numpy(zero_copy_only=False)).astype("datetime64[us]")
 
 
 def watched_answers(

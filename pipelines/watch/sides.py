@@ -35,14 +35,17 @@ class Rows:
     predictions: Array
     answered: int | None = None
     event_times: Array | None = None
-    """Of the predictions (n,), datetime64; None in the reference."""
+    """Of the predictions (n,), datetime64; None where the data have none."""
+    times: Array | None = None
+    """Of the inputs (n,), datetime64; None where the data have none."""
 
 
 @dataclass(frozen=True)
 class Labelled:
     """The window's rows whose outcome is known.
 
-    Shapes as in `science.metrics`, `event_times` (n,) datetime64. `inputs` are the rows' own, for
+    Shapes as in `science.metrics`, `event_times` (n,) datetime64, none of them a time (NaT) where
+    the held-out rows have none. `inputs` are the rows' own, for
     metrics of the model's own; `classes` name the columns of `p` of several classes.
     """
 
@@ -75,3 +78,7 @@ class ChampionReference:
     """On how many rows its threshold was set."""
     span: Span = "day"
     """How long rows are alike (`alike.span` of the spec)."""
+    held: Labelled | None = None
+    """The held-out rows on which `expected` was measured; None where the bundle lacks them."""
+    share: float = 1.0
+    """Which share of the rows that it learnt from the reference's inputs are."""

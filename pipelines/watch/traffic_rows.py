@@ -23,6 +23,7 @@ from pipelines.watch.logged_answers import (
     logged_inputs,
     logged_predictions,
 )
+from pipelines.watch.reference import as_moments
 from pipelines.watch.sides import Rows
 from pipelines.watch.window_rows import WindowRows, build_table
 
@@ -76,12 +77,18 @@ def traffic_rows(context: Context, plan: Plan, window: Interval, bundle: OpenBun
             f" other inputs were logged by {odd}"
         )
     answers = logged_predictions(own, schema)
-    times = own["event_time"].to_numpy().astype("datetime64[us]")
+    times = as_moments(own["event_time"])
     return WindowRows(
         window=(
-            Rows(as_learnt(own, schema), answers, event_times=times)
+            Rows(as_learnt(own, schema), answers, event_times=times, times=times)
             if odd
-            else Rows(logged_inputs(matches.rows, schema), answers, own.num_rows, times)
+            else Rows(
+                logged_inputs(matches.rows, schema),
+                answers,
+                own.num_rows,
+                times,
+                as_moments(matches.rows["event_time"]),
+            )
         ),
         labelled=labelled_answers(own, schema, list(log.classes)),
         counts=matches.counts,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-def _squares(y: Array, p: Array) -> tuple[Array]:
+def squared_errors(y: Array, p: Array) -> tuple[Array]:
     """Return the squared error of class 1 (n,), or the sum of those of all classes (n, k).
 
     Source: Brier (1950), Monthly Weather Review 78; of two classes half of it, as is usual.
@@ -28,7 +28,7 @@ def _squares(y: Array, p: Array) -> tuple[Array]:
     return ((p**2).sum(axis=1) - 2 * own + 1,)
 
 
-def _surprise(y: Array, p: Array) -> tuple[Array]:
+def surprise(y: Array, p: Array) -> tuple[Array]:
     """Return -log of the probability that each row's own class was given, clipped as scikit-learn
     clips it.
     """
@@ -44,6 +44,6 @@ def _of_true_class(y: Array, p: Array) -> Array:
 
 
 FORMULAS: dict[str, Formula] = {
-    "brier": OfSums(_squares, mean),
-    "log_loss": OfSums(_surprise, mean),
+    "brier": OfSums(squared_errors, mean),
+    "log_loss": OfSums(surprise, mean),
 }

@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipelines.science.changes.facts import Changes, ColumnChange, FamilyChange
 from pipelines.science.drift import decide
 from pipelines.science.drift_facts import ColumnFact, DriftFacts
 from pipelines.science.drift_reasons import strength
-from pipelines.science.live_performance import PerformanceFact, measure_performance
+from pipelines.science.live_performance import PerformanceFact, measure_performance, uncertainty
 from pipelines.spec.drift import Drift, Performance
 
 RULES = Drift(schedule="monthly")
@@ -21,17 +22,39 @@ def _column(
     name="delay",
     score=0.02,
     *,
-    drifted=False,
     missing=0.0,
     reference=0.0,
     method="wasserstein",
     problem="",
+    threshold=0.1,
+    **more,
 ):
-    return ColumnFact(name, method, 0.1, score, drifted, missing, reference, problem)
+    return ColumnFact(
+        name,
+        method,
+        threshold,
+        score,
+        drifted=False,
+        missing=missing,
+        missing_reference=reference,
+        problem=problem,
+        **more,
+    )
 
 
-def _facts(*columns, rows=1_000, **more):
-    return DriftFacts(rows, columns=list(columns), **more)
+def _family(family="inputs", said="unchanged", *columns, untold="", p=0.4):
+    return FamilyChange(family, said, 0.01, p, list(columns), "600 draws", untold)
+
+
+def _change(name, method="wasserstein", *, changed=True, statistic=0.3, p=0.001):
+    return ColumnChange(name, method, statistic, 0.1, p, changed)
+
+
+QUIET = (_family("missing"), _family("inputs"), _family("together"))
+
+
+def _facts(*columns, rows=1_000, families=QUIET, **more):
+    return DriftFacts(rows, columns=list(columns), changes=Changes(list(families)), **more)
 
 
 FINE = _column()
@@ -42,15 +65,32 @@ def test_what_looks_as_it_did_is_no_drift_and_the_reason_says_what_was_looked_at
     decision = decide(
         _facts(
             FINE,
-            predictions=_column("predictions"),
+            families=[*QUIET, _family("predictions", "cannot_be_said", untold="10 days only")],
             performance=PerformanceFact("mae", 2.0, 1.9, 2.1, 700, worse=False),
         ),
         RULES,
     )
     assert decision.verdict == "no_drift"
-    assert "0 of 1 inputs have drifted" in decision.reasons[0]
-    assert "predictions have not" in decision.reasons[0]
+    assert "unchanged: missing values, each input, the inputs together" in decision.reasons[0]
+    assert "in at most 5% of cases" in decision.reasons[0]
+    assert "nothing can be said of the predictions: 10 days only" in decision.reasons[0]
     assert "mae on 700 labelled rows is 2 where 2.1 was promised" in decision.reasons[0]
+
+
+def test_what_no_test_can_tell_is_never_no_drift():
+    silent = [
+        _family("inputs", "cannot_be_said", untold="the past is too short"),
+        _family("together", "cannot_be_said", untold="the past is too short"),
+        _family("predictions", "cannot_be_said", untold="there are none"),
+    ]
+    decision = decide(_facts(FINE, families=silent, notes=["a note"]), RULES)
+    assert decision.verdict == "not_enough_data"
+    assert decision.reasons == [
+        "nothing can be said of each input and the inputs together: the past is too short",
+        "nothing can be said of the predictions: there are none",
+        "a note",
+    ]
+    assert decide(DriftFacts(900, columns=[FINE]), RULES).verdict == "not_enough_data"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +110,7 @@ def test_what_looks_as_it_did_is_no_drift_and_the_reason_says_what_was_looked_at
             id="a broken schema in a tiny window",
         ),
         pytest.param(
-            _facts(_column(drifted=True, score=0.9), broken=["infinite"], performance=DRIFTED),
+            _facts(_column(score=0.9), broken=["infinite"], performance=DRIFTED),
             "infinite",
             id="broken and drifted",
         ),
@@ -98,48 +138,59 @@ def test_an_alarm_about_hundreds_of_columns_stays_short():
 
 @pytest.mark.parametrize(("rows", "words"), [(0, "no rows"), (1, "1 row;"), (499, "499 rows;")])
 def test_too_few_rows_are_no_verdict(rows, words):
-    decision = decide(_facts(_column(drifted=True, score=9.0), rows=rows), RULES)
+    decision = decide(_facts(_column(score=9.0), rows=rows), RULES)
     assert decision.verdict == "not_enough_data"
     assert words in decision.reasons[0]
 
 
 def test_every_reason_for_drift_is_named():
-    columns = (
-        _column("a", 0.5, drifted=True),
-        _column("b", 0.7, drifted=True),
-        _column("c", missing=0.3, reference=0.1),
-    )
-    decision = decide(
-        _facts(
-            *columns, predictions=_column("predictions", 0.2, drifted=True), performance=DRIFTED
-        ),
-        RULES,
-    )
+    families = [
+        _family("missing", "changed", _change("c", "missing"), p=0.002),
+        _family("inputs", "changed", _change("a", "mean", p=0.003), _change("b", p=0.0001)),
+        _family("together", "changed", _change("inputs", "kernel"), p=0.004),
+        _family("predictions", "changed", _change("predictions"), p=0.01),
+        _family("performance", "changed", _change("loss", "mean"), p=0.02),
+    ]
+    decision = decide(_facts(_column("a"), families=families, performance=DRIFTED), RULES)
     assert decision.verdict == "drift"
-    missing, inputs, predictions, performance = decision.reasons
-    assert "c (30.0% missing, 10.0% in the champion's training data)" in missing
-    assert "2 of 3 inputs" in inputs
-    assert inputs.index("b (wasserstein 0.7") < inputs.index("a (wasserstein 0.5")
-    assert "0.2, threshold 0.1" in predictions
+    missing, inputs, together, predictions, losses, performance = decision.reasons
+    assert missing == "missing values have changed: c (its missing values, p 0.001)"
+    assert inputs == "inputs have changed: b (wasserstein, p below 0.001), a (its mean, p 0.003)"
+    assert "how they go together (p 0.004)" in together
+    assert "the predictions have changed (wasserstein, p 0.010)" in predictions
+    assert "more wrong than on its holdout (p 0.020): roc_auc is 0.61" in losses
     assert (
         "roc_auc on 900 labelled rows is 0.61, at best 0.64 (one-sided 95% interval); it promised"
-        " 0.72, and 0.02" in performance
+        " 0.72, and 0% of that" in performance
     )
 
 
-def test_the_share_is_of_the_inputs_that_could_be_compared_and_is_reached_from_below():
-    uncompared = [
-        _column(f"u{i}", None, problem="no value", reference=1.0, missing=1.0) for i in range(8)
-    ]
-    one, other = _column("a", 0.5, drifted=True), _column("b")
-    assert decide(_facts(one, other, *uncompared), RULES).verdict == "drift"
-    assert decide(_facts(one, other, _column("c"), *uncompared), RULES).verdict == "no_drift"
+def test_answers_that_got_better_are_told_and_start_nothing():
+    better = _family("performance", "changed", _change("loss", "mean", statistic=-0.2))
+    decision = decide(_facts(FINE, families=[*QUIET, better]), RULES)
+    assert decision.verdict == "no_drift"
+    assert "less wrong than on its holdout" in decision.reasons[0]
+
+
+def test_thresholds_of_the_specs_own_are_rules_beside_the_test():
+    """The share is of the inputs that have a threshold and a score, and is reached from below."""
+    passed = _column("a", 0.5, own=0.1, passed=True)
+    near = _column("b", own=0.1)
+    without = [_column(f"u{i}") for i in range(8)]
+    decision = decide(_facts(passed, near, *without), RULES)
+    assert decision.verdict == "drift"
+    [reason] = decision.reasons
+    assert reason.startswith("1 of 2 inputs with a threshold of the spec's own have passed it (50%")
+    assert reason.endswith(": a (wasserstein 0.5, threshold 0.1)")
+    assert decide(_facts(passed, near, _column("c", own=0.1)), RULES).verdict == "no_drift"
+    answers = _column("predictions", 0.2, own=0.1, passed=True)
+    assert "the spec's own threshold" in decide(_facts(FINE, predictions=answers), RULES).reasons[0]
 
 
 @pytest.mark.parametrize(
     ("missing", "reference", "verdict"),
     [
-        pytest.param(0.11, 0.0, "drift", id="more than is tolerated"),
+        pytest.param(0.11, 0.0, "drift", id="more than the spec tolerates"),
         pytest.param(0.10, 0.0, "no_drift", id="as much as is tolerated"),
         pytest.param(0.0, 0.9, "no_drift", id="values are there again"),
         pytest.param(1.0, 0.95, "drift", id="all missing where fifty values were to be expected"),
@@ -151,7 +202,8 @@ def test_the_share_is_of_the_inputs_that_could_be_compared_and_is_reached_from_b
 def test_missing_values(missing, reference, verdict):
     score = None if 1.0 in (missing, reference) else 0.02
     decision = decide(
-        _facts(FINE, _column("gust", score, missing=missing, reference=reference)), RULES
+        _facts(FINE, _column("gust", score, missing=missing, reference=reference)),
+        Drift(schedule="monthly", missing=0.1),
     )
     assert decision.verdict == verdict
     assert ("gust" in decision.reasons[0]) == (verdict == "drift")
@@ -170,6 +222,7 @@ def test_a_p_value_is_further_off_the_smaller_it_is():
     assert np.isfinite(far[3])
     assert strength(_column(score=0.25)) == 2.5
     assert strength(_column(score=None)) == 0
+    assert strength(_column(threshold=None)) == 0
 
 
 N = 2_000
@@ -204,11 +257,37 @@ def test_a_promise_is_missed_only_where_even_the_good_end_misses_it_by_more_than
 
     good = found(missed, 0.02).good_end
     assert found(missed, 0.02).worse
-    assert not found(missed, abs(good - missed) + 1e-9).worse
+    assert not found(missed, abs(good - missed) / missed + 1e-9).worse
+    assert not found(missed, None).worse
     assert not found(good, 0.0).worse
     assert not found(kept, 0.5).worse
     assert not found(None, 0.0).worse
     assert found(missed, 0.02).rows == N
+
+
+def test_a_promise_is_a_samples_score_too_and_its_error_counts():
+    rows = {"event_times": TIMES, "span": "day", "seed": 1, "threshold": 0.5}
+    too_good, too_bad = uncertainty("mae", VALUE, NEAR, confidence=0.95, **rows)
+    assert 0 < too_good < 0.5
+    assert too_bad == pytest.approx(too_good, rel=0.5)
+    rule = Performance(tolerance=0.0)
+
+    def found(uncertain):
+        return measure_performance(
+            "mae",
+            VALUE,
+            NEAR,
+            event_times=TIMES,
+            expected=7.7,
+            rule=rule,
+            seed=1,
+            uncertain=uncertain,
+        )
+
+    alone, both = found((0.0, 0.0)), found((too_good, too_bad))
+    width, wider = alone.live - alone.good_end, both.live - both.good_end
+    assert wider == pytest.approx(np.hypot(width, too_good))
+    assert both.bad_end > alone.bad_end
 
 
 def test_one_class_only_has_no_performance():

@@ -13,13 +13,17 @@ from pipelines.errors import BadData
 from pipelines.spec import parse_spec
 from pipelines.steps import package
 from pipelines.store.memory import MemoryStore
-from pipelines.tables import from_parquet
+from pipelines.tables import from_parquet, to_parquet
 from pipelines.training import predictions
 from pipelines.watch import reference
 from tests.unit.steps.learning import learning, rows, spec_text
 from tests.unit.steps.packaging import package_request, world_of_task
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def moments(table):
+    return [at.replace(tzinfo=None) for at in table["at"].to_pylist()]
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -42,13 +46,36 @@ def test_the_bundle_remembers_what_a_watch_compares_with(tmp_path, task):
     else:
         assert known.predictions.tolist() == answers.score.tolist()
     kept = from_parquet(store.get(manifest.reference.holdout))
-    assert kept.column_names == ["event_time", "prediction", "target"]
+    assert kept.column_names == ["event_time", "prediction", "target", "truth", "answers"]
     assert kept["target"].to_pylist() == held["y"].to_pylist()
+    assert known.times.tolist() == moments(everything)
+    assert known.held_times.tolist() == known.held.event_times.tolist() == moments(held)
+    assert known.held.p.tolist() == answers.score.tolist()
+    names = answers.classes
+    truth = [names[place] for place in known.held.y] if names else known.held.y.tolist()
+    assert truth == held["y"].to_pylist()
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_an_earlier_bundle_says_how_wrong_it_was_where_an_answer_is_one_number(task):
+    world = world_of_task("binary")
+    store = MemoryStore()
+    held = predictions.Predictions(rows(5), np.zeros(150), np.zeros(150), None)
+    found = reference.write(store, world.context.spec, fitted=rows(0), held=held)
+    earlier = from_parquet(store.get(found.holdout)).drop_columns(["truth", "answers"])
+    found = found.model_copy(update={"holdout": store.put(to_parquet(earlier), ".parquet")})
+    known = reference.read(store, found, schema_of(rows(0), ["a"], task, None))
+    assert len(known.predictions) == len(known.held_times) == 150
+    if task == "binary":
+        assert known.held.y.tolist() == rows(5)["y"].to_pylist()
+        assert known.held.p.tolist() == [0.0] * 150
+    else:
+        assert known.held is None
 
 
 def test_the_reference_is_a_seeded_sample_in_its_order():
     spec = world_of_task("binary").context.spec
-    fitted_rows = pa.concat_tables([rows(d, count=3_000) for d in range(5)])
+    fitted_rows = pa.concat_tables([rows(d, count=12_000) for d in range(5)])
     held = predictions.Predictions(rows(5), np.zeros(150), np.zeros(150), None)
     found = []
     for _ in range(2):

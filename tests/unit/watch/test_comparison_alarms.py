@@ -127,7 +127,7 @@ def test_a_reference_without_rows_or_with_infinite_values_is_an_alarm():
 
 
 def test_a_method_that_does_not_fit_its_input_is_an_alarm():
-    rules = Drift(schedule="monthly", columns={"carrier": Rule(method="ks", threshold=0.05)})
+    rules = Drift(schedule="monthly", columns={"carrier": Rule(method="ks")})
     _, decision = look_and_decide(window(), rules)
     assert decision.verdict == "alarm"
     assert (
@@ -136,17 +136,15 @@ def test_a_method_that_does_not_fit_its_input_is_an_alarm():
     )
 
 
-def test_a_score_that_is_no_number_is_an_alarm_unless_both_sides_hold_one_value():
-    rules = Drift(schedule="monthly", columns={"delay": Rule(method="t_test", threshold=0.05)})
+def test_a_distance_that_is_not_defined_leaves_the_verdict_to_the_test():
+    rules = Drift(schedule="monthly", columns={"delay": Rule(method="t_test")})
     still = champion(table(2_000, 99).set_column(0, "delay", pa.array([3.0] * 2_000)))
     found, decision = look_and_decide(window(replaced("delay", [3.0] * ROWS)), rules, against=still)
     assert decision.verdict == "no_drift"
     assert fact_of(found, "delay").problem == "one and the same value on both sides"
 
 
-def test_a_column_that_evidently_cannot_compare_is_an_alarm_that_names_it_and_the_rest_is_compared(
-    monkeypatch,
-):
+def test_where_evidently_fails_the_verdict_stands_and_a_note_names_the_column(monkeypatch):
     from pipelines.watch import evidently_run
 
     asked = evidently_run._run
@@ -158,13 +156,21 @@ def test_a_column_that_evidently_cannot_compare_is_an_alarm_that_names_it_and_th
 
     monkeypatch.setattr(evidently_run, "_run", raising)
     found, decision = look_and_decide(window())
-    assert decision.verdict == "alarm"
-    assert decision.reasons == [
-        "Evidently gives no score for distance by wasserstein: RuntimeError: no bins"
-    ]
-    assert [c.score is None for c in found.facts.columns] == [False, True, False, False, False]
-    assert found.facts.predictions.score is not None
+    assert decision.verdict == "no_drift"
+    assert (
+        "not on Evidently's page, which cannot compare them: distance: RuntimeError: no bins"
+        in decision.reasons
+    )
+    assert all(c.score is not None for c in found.facts.columns)
     assert found.evidently is not None
+
+    def broken(*_given, **_more):
+        raise ValueError("gone")
+
+    monkeypatch.setattr(evidently_run, "run", broken)
+    found, decision = look_and_decide(window())
+    assert (decision.verdict, found.evidently) == ("no_drift", None)
+    assert "there is no page of Evidently's: gone" in decision.reasons
 
 
 def test_a_metric_that_raises_is_an_alarm_and_the_rest_is_compared():

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.spec.drift import NUMBER_METHODS, P_VALUES, TEXT_METHODS, Rule
 from pipelines.watch.evidently_run import run
-from pipelines.watch.evidently_samples import ROWS, Compare, break_ties, sample_positions
+from pipelines.watch.evidently_samples import ROWS, Compare, break_ties, sampled
 
 RNG = np.random.default_rng(2)
 NUMBER = (RNG.normal(0.15, 1, 700), RNG.normal(0, 1, 900))
@@ -125,10 +125,12 @@ def test_the_page_loads_nothing_from_elsewhere():
     assert not re.findall(rb'<(?:script|link|img)[^>]+(?:src|href)="(?:https?:)?//', page)
 
 
-def test_a_sample_is_seeded_and_in_order():
-    assert sample_positions(ROWS, 1) is None
-    one, other = sample_positions(ROWS + 100, 1), sample_positions(ROWS + 100, 1)
-    assert (one == other).all()
-    assert len(np.unique(one)) == ROWS
-    assert (np.diff(one) > 0).all()
-    assert (sample_positions(ROWS + 100, 2) != one).any()
+def test_a_sample_is_seeded_in_order_and_of_the_same_rows_for_all_columns():
+    long = np.arange(ROWS + 100, dtype=float)
+    column = _compare("wasserstein", 0.1, text=False, sides=(long, long[:50]))
+    one, other = sampled(column, 1), sampled(column, 1)
+    assert (one.window == other.window).all()
+    assert len(np.unique(one.window)) == ROWS
+    assert (np.diff(one.window) > 0).all()
+    assert (sampled(column, 2).window != one.window).any()
+    assert one.reference is column.reference

@@ -4,11 +4,13 @@ itself."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from pipelines.intervals import Interval
+from pipelines.science.changes.facts import Changes, ColumnChange, FamilyChange
 from pipelines.science.drift import decide
 from pipelines.science.drift_facts import ColumnFact, DriftFacts
 from pipelines.science.live_performance import PerformanceFact
@@ -16,6 +18,7 @@ from pipelines.spec.drift import Drift
 from pipelines.watch.page import About, render
 
 RULES = Drift(schedule="monthly")
+TOLERANT = Drift(schedule="monthly", performance={"tolerance": 0.02})
 MONTH = Interval(start=datetime(2026, 4, 1, tzinfo=UTC), end=datetime(2026, 5, 1, tzinfo=UTC))
 ABOUT = About("flights", MONTH, "traffic", "7", 900, {"asked more than once": 12})
 COLUMNS = [
@@ -34,8 +37,30 @@ COLUMNS = [
     ColumnFact("tested", "ks", 0.05, 0.001, drifted=True, missing=0.0, missing_reference=0.0),
 ]
 WORSE = PerformanceFact("roc_auc", 0.61, 0.64, 0.72, 900, worse=True, bad_end=0.58)
+CHANGES = Changes(
+    [
+        FamilyChange("missing", "unchanged", 0.01, 0.4, null="40 windows of the past"),
+        FamilyChange(
+            "inputs",
+            "changed",
+            0.01,
+            0.002,
+            [ColumnChange("wild", "mean", 0.9, 0.1, 0.002, changed=True)],
+            "days drawn 600 times",
+        ),
+        FamilyChange("together", "cannot_be_said", 0.01, None, untold="the past is 3 days"),
+        FamilyChange(
+            "performance",
+            "changed",
+            0.01,
+            0.003,
+            [ColumnChange("loss", "mean", -0.9, 0.1, 0.003, changed=True)],
+        ),
+    ]
+)
 FACTS = DriftFacts(
     1_000,
+    changes=CHANGES,
     columns=COLUMNS,
     predictions=ColumnFact(
         "predictions", "psi", 0.2, 0.05, drifted=False, missing=0.0, missing_reference=0.0
@@ -68,16 +93,30 @@ def test_the_verdict_comes_first_and_the_inputs_stand_furthest_first():
     order = [table.index(f" {n} ") for n in ("predictions", "gone", "wild", "tested", "calm")]
     assert order == sorted(order)
     assert "asked more than once 12" in text
-    assert (
-        "The champion promised 0.72, and 0.02 lower is tolerated: even at best it is lower by more"
-        " than that." in text
-    )
+    assert "The champion promised 0.72: even at best it is lower by more than that" in text
+
+
+def test_each_family_stands_with_its_level_its_p_value_and_what_chance_does():
+    text = _text(_page(FACTS))
+    assert 'all together say "changed" in at most 5 % of cases' in text
+    for row in (
+        "missing values unchanged 1.00% 0.4 40 windows of the past",
+        "each input changed 1.00% 0.002 days drawn 600 times",
+        "the inputs together cannot be said 1.00% the past is 3 days",
+        "how wrong the answers are less wrong than before 1.00% 0.003",
+    ):
+        assert row in text
+    assert "against the whole reference" not in text
+    matched = replace(FACTS, whole=CHANGES, matched="matched by hour of the day")
+    text = _text(_page(matched))
+    assert text.index("matched by hour of the day") < text.index("against the whole reference")
 
 
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        (DriftFacts(900, columns=COLUMNS[:1]), "No drift"),
+        (DriftFacts(900, columns=COLUMNS[:1], changes=Changes(CHANGES.families[:1])), "No drift"),
+        (DriftFacts(900, columns=COLUMNS[:1]), "Not enough data"),
         (DriftFacts(3), "Not enough data"),
         (DriftFacts(900, broken=["the input night is missing"]), "Alarm"),
         (DriftFacts(0, error="the look at the window failed with ValueError: x"), "Alarm"),
@@ -95,8 +134,8 @@ def test_every_verdict_has_a_page(facts, words):
     ("fact", "words"),
     [
         (
-            PerformanceFact("mae", 3.0, 2.8, 2.0, 900, worse=True, bad_end=3.2),
-            "0.02 higher is tolerated: even at best it is higher",
+            PerformanceFact("mae", 3.0, 2.8, 2.0, 900, worse=True, bad_end=3.2, tolerance=0.02),
+            "promised 2, and 2% higher is tolerated: even at best it is higher by more than that",
         ),
         (PerformanceFact("mae", 1.9, 1.8, 2.0, 900, worse=False, bad_end=2.0), "that is kept"),
         (
@@ -108,7 +147,8 @@ def test_every_verdict_has_a_page(facts, words):
     ],
 )
 def test_performance_is_said_in_words_whichever_way_the_metric_points(fact, words):
-    page = _page(DriftFacts(1_000, columns=COLUMNS[:1], performance=fact))
+    facts = DriftFacts(1_000, columns=COLUMNS[:1], performance=fact)
+    page = render(ABOUT, facts, decide(facts, TOLERANT), TOLERANT, href=None)
     assert words in _text(page)
     assert "nan" not in page
 

@@ -46,15 +46,30 @@ def times(rows, days=30):
 
 
 def champion(
-    inputs=None, *, predictions=None, metric="roc_auc", expected=0.7, task="binary", classes=None
+    inputs=None,
+    *,
+    predictions=None,
+    metric="roc_auc",
+    expected=0.7,
+    task="binary",
+    classes=None,
+    held=None,
 ):
     inputs = table(2_000, 99) if inputs is None else inputs
     predictions = answers(2_000, 99) if predictions is None else predictions
     schema = schema_of(inputs, inputs.column_names, task, classes)
-    return ChampionReference(schema, Rows(inputs, predictions), metric, expected, task)
+    return ChampionReference(schema, Rows(inputs, predictions), metric, expected, task, held=held)
 
 
-CHAMPION = champion()
+def outcomes(p, *, skill=1.0, seed=3):
+    """Labels that follow probabilities (skill 1) or have nothing to do with them (0)."""
+    rng = np.random.default_rng(seed)
+    chance = np.clip(skill * (1.6 * p - 0.15) + (1 - skill) * 0.3, 0, 1)
+    return (rng.random(len(p)) < chance).astype(int)
+
+
+HELD = answers(2_000, 99)
+CHAMPION = champion(held=Labelled(outcomes(HELD, seed=98), HELD, times(2_000, days=60)))
 ROWS = 800
 
 
@@ -75,7 +90,5 @@ def replaced(name, values, rows=ROWS):
 
 def labelled(rows=ROWS, *, skill=1.0, seed=3):
     """Labels that follow the predictions (skill 1) or have nothing to do with them (0)."""
-    rng = np.random.default_rng(seed)
     p = answers(rows, 1)
-    chance = np.clip(skill * (1.6 * p - 0.15) + (1 - skill) * 0.3, 0, 1)
-    return Labelled((rng.random(rows) < chance).astype(int), p, times(rows))
+    return Labelled(outcomes(p, skill=skill, seed=seed), p, times(rows))

@@ -1,0 +1,68 @@
+"""Rows of the past that are of a window's season."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipelines.science.regimes import match
+
+
+def moments(first, days, each=24):
+    """So many days from the first one, with `each` rows a day at equal steps."""
+    start = np.datetime64(first, "us")
+    return start + (np.arange(days * each) * (86_400_000_000 // each)).astype("timedelta64[us]")
+
+
+PAST = moments("2023-01-01", 730)
+
+
+def test_a_month_is_compared_with_that_month_of_the_past():
+    found = match(moments("2025-07-01", 31), PAST, "auto", seed=1)
+    assert found.by == ("month",)
+    months = PAST[found.rows].astype("datetime64[M]")
+    assert np.unique(months).tolist() == np.array(["2023-07", "2024-07"], "M8[M]").tolist()
+    assert len(found.rows) == 2 * 31 * 24
+    assert found.words == "The reference is matched by month: 1,488 rows of the past."
+
+
+def test_each_regime_has_the_share_that_it_has_in_the_window():
+    hours = moments("2025-07-01", 31)
+    night = hours[(hours.astype("M8[h]").astype(int) % 24 < 6) | (np.arange(len(hours)) % 3 == 0)]
+    found = match(night, PAST, ["hour"], seed=1)
+    shares = [
+        np.bincount(side.astype("M8[h]").astype(int) % 24, minlength=24) / len(side)
+        for side in (night, PAST[found.rows])
+    ]
+    assert shares[1] == pytest.approx(shares[0], abs=0.001)
+
+
+def test_a_season_that_the_past_has_not_seen_is_said_and_the_whole_past_is_the_reference():
+    found = match(moments("2025-07-01", 31), moments("2025-01-01", 90), "auto", seed=1)
+    assert (found.rows, found.by) == (None, ())
+    assert found.words == "The past has no, or too few, rows of the window's month."
+
+
+def test_one_day_is_matched_by_as_much_as_there_are_days_for():
+    """Of a Tuesday in July there are nine in two years, which are too few; of July there are 62."""
+    found = match(moments("2025-07-01", 1), PAST, "auto", seed=1)
+    assert found.by == ("month",)
+    assert "the window's day of the week" in found.words
+    assert match(moments("2025-07-01", 1), PAST, ["weekday"], seed=1).by == ("weekday",)
+
+
+def test_rows_without_a_time_are_never_taken():
+    past = PAST.copy()
+    past[::2] = np.datetime64("NaT")
+    found = match(moments("2025-07-01", 31), past, ["month"], seed=1)
+    assert not np.isnat(past[found.rows]).any()
+    assert set(past[found.rows].astype("M8[M]").astype(int) % 12) == {6}
+
+
+@pytest.mark.parametrize("past", [None, np.full(9, np.datetime64("NaT"), "datetime64[us]")])
+def test_without_times_nothing_is_matched_and_that_is_said(past):
+    found = match(moments("2025-07-01", 31), past, ["month"], seed=1)
+    assert found.rows is None
+    assert "no times" in found.words
+    assert match(moments("2025-07-01", 31), past, "auto", seed=1).words == ""
+    assert match(moments("2025-07-01", 31), PAST, "none", seed=1).words == ""
