@@ -410,6 +410,33 @@ DriftVerdict = Literal["no_drift", "drift", "alarm", "not_enough_data"]
 """
 
 
+class DriftCause(Value):
+    """What is behind a window's difference (`science.causes`): kind, what is broken, the evidence.
+
+    `kind` is broken_upstream, population, concept, season, nothing or unclear; `sureness` is sure,
+    likely or possible.
+    """
+
+    kind: str
+    detail: str = ""
+    columns: list[str] = Field(default_factory=list)
+    evidence: list[str] = Field(default_factory=list)
+    sureness: str = "likely"
+
+
+class DriftEffect(Value):
+    """What follows from a window's difference (`science.effects`), in words.
+
+    `follows` is matters, nothing_follows or cannot_be_said; `columns` matter most first; `flips`
+    is the least share of decisions that turned, None where answers are no decisions.
+    """
+
+    follows: str
+    words: list[str] = Field(default_factory=list)
+    columns: list[str] = Field(default_factory=list)
+    flips: float | None = None
+
+
 class DriftRequest(Value):
     """Look at a window whose batches are validated."""
 
@@ -444,6 +471,8 @@ class DriftResult(Value):
     figures: Ref
     page: Ref
     run_id: str
+    cause: DriftCause | None = None
+    effect: DriftEffect | None = None
 
 
 class DecideRequest(Value):

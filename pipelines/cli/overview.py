@@ -34,6 +34,7 @@ from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, load_spec
 from pipelines.verdicts import words
+from pipelines.verdicts.explanations import in_short
 from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
@@ -279,7 +280,8 @@ def _verdict(verdict: GateVerdict) -> str:
 def _drift(check: DriftCheck) -> str:
     rows = words.rows_seen(check.rows, check.source, check.labelled, check.champion)
     verdict, end = words.plain(check.verdict), iso(check.window.end)
-    return f"{verdict}: window until {end} ({rows})" + _why(check.reasons)
+    told = "".join(f"; {line}" for line in in_short(check.cause, check.effect))
+    return f"{verdict}: window until {end} ({rows})" + _why(check.reasons) + told
 
 
 def _why(reasons: list[str]) -> str:

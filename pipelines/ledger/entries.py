@@ -19,7 +19,7 @@ from pipelines.ledger.decision import Decision
 from pipelines.ledger.erasures import Erasure
 from pipelines.ledger.incident_entries import IncidentEvent
 from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
-from pipelines.messages import GateCheck, JudgedBy, LearntWindow, Threshold
+from pipelines.messages import DriftCause, DriftEffect, GateCheck, JudgedBy, LearntWindow, Threshold
 from pipelines.refs import Ref, Sha256, Value
 
 Kind = Literal[
@@ -215,6 +215,8 @@ class DriftCheck(DecisionOfRun):
     evidently: Ref | None = None
     inputs: str = ""
     failed: bool = False
+    cause: DriftCause | None = None
+    effect: DriftEffect | None = None
 
 
 class RequestConf(Value):

@@ -24,6 +24,7 @@ from pipelines.refs import Ref, canonical, digest
 from pipelines.store.drift_figures import DriftFigures, publish_figures
 from pipelines.store.pages import publish_page
 from pipelines.watch.champion_look import Observation, observe_window
+from pipelines.watch.explained_result import told
 from pipelines.watch.registry_run import log_run, open_run
 from pipelines.watch.short_texts import fit_within, shorten
 from pipelines.watch.window import rules_of
@@ -105,9 +106,10 @@ def _judge_window(
         figures=figures,
         page=store.put(_render_page(context, request.run, window, observation), ".html"),
         run_id=open_run(context, request.run, window) if observation.champion else "",
+        **told(observation.explanation),
     )
     return DriftCheck(
-        **result.model_dump(),
+        **result.model_dump(exclude_unset=True),
         evidently=store.put(observation.evidently, ".html") if observation.evidently else None,
         inputs=inputs,
         failed=bool(facts.error),
@@ -139,6 +141,7 @@ def _figures(
             "counts": observation.counts,
             "coverage": None if labelled is None else labelled / rows if rows else 0.0,
             "facts": asdict(observation.facts),
+            "explanation": asdict(observation.explanation) if observation.explanation else None,
         }
     )
     return figures
@@ -156,6 +159,7 @@ def _plain(value: Any) -> Any:
 
 def _render_page(context: Context, run: str, window: Interval, observation: Observation) -> bytes:
     """Return the HTML page; Evidently's stands beside it, one folder over."""
+    from pipelines.watch.explanation import render_explanation
     from pipelines.watch.page import About, render
 
     about = About(
@@ -172,7 +176,12 @@ def _render_page(context: Context, run: str, window: Interval, observation: Obse
     )
     href = f"../evidently/{quote(run, safe='')}" if observation.evidently else None
     return render(
-        about, observation.facts, observation.decision, rules_of(context.spec), href=href
+        about,
+        observation.facts,
+        observation.decision,
+        rules_of(context.spec),
+        href=href,
+        explanation=render_explanation(observation.explanation),
     ).encode()
 
 
@@ -197,6 +206,8 @@ def _publish(context: Context, run: str, result: DriftResult, evidently: Ref | N
             metric=result.metric,
             live=result.live,
             expected=result.expected,
+            cause=result.cause.kind if result.cause else "",
+            effect=result.effect.follows if result.effect else "",
         ),
     )
     if result.run_id:

@@ -46,6 +46,9 @@ class DriftFigures(Value):
     metric: str
     live: Number | None
     expected: Number | None
+    cause: str = ""
+    """Its kind (`messages.DriftCause`); empty where none was named."""
+    effect: str = ""
 
 
 def publish_figures(store: Store, model: str, figures: DriftFigures) -> None:

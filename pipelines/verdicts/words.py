@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipelines.intervals import iso
 from pipelines.plurals import how_many
 from pipelines.tasks import STAND_INS, UNPROVEN
+from pipelines.verdicts.explanations import in_short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -247,6 +248,7 @@ def drift(result: DriftResult) -> list[Line]:
         Line(level, f"Verdict on the window from {span}: {plain(result.verdict).upper()}"),
         *(Line(logging.INFO, f"  {fact}") for fact in facts if fact),
         *_because(result.reasons, level),
+        *(Line(logging.INFO, f"  {line}") for line in in_short(result.cause, result.effect)),
     ]
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.messages import DriftRequest
     from pipelines.science.own_metrics import AnyMetric
+    from pipelines.watch.explanation import Explanation
     from pipelines.watch.sides import ChampionReference, Labelled
     from pipelines.watch.window_rows import WindowSource
 
@@ -42,6 +43,7 @@ class Observation:
     expected: float | None = None
     counts: dict[str, int] = field(default_factory=dict)
     evidently: bytes | None = None
+    explanation: Explanation | None = None
 
 
 def observe_window(
@@ -80,6 +82,7 @@ def _compare(
     from pipelines.watch.batch_rows import batch_rows
     from pipelines.watch.comparison import look
     from pipelines.watch.evidently_page import add_verdict
+    from pipelines.watch.explanation import explain_window, with_cause
     from pipelines.watch.traffic_rows import traffic_rows
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
@@ -90,9 +93,14 @@ def _compare(
     sample = observe(context, plan, window, bundle)
     comparison = look(rules, sample.window, sample.labelled, baseline, seed=spec.train.seed)
     never = never_judged(spec, window.end - window.start)
-    notes = [*comparison.facts.notes, *sample.notes, *([never] if never else [])]
+    found = comparison.facts.whole or comparison.facts.changes
+    explained = explain_window(
+        context, bundle, sample, baseline, least=rules.min_rows, changes=found
+    )
+    untold = [explained] if isinstance(explained, str) and explained else []
+    notes = [*comparison.facts.notes, *sample.notes, *([never] if never else []), *untold]
     facts = replace(comparison.facts, error=comparison.facts.error or sample.problem, notes=notes)
-    decision = decide(facts, rules)
+    decision = with_cause(decide(facts, rules), explained)
     evidently = (
         add_verdict(comparison.evidently, decision, href=f"../drift/{quote(request.run, safe='')}")
         if comparison.evidently
@@ -106,6 +114,7 @@ def _compare(
         baseline.expected,
         asdict(sample.counts),
         evidently,
+        None if isinstance(explained, str) else explained,
     )
 
 

@@ -54,11 +54,18 @@ class About:
 
 
 def render(
-    about: About, facts: DriftFacts, decision: Decision, rules: Drift, *, href: str | None
+    about: About,
+    facts: DriftFacts,
+    decision: Decision,
+    rules: Drift,
+    *,
+    href: str | None,
+    explanation: str = "",
 ) -> str:
     """Return the page; the same facts give the same page.
 
-    `href` leads to Evidently's page; None where there is none.
+    `href` leads to Evidently's page; None where there is none. `explanation` is the part that tells
+    cause and effect, as HTML.
     """
     verdict, meaning = plain(decision.verdict).capitalize(), MEANINGS[decision.verdict]
     inputs = [_column(c, _values(c, facts, rules)) for c in facts.columns]
@@ -73,6 +80,7 @@ def render(
         verdict=verdict,
         meaning=meaning,
         href=href,
+        explanation=explanation,
         notes=[n for n in facts.notes if n not in decision.reasons],
         performance=_performance(facts.performance, rules) if facts.performance else None,
         more_broken=any(b not in decision.reasons for b in facts.broken),

@@ -38,6 +38,8 @@ def log_run(
         "reasons": join(result.reasons),
         "champion": result.champion or "",
         "source": result.source,
+        **({"cause": result.cause.kind} if result.cause else {}),
+        **({"effect": result.effect.follows} if result.effect else {}),
     }
     registry.log(run_id, params={}, metrics=_metrics(figures), tags=tags)
     files = {

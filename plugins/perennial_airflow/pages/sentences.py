@@ -35,6 +35,7 @@ from pipelines.ledger import (
 from pipelines.run_names import ROLLBACK as ROLLBACK_KEY
 from pipelines.run_names import is_by_hand, pair_name, watch_run
 from pipelines.verdicts import words
+from pipelines.verdicts.explanations import in_short
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -221,6 +222,7 @@ def _drift(entry: Entry, check: DriftCheck) -> Words:
         entry.model, watch_run(run), ("validation", "validation")
     )
     text = _join(f"window {span(check.window)}", words.join(check.reasons)) + f" ({facts})"
+    text += "".join(f"; {line}" for line in in_short(check.cause, check.effect))
     return Words(*_badge(check.verdict), text, [*pages, *_runs(DRIFT, entry.model, run)])
 
 

@@ -1,0 +1,1 @@
+"""Why a window differs from what went before it: a broken pipe, other rows, another world."""

@@ -1,0 +1,199 @@
+"""Values in another unit, with another sign, swapped between columns, or rounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.science.causes.cause import Break
+from pipelines.science.causes.cells import distance, shares
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from pipelines.science.causes.cells import Cells
+    from pipelines.science.causes.view import Tail, View
+
+    Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Values became `factor` times themselves plus `offset`; `words` undo that."""
+
+    factor: float
+    offset: float
+    words: str
+
+    def undo(self, values: Array) -> Array:
+        """Return the values as they were."""
+        return (values - self.offset) / self.factor
+
+
+def _scale(factor: float, name: str) -> list[Conversion]:
+    """Return a change of unit and its opposite."""
+    return [
+        Conversion(factor, 0.0, f"x → x / {factor:g} ({name})"),
+        Conversion(1 / factor, 0.0, f"x → x * {factor:g} ({name}, the other way round)"),
+    ]
+
+
+_SCALES = {
+    "tenfold": 10.0,
+    "a share as per cent": 100.0,
+    "a thousandth of the unit": 1_000.0,
+    "a millionth of the unit": 1e6,
+    "metres as inches": 1 / 0.0254,
+    "inches as centimetres": 2.54,
+    "inches as millimetres": 25.4,
+    "metres as feet": 1 / 0.3048,
+    "miles as kilometres": 1.609344,
+    "knots as km/h": 1.852,
+    "kilograms as pounds": 1 / 0.45359237,
+    "m/s as km/h": 3.6,
+    "hours as minutes": 60.0,
+    "hours as seconds": 3_600.0,
+    "days as hours": 24.0,
+    "gallons as litres": 3.785411784,
+    "inches of mercury as hectopascal": 33.8639,
+}
+UNITS = [
+    *(each for name, factor in _SCALES.items() for each in _scale(factor, name)),
+    Conversion(1.8, 32.0, "x → (x - 32) / 1.8 (Celsius as Fahrenheit)"),
+    Conversion(1 / 1.8, -32 / 1.8, "x → x * 1.8 + 32 (Fahrenheit as Celsius)"),
+    Conversion(1.0, 273.15, "x → x - 273.15 (Celsius as Kelvin)"),
+    Conversion(1.0, -273.15, "x → x + 273.15 (Kelvin as Celsius)"),
+    Conversion(1.8, -459.67, "x → (x + 459.67) / 1.8 (Kelvin as Fahrenheit)"),
+]
+SIGN = Conversion(-1.0, 0.0, "x → -x")
+
+_FAR = 0.6
+"""From this distance on (0..1) two columns are not of the same values by any drift of rows."""
+_STRANGE = 0.3
+"""A window of which this share are values that the past has not looks broken, not drifted."""
+_LEFT = 0.5
+"""An explanation leaves at most this part of the distance..."""
+_FITS = 0.45
+"""...and no more than this distance."""
+_LEAST_MOVED = 0.12
+"""A column that has moved by less is not looked at."""
+_LEAST_ROWS = 30
+_REPEATED = 0.98
+"""A column of which this share of values comes again in its other half holds no other values."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the reference says of one column: its cells, their shares, and the values it knows."""
+
+    cells: Cells
+    shares: Array
+    known: Array
+    """The distinct values, sorted, where the column repeats them; else empty: then any value
+    between the least and the greatest is possible."""
+
+    def distance(self, values: Array) -> float:
+        """Return how far the values (n,) are from the past's (0..1)."""
+        return distance(shares(self.cells.place(values), self.cells.count), self.shares)
+
+    def strange(self, values: Array) -> float:
+        """Return the share of the values (n,) that the past could not have held."""
+        values = values[~np.isnan(values)]
+        if not len(values):
+            return 0.0
+        assert self.cells.edges is not None  # noqa: S101 -- only numbers come here
+        out = (values < self.cells.edges[0]) | (values > self.cells.edges[-1])
+        if len(self.known):
+            near = np.clip(np.searchsorted(self.known, values), 1, len(self.known) - 1)
+            away = np.minimum(
+                np.abs(values - self.known[near - 1]), np.abs(values - self.known[near])
+            )
+            out |= away > 1e-6 * np.maximum(np.abs(values), 1e-9)
+        return float(out.mean())
+
+
+def know_past(view: View, name: str) -> Past:
+    """Return what the reference says of a column of numbers."""
+    values = view.reference.columns[name]
+    cells = view.cells[name]
+    known = values[~np.isnan(values)]
+    half = len(known) // 2
+    first, second = np.unique(known[::2]), known[1::2]
+    enough = half > 1 and len(first) > 1
+    repeats = enough and float(np.isin(second, first).mean()) > _REPEATED
+    return Past(
+        cells,
+        shares(view.codes[name][1], cells.count),
+        np.unique(known) if repeats else np.empty(0),
+    )
+
+
+def find_conversions(view: View) -> Iterator[Break]:
+    """Give what shows that columns came in other units, with another sign, or swapped."""
+    pasts = {n: know_past(view, n) for n in view.numbers}
+    for tail in view.tails:
+        if len(tail.rows) < _LEAST_ROWS:
+            continue
+        moved = {}
+        for name, past in pasts.items():
+            values = view.window.columns[name][tail.rows]
+            raw, strange = past.distance(values), past.strange(values)
+            if raw >= _LEAST_MOVED:
+                moved[name] = (values, raw, strange)
+        broken = {n: m for n, m in moved.items() if m[1] > _FAR or m[2] > _STRANGE}
+        yield from _swaps(pasts, moved, broken.keys(), tail)
+        for name, (values, raw, strange) in broken.items():
+            found = _undone(pasts[name], values, raw, strange)
+            if found is not None:
+                best, after = found
+                words = (
+                    f"{name}: the values of this window{tail.since} fit those of training after"
+                    f" {best.words}; {raw:.0%} of the rows lie elsewhere before it, {after:.0%}"
+                    " after it"
+                )
+                yield Break("sign" if best is SIGN else "units", [name], words, raw - after)
+
+
+def _undone(
+    past: Past, values: Array, raw: float, strange: float
+) -> tuple[Conversion, float] | None:
+    """Return the change of unit that explains the values best, and the distance that it leaves."""
+    best, least = None, np.inf
+    for each in (SIGN, *UNITS):
+        undone = each.undo(values)
+        after = past.distance(undone)
+        # Exact values are the better witness where the past repeats its own.
+        left = after + past.strange(undone)
+        if left < least and after < min(_FITS, _LEFT * raw):
+            best, least = (each, after), left
+    if best is None or least > _LEFT * (raw + strange):
+        return None
+    return best
+
+
+def _swaps(
+    pasts: dict[str, Past],
+    moved: dict[str, tuple[Array, float, float]],
+    broken: object,
+    tail: Tail,
+) -> Iterator[Break]:
+    for one, other in combinations(moved, 2):
+        if one not in broken and other not in broken:  # type: ignore[operator]
+            continue
+        (a, raw_a, strange_a), (b, raw_b, strange_b) = moved[one], moved[other]
+        after = pasts[one].distance(b), pasts[other].distance(a)
+        left = after[0] + pasts[one].strange(b), after[1] + pasts[other].strange(a)
+        before = raw_a + strange_a, raw_b + strange_b
+        if max(after) < _FITS and all(x < _LEFT * y for x, y in zip(left, before, strict=True)):
+            words = (
+                f"{one} and {other}: each one's values of this window{tail.since} fit the other's"
+                f" of training; {raw_a:.0%} and {raw_b:.0%} of the rows lie elsewhere as they are,"
+                f" {after[0]:.0%} and {after[1]:.0%} once swapped"
+            )
+            # Two columns explained by one cause are worth more than one by a change of unit.
+            yield Break("swapped", [one, other], words, sum(before) - sum(left))

@@ -1,0 +1,153 @@
+"""One value where many were: a sensor that froze, or a default that was filled in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.science.causes.cause import Break
+from pipelines.science.causes.shift import measure_shift
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from pipelines.science.causes.view import View
+
+    Array = NDArray[Any]
+
+_MORE = 0.08
+"""One value has this much more of the window's rows than of the reference's..."""
+_MUCH_MORE = 0.25
+"""...or by this much where the reference knows the value, as a price of the season is known..."""
+_RARER = 4.0
+"""...and then it was rarer by this factor before, or all rows have it..."""
+_SURE = 1e-4
+"""...which by the spread of days has this probability at most."""
+_USUAL = 0.4
+"""A value that had this share of the rows before is no sign where it has more."""
+_MOST_DAYS = 0.6
+"""The share of the window's days on which a value that is filled in must be seen."""
+_ALL = 0.97
+"""The share of rows in a stretch that one value must hold to be called frozen."""
+_LEAST_RUN = 20
+_DRAWS = 12
+
+
+def find_stuck(view: View) -> Iterator[Break]:
+    """Give what shows that one value stands where many were."""
+    for name in view.numbers:
+        found = _spike(view, name)
+        if found is None:
+            continue
+        value, now, before = found
+        start = _frozen_from(view, name, value)
+        if start is not None:
+            moment, share = start
+            words = (
+                f"{name}: every value is {value:g}{moment}, in {share:.0%} of the window's rows;"
+                f" {before:.1%} of the rows of training have it, and in no stretch"
+            )
+            yield Break("frozen", [name], words, now - before)
+            continue
+        if _days_with(view, name, value) < _MOST_DAYS:
+            continue  # a heap of a few days
+        words = (
+            f"{name}: {now:.1%} of the rows have the value {value:g}, and {before:.1%} in training;"
+            " the others are as spread as ever"
+        )
+        # A value that was known before may come of rounding or of other rows: a weaker sign.
+        yield Break("one_value", [name], words, (now - before) * (0.5 if before else 1.0))
+
+
+def _spike(view: View, name: str) -> tuple[float, float, float] | None:
+    """Return the value that has gained most, with its shares now and before; None without one."""
+    values, past = view.window.columns[name], view.reference.columns[name]
+    known, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    if not len(known):
+        return None
+    old, often = np.unique(past[~np.isnan(past)], return_counts=True)
+    before = np.zeros(len(known))
+    place = np.searchsorted(old, known)
+    same = (place < len(old)) & (old[np.minimum(place, len(old) - 1)] == known)
+    before[same] = often[place[same]] / len(past)
+    gained = counts / len(values) - before
+    best = int(np.argmax(gained))
+    value = float(known[best])
+    least = _MUCH_MORE if before[best] > 0 else _MORE
+    if gained[best] < least or before[best] > _USUAL:
+        return None
+    is_rare = before[best] * _RARER <= counts[best] / len(values)
+    whole = counts[best] >= _ALL * np.isfinite(values).sum()
+    if not is_rare and not whole:
+        return None
+    has = (values == value).astype(np.int64), (past == value).astype(np.int64)
+    if measure_shift(*has, 2, blocks=view.blocks).p_value > _SURE:
+        return None
+    if counts[best] / len(values) < _usual_top(view, past) + _MORE:
+        return None
+    # Of a column of few values more of one is a mix of rows, unless nobody has seen the value.
+    few = len(old) < 20 and before[best] > 0  # noqa: PLR2004
+    return None if few and gained[best] < 1 - before[best] - 0.02 else (
+        value, float(counts[best] / len(values)), float(before[best])
+    )  # fmt: skip
+
+
+def _usual_top(view: View, past: Array) -> float:
+    """Return the greatest share that one value has in as many days of the reference, drawn several
+    times: a column that is the same for hours or days has a great one.
+    """
+    own, other = view.blocks
+    count = min(own.count, other.count)
+    rng = np.random.default_rng(0)
+    tops = [0.0]
+    for _ in range(_DRAWS):
+        first = int(rng.integers(other.count - count + 1))
+        days = (
+            np.arange(first, first + count)
+            if own.stretch
+            else rng.choice(other.count, count, replace=False)
+        )
+        drawn = past[np.isin(other.ids, days)]
+        drawn = drawn[~np.isnan(drawn)]
+        if len(drawn) >= _LEAST_RUN:
+            tops.append(float(np.unique(drawn, return_counts=True)[1].max()) / len(drawn))
+    return max(tops)
+
+
+def _days_with(view: View, name: str, value: float) -> float:
+    """Return the share of the window's days on which a value is seen."""
+    own = view.blocks[0]
+    return len(np.unique(own.ids[view.window.columns[name] == value])) / own.count
+
+
+def _frozen_from(view: View, name: str, value: float) -> tuple[str, float] | None:
+    """Return from when on a column holds one value only, in words, and the share of rows."""
+    times = view.window.times
+    if times is None:
+        return None
+    values = view.window.columns[name]
+    order = np.argsort(times, kind="stable")
+    ordered = values[order]
+    has = ordered == value
+    there = np.flatnonzero(has)
+    known = np.flatnonzero(~np.isnan(ordered))
+    # The longest stretch in which hardly another value is seen, from its ends inwards.
+    first, last = there[0], there[-1]
+    while first < last:
+        inside = known[(known >= first) & (known <= last)]
+        if has[inside].mean() >= _ALL:
+            break
+        later = there[there > first]
+        middle = later[len(later) // 8] if len(later) > 8 else last  # noqa: PLR2004
+        first = int(middle) if middle > first else last
+    count = int(has[first : last + 1].sum())
+    if count < _LEAST_RUN or count < 0.5 * len(there):
+        return None
+    distinct = np.unique(times[order[first : last + 1]])
+    if len(distinct) < _LEAST_RUN // 4:
+        return None
+    moment = str(times[order[first]].astype("datetime64[m]")).replace("T", " ")
+    return (f" from {moment} on" if first else ""), count / len(values)

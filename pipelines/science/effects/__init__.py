@@ -1,0 +1,1 @@
+"""Does a change matter: to decisions, to the metric."""

@@ -1,0 +1,166 @@
+"""Does a change matter? One function from the rows of both sides to what follows from it.
+
+"Changed, and nothing follows from it" is an answer: the metric's expected change and the decisions
+are bounded closely enough by an interval that lies within what is tolerated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from pipelines.science.causes.blocks import spread_of_means
+from pipelines.science.causes.shift import measure_shift
+from pipelines.science.causes.view import MOST_ROWS, View, thin
+from pipelines.science.causes.weights import weigh_rows
+from pipelines.science.effects.columns import rank_columns
+from pipelines.science.effects.effect import Effect, Expected
+from pipelines.science.effects.expectation import expect_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from pipelines.science.changes.facts import Sample
+    from pipelines.science.effects.columns import Answer
+
+    Array = NDArray[Any]
+
+TOLERATED = 0.05
+"""The part of the loss, and the share of decisions, by which nothing that matters has changed."""
+_LEAST_ROWS = 30
+_NAMED = 3
+
+
+def measure_effect(
+    window: Sample,
+    reference: Sample,
+    *,
+    labelled: tuple[Sample, Sample] | None = None,
+    threshold: float | None = None,
+    importances: Mapping[str, float] | None = None,
+    answer: Answer | None = None,
+    tolerated: float = TOLERATED,
+    seed: int = 0,
+) -> Effect:
+    """Return what follows from the window's difference to the reference.
+
+    `labelled` are the window's and the past's labelled rows, where they are others than those of
+    the samples. `threshold` is where an answer becomes a decision; None where answers are none.
+    `importances` are what the metric loses without each column, `answer` asks the model again.
+    `tolerated` is relative to the reference's mean loss, and the share of decisions.
+    """
+    view = View(thin(window, MOST_ROWS, seed), thin(reference, MOST_ROWS, seed))
+    if view.window.rows < _LEAST_ROWS or view.reference.rows < _LEAST_ROWS or not view.names:
+        few = f"{view.window.rows:,} rows of the window, {view.reference.rows:,} of the reference"
+        return Effect("cannot_be_said", [f"too few rows to say what follows: {few}"])
+    expected = expect_loss(view, weigh_rows(view, seed))
+    measured = _measured(
+        view if labelled is None else View(*(thin(side, MOST_ROWS, seed) for side in labelled))
+    )
+    decided, flips, sure = _decisions(view, threshold)
+    columns = rank_columns(view, importances, answer=answer, threshold=threshold, seed=seed)
+    words, bounds = [], []
+    for loss, text in ((measured, "measured on labels"), (expected, "expected of such rows")):
+        if loss is not None:
+            words.append(_loss_words(loss, text))
+            bounds.append(_bound(loss, tolerated))
+            break  # what is measured needs no expectation
+    if decided is not None:
+        words.append(
+            f"{decided[1]:.1%} of the rows are decided for the positive class ({decided[0]:.1%}"
+            f" before): at least {flips:.1%} of the decisions turn"
+        )
+        bounds.append("matters" if sure > tolerated else "nothing_follows" if (flips or 0) + (
+            (flips or 0) - sure) <= tolerated else "cannot_be_said")  # fmt: skip
+    telling = [c for c in columns if c.weight > 0][:_NAMED]
+    if telling:
+        words.append(
+            "what matters most, by importance times shift: "
+            + ", ".join(f"{c.name} ({c.importance:.0%} x {c.shift:.0%})" for c in telling)
+        )
+    if not bounds:
+        words.insert(0, "no label and no decision is known: what follows cannot be said")
+        return Effect("cannot_be_said", words, columns)
+    follows = (
+        "matters"
+        if "matters" in bounds
+        else "cannot_be_said"
+        if "cannot_be_said" in bounds
+        else "nothing_follows"
+    )
+    return Effect(follows, words, columns, decided, flips, expected)  # type: ignore[arg-type]
+
+
+def _bound(loss: Expected, tolerated: float) -> str:
+    """Return what an interval of the loss's change says beside what is tolerated."""
+    if loss.untold:
+        return "cannot_be_said"
+    most = tolerated * abs(loss.before)
+    if loss.low > most or loss.high < -most:
+        return "matters"
+    return "nothing_follows" if max(abs(loss.low), abs(loss.high)) <= most else "cannot_be_said"
+
+
+def _loss_words(loss: Expected, text: str) -> str:
+    if loss.untold:
+        return f"the mean loss on such rows cannot be said: {loss.untold}"
+    return (
+        f"the mean loss, {text}, changes by {loss.change:+.4g} (from {loss.low:+.4g} to"
+        f" {loss.high:+.4g}); before it was {loss.before:.4g}"
+    )
+
+
+def _measured(view: View) -> Expected | None:
+    """Return the loss of the window's labelled rows; None where it has too few."""
+    own, past = view.window.losses, view.reference.losses
+    if own is None or past is None:
+        return None
+    rows, others = np.isfinite(own), np.isfinite(past)
+    days = len(np.unique(view.blocks[0].ids[rows]))
+    if rows.sum() < _LEAST_ROWS or others.sum() < _LEAST_ROWS or days < 2:  # noqa: PLR2004
+        return None
+    before, now = float(past[others].mean()), float(own[rows].mean())
+    error = 0.0
+    for losses, known, blocks in (
+        (own, rows, view.blocks[0]),
+        (past, others, view.blocks[1]),
+    ):
+        mean = float(losses[known].mean())
+        sums = np.bincount(blocks.ids[known], weights=losses[known] - mean, minlength=blocks.count)
+        there = np.bincount(blocks.ids[known], minlength=blocks.count)
+        each = sums[there > 0] / there[there > 0].mean()
+        count = len(each)
+        spread = spread_of_means(
+            each[:, None], max(1, count), stretch=False, weights=np.ones(count)
+        )[0]
+        error += float(spread) * count / max(count - 1, 1)
+    reach = float(stats.t.ppf(0.975, days - 1)) * error**0.5
+    change = now - before
+    return Expected(before, now, change, change - reach, change + reach, float(rows.sum()))
+
+
+def _decisions(
+    view: View, threshold: float | None
+) -> tuple[tuple[float, float] | None, float | None, float]:
+    """Return the shares of positive decisions before and now, the least share of decisions that
+    turned, and the least of that which days alone do not explain.
+    """
+    own, past = view.window.predictions, view.reference.predictions
+    if threshold is None or own is None or past is None or own.dtype == object:
+        return None, None, 0.0
+    known = np.isfinite(past)
+    if not np.isfinite(own).all() or not known.all():
+        return None, None, 0.0
+    sides = (own >= threshold).astype(np.int64), (past >= threshold).astype(np.int64)
+    shift = measure_shift(*sides, 2, blocks=view.blocks)
+    # Two standard errors: 0.4 of the errors of both cells, which are equal, are the noise.
+    error = shift.noise / 0.8
+    return (
+        (float(shift.reference[1]), float(shift.window[1])),
+        shift.distance,
+        shift.distance - 2 * error,
+    )

@@ -1,0 +1,60 @@
+"""What a change's cause and effect are called, in the words that people read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.messages import DriftCause, DriftEffect
+
+_KINDS = {
+    "broken_upstream": "A pipe is broken upstream",
+    "population": "Other rows come than in training",
+    "concept": "The same rows have other outcomes than in training",
+    "season": "The window is of another season than most of training",
+    "nothing": "Nothing has changed by more than days do",
+    "unclear": "The cause cannot be told",
+}
+_DETAILS = {
+    "units": "values in another unit",
+    "sign": "a sign turned round",
+    "swapped": "columns swapped",
+    "rounded": "values rounded",
+    "frozen": "a value that does not move",
+    "one_value": "one value filled in",
+    "nulls": "values missing",
+    "source_gone": "a source gone",
+    "category_gone": "a category gone",
+    "category_renamed": "a category renamed",
+    "cut": "texts cut off",
+    "duplicated": "rows that came twice",
+    "clock": "a clock or time zone shifted",
+}
+_FOLLOWS = {
+    "matters": "It matters",
+    "nothing_follows": "Changed, and nothing follows from it",
+    "cannot_be_said": "Whether it matters cannot be said",
+}
+
+
+def cause_words(kind: str, detail: str = "") -> str:
+    """Return what a cause is called."""
+    words = _KINDS.get(kind, kind)
+    return f"{words}: {_DETAILS.get(detail, detail)}" if detail else words
+
+
+def effect_words(follows: str) -> str:
+    """Return what follows from a change."""
+    return _FOLLOWS.get(follows, follows)
+
+
+def in_short(cause: DriftCause | None, effect: DriftEffect | None) -> list[str]:
+    """Return a line for the cause and one for the effect, where they are known."""
+    lines = []
+    if cause is not None:
+        first = f" ({cause.evidence[0]})" if cause.evidence else ""
+        lines.append(f"cause: {cause_words(cause.kind, cause.detail)}{first}")
+    if effect is not None:
+        first = f" ({effect.words[0]})" if effect.words else ""
+        lines.append(f"effect: {effect_words(effect.follows)}{first}")
+    return lines

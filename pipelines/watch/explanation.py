@@ -1,0 +1,170 @@
+"""Why a window differs, and whether that matters: what is said beside the verdict.
+
+A broken pipe is an alarm: a person is called, and nothing is learnt from what is broken. Whatever
+goes wrong here leaves the verdict as it was, and is told in a note.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import TryAgain
+from pipelines.plurals import how_many
+from pipelines.science.causes.naming import name_cause
+from pipelines.science.causes.shapes import Shape, draw_shapes
+from pipelines.science.drift import Decision
+from pipelines.science.effects.naming import measure_effect
+from pipelines.templates import fill
+from pipelines.verdicts.explanations import cause_words, effect_words
+from pipelines.watch.explained_rows import asker, explained_sides, labelled_sides
+
+if TYPE_CHECKING:
+    from pipelines.bundle.load import OpenBundle
+    from pipelines.context import Context
+    from pipelines.science.causes.cause import Cause
+    from pipelines.science.changes.facts import Changes, Sample
+    from pipelines.science.effects.effect import Effect
+    from pipelines.watch.samples import Sides
+    from pipelines.watch.sides import ChampionReference
+    from pipelines.watch.window_rows import WindowRows
+
+_TEMPLATE = Path(__file__).with_name("explanation.html")
+_PLOTS = 4
+_BAR, _HEIGHT = 14, 60
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is behind a window's difference, what follows from it, and the columns' shapes."""
+
+    cause: Cause
+    effect: Effect | None
+    shapes: list[Shape]
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a pipe is broken, so that nothing must be learnt from the window."""
+        return self.cause.kind == "broken_upstream"
+
+
+def explain_window(
+    context: Context,
+    bundle: OpenBundle,
+    sample: WindowRows,
+    champion: ChampionReference,
+    *,
+    least: int,
+    changes: Changes | None = None,
+) -> Explanation | str:
+    """Return the explanation of a window, or in words why there is none ("" of too few rows).
+
+    `least` are the rows of which a verdict is given, `changes` what the tests found.
+    """
+    if sample.problem or sample.window.inputs.num_rows < least:
+        return ""
+    try:
+        return _explain(context, bundle, sample, champion, changes)
+    except (TryAgain, MemoryError):
+        raise
+    except Exception as error:  # an explanation that fails must not hide the verdict
+        context.log.warning("the cause could not be named", exc_info=True)
+        return f"the cause of a change could not be named: {type(error).__name__}: {error}"[:500]
+
+
+def _explain(
+    context: Context,
+    bundle: OpenBundle,
+    sample: WindowRows,
+    champion: ChampionReference,
+    changes: Changes | None,
+) -> Explanation:
+    seed = context.spec.train.seed
+    window, reference = explained_sides(sample, champion)
+    labelled = labelled_sides(sample, champion)
+    cause = name_cause(window, reference, changes, labelled=labelled, seed=seed)
+    effect = None
+    if cause.kind != "nothing":
+        effect = _effect(bundle, window, reference, labelled, seed)
+    named = cause.columns or ([c.name for c in effect.columns] if effect else [])
+    return Explanation(cause, effect, draw_shapes(window, reference, named[:_PLOTS]))
+
+
+def _effect(
+    bundle: OpenBundle,
+    window: Sample,
+    reference: Sample,
+    labelled: Sides | None,
+    seed: int,
+) -> Effect:
+    answer = asker(bundle)
+    threshold = None
+    if bundle.manifest.inputs.task == "binary":
+        threshold = bundle.manifest.threshold_value
+    if answer is not None and threshold is not None and window.predictions is not None:
+        reference = replace(reference, predictions=answer(reference.columns))
+    else:
+        threshold = None
+    return measure_effect(
+        window, reference, labelled=labelled, threshold=threshold, answer=answer, seed=seed
+    )
+
+
+def with_cause(decision: Decision, explanation: Explanation | str) -> Decision:
+    """Return the verdict beside its cause: of a broken pipe an alarm, with the evidence as reasons.
+
+    A window of too few rows, or one that is an alarm already, keeps its verdict.
+    """
+    if (
+        isinstance(explanation, str)
+        or not explanation.is_broken
+        or decision.verdict not in ("drift", "no_drift")
+        or (decision.verdict == "no_drift" and explanation.cause.sureness != "sure")
+    ):
+        return decision
+    found = [cause_words(explanation.cause.kind, explanation.cause.detail)]
+    kept = decision.reasons if decision.verdict == "drift" else []
+    return Decision("alarm", [*found, *explanation.cause.evidence, *kept])
+
+
+def render_explanation(explanation: Explanation | None) -> str:
+    """Return the part of the page that tells cause and effect, as HTML; "" without one."""
+    if explanation is None:
+        return ""
+    cause, effect = explanation.cause, explanation.effect
+    return fill(
+        _TEMPLATE,
+        cause=cause,
+        named=cause_words(cause.kind, cause.detail),
+        columns=how_many(len(cause.columns), "column"),
+        effect=effect,
+        follows=effect_words(effect.follows) if effect else "",
+        ranked=[c for c in effect.columns if c.shift > 0][:10] if effect else [],
+        plots=[_plot(shape) for shape in explanation.shapes],
+    )
+
+
+def _plot(shape: Shape) -> dict[str, Any]:
+    """Return where the bars of a small plot stand: two for each cell, window and training."""
+    top = max([*shape.window, *shape.reference, 1e-9])
+    bars = []
+    for place, (name, now, then) in enumerate(
+        zip(shape.cells, shape.window, shape.reference, strict=True)
+    ):
+        heights = [round(_HEIGHT * value / top, 1) for value in (now, then)]
+        bars.append(
+            {
+                "x": place * (2 * _BAR + 6),
+                "now": heights[0],
+                "then": heights[1],
+                "words": f"{name}: {now:.1%} of the window, {then:.1%} in training",
+            }
+        )
+    return {
+        "column": shape.column,
+        "bars": bars,
+        "width": max(len(bars) * (2 * _BAR + 6), 60),
+        "height": _HEIGHT,
+        "bar": _BAR,
+    }

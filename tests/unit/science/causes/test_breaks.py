@@ -1,0 +1,103 @@
+"""Each sign of a broken pipe is seen, named with its column, and not seen where it is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipelines.science.causes.naming import find_breaks, name_cause
+from pipelines.science.causes.view import View, pick
+from tests.unit.science.causes.orders import cut, orders, random_days, with_columns
+
+WHOLE = orders()
+WINDOW, PAST = cut(WHOLE, random_days())
+N = WINDOW.rows
+LATE = WINDOW.times >= np.sort(WINDOW.times)[N // 2]
+OLD = WINDOW.columns
+
+
+def emptied(names, rows):
+    changed = {}
+    for name in names:
+        values = OLD[name].copy()
+        values[rows] = None if values.dtype == object else np.nan
+        changed[name] = values
+    return with_columns(WINDOW, **changed)
+
+
+def renamed(old, new, rows=slice(None)):
+    values = OLD["region"].copy()
+    values[rows][values[rows] == old] = new
+    return with_columns(WINDOW, region=values)
+
+
+def test_an_undisturbed_window_shows_no_sign():
+    for seed in range(8):
+        assert find_breaks(View(*cut(WHOLE, random_days(seed=seed))), seed) == []
+
+
+@pytest.mark.parametrize(
+    ("window", "detail", "column"),
+    [
+        (with_columns(WINDOW, amount=OLD["amount"] * 1000), "units", "amount"),
+        (with_columns(WINDOW, amount=OLD["amount"] * 0.0254), "units", "amount"),
+        (with_columns(WINDOW, amount=np.where(LATE, OLD["amount"] / 1000, OLD["amount"])),
+         "units", "amount"),
+        (with_columns(WINDOW, age=-OLD["age"]), "sign", "age"),
+        (with_columns(WINDOW, age=OLD["amount"], amount=OLD["age"]), "swapped", "age"),
+        (with_columns(WINDOW, amount=np.round(OLD["amount"], -1)), "rounded", "amount"),
+        (with_columns(WINDOW, amount=np.where(LATE, 17.5, OLD["amount"])), "frozen", "amount"),
+        (with_columns(WINDOW, amount=np.where(np.arange(N) % 4 == 0, -999.0, OLD["amount"])),
+         "one_value", "amount"),
+        (emptied(["age"], np.arange(N) % 5 == 0), "nulls", "age"),
+        (emptied(["region"], np.arange(N) % 2 == 0), "nulls", "region"),
+        (emptied(["age", "region"], LATE), "source_gone", "age"),
+        (pick(WINDOW, OLD["region"] != "north"), "category_gone", "region"),
+        (renamed("south", None), "category_gone", "region"),
+        (renamed("south", "SOUTH"), "category_renamed", "region"),
+        (with_columns(WINDOW, region=np.array([v[:2] for v in OLD["region"]], dtype=object)),
+         "cut", "region"),
+        (pick(WINDOW, np.repeat(np.arange(N), 2)), "duplicated", None),
+        (pick(WINDOW, np.concatenate([np.arange(N), np.arange(0, N, 3)])), "duplicated", None),
+        (replace(WINDOW, times=WINDOW.times + np.timedelta64(5, "h")), "clock", "temperature"),
+        (replace(WINDOW, times=WINDOW.times - np.timedelta64(4, "h")), "clock", "temperature"),
+    ],
+)  # fmt: skip
+def test_a_broken_pipe_is_named_with_its_column(window, detail, column):
+    cause = name_cause(window, PAST)
+    assert (cause.kind, cause.detail) == ("broken_upstream", detail), cause
+    assert column is None or column in cause.columns
+
+
+def test_the_moment_from_which_a_fault_holds_is_named():
+    broken = with_columns(WINDOW, amount=np.where(LATE, OLD["amount"] * 1000, OLD["amount"]))
+    since = str(WINDOW.times[LATE].min().astype("datetime64[D]"))
+    assert f"of this window from {since}" in name_cause(broken, PAST).evidence[0]
+
+
+def test_a_clock_says_how_far_it_is_off():
+    late = replace(WINDOW, times=WINDOW.times + np.timedelta64(5, "h"))
+    assert "are set 5 hours back" in name_cause(late, PAST).evidence[0]
+
+
+def test_a_new_value_without_a_lost_one_is_no_rename():
+    values = OLD["region"].copy()
+    values[np.arange(N) % 10 == 0] = "west"
+    cause = name_cause(with_columns(WINDOW, region=values), PAST)
+    assert cause.kind == "population"
+    assert "values that training has not" in cause.evidence[0]
+
+
+def test_rows_that_repeat_each_other_by_nature_are_no_second_feed():
+    twice = pick(WHOLE, np.repeat(np.arange(WHOLE.rows), 2))
+    assert name_cause(*cut(twice, random_days())).kind == "nothing"
+
+
+def test_two_faults_are_both_told():
+    broken = emptied(["region"], np.arange(N) % 3 == 0)
+    broken = with_columns(broken, amount=-OLD["amount"])
+    words = " ".join(name_cause(broken, PAST).evidence)
+    assert "x → -x" in words
+    assert "region" in words
