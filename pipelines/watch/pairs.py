@@ -60,12 +60,9 @@ def prediction_pair(
 
 
 def _known_values(values: Array) -> Array:
-    there = (
-        np.array([v is not None for v in values], dtype=bool)
-        if values.dtype == object
-        else ~np.isnan(values)
-    )
-    return np.asarray(values[np.asarray(there, dtype=bool)])
+    from pandas import notna
+
+    return np.asarray(values[np.asarray(notna(values))])
 
 
 def why_too_few(pair: Compare, rules: Drift) -> str:
