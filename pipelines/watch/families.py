@@ -106,6 +106,8 @@ def find_testable(
             if has_losses(champion.schema.task)
             else "such answers are not more or less wrong, row by row"
         )
+    elif losses is None:
+        why["performance"] = "no row of the window has a label"
     if losses is not None and losses[0].rows < rules.min_rows:
         few = how_many(losses[0].rows, "row has a label", "rows have labels")
         why["performance"], losses = f"{few}, {rules.min_rows:,} are needed (min_rows)", None

@@ -60,8 +60,10 @@ def prediction_pair(
 
 
 def _known_values(values: Array) -> Array:
-    there = np.not_equal(values, None) if values.dtype == object else ~np.isnan(values)
-    return np.asarray(values[np.asarray(there, dtype=bool)])
+    if values.dtype != object:
+        return np.asarray(values[~np.isnan(values)])
+    there = np.array([v is not None for v in values], dtype=bool)
+    return np.asarray(values[there])
 
 
 def why_too_few(pair: Compare, rules: Drift) -> str:
