@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-ROWS = 50_000
+ROWS = 20_000
 """Rows of either side that Evidently is given at most, for its page alone.
 
 It takes ten times as long, and 2 GB, for a million.

@@ -60,7 +60,7 @@ class Tested:
         """What is asked together, by what it is of."""
         parts: dict[Part, Sides | None] = {
             "inputs": self.inputs,
-            "predictions": self.predictions,
+            "predictions": None if self.flags else self.predictions,
             "losses": self.losses,
         }
         return {part: sides for part, sides in parts.items() if sides is not None}
@@ -68,8 +68,7 @@ class Tested:
     @property
     def count(self) -> int:
         """How many families share the level."""
-        answers = [part for part in (self.predictions, self.losses) if part is not None]
-        return self.of_inputs + len(answers) + int(self.flags)
+        return self.of_inputs + len(self.parts.keys() - {"inputs"}) + int(self.flags)
 
     @property
     def of_inputs(self) -> int:
@@ -99,6 +98,10 @@ def find_testable(
         )
     else:
         predictions = prediction_sides(window, champion)
+    if champion.rate is not None:
+        why["predictions"] = (
+            "scores have another scale in a model fitted again; the share of flagged rows is tested"
+        )
     losses = loss_sides(labelled, champion)
     if champion.held is None:
         why["performance"] = (
@@ -106,6 +109,8 @@ def find_testable(
             if has_losses(champion.schema.task)
             else "such answers are not more or less wrong, row by row"
         )
+    elif losses is None:
+        why["performance"] = "no row of the window has a label"
     if losses is not None and losses[0].rows < rules.min_rows:
         few = how_many(losses[0].rows, "row has a label", "rows have labels")
         why["performance"], losses = f"{few}, {rules.min_rows:,} are needed (min_rows)", None
