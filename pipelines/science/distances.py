@@ -10,7 +10,9 @@ over both samples; a reference of at most `FEW` different numbers is compared va
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from scipy import stats
@@ -37,23 +39,23 @@ def distance(method: str, reference: Array, window: Array, *, text: bool) -> flo
     Numbers are float64, texts object arrays; NaN, None and infinity are left out. NaN where a
     sample is empty or the method is not defined on the two.
     """
-    reference, window = (_present(values, text=text) for values in (reference, window))
-    if not len(reference) or not len(window):
-        return float("nan")
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"), catch_warnings():
+        # Of equal values, and of p-values at the ends of a table: the score says it.
+        simplefilter("ignore")
+        if text:
+            return _of_counts(method, *_count_texts(reference, window))
+        reference, window = _present(reference), _present(window)
+        if not len(reference) or not len(window):
+            return float("nan")
         if method in _OF_VALUES:
             return float(_OF_VALUES[method](reference, window))
-        if method == "hellinger" and not text:
+        if method == "hellinger":
             return _hellinger_of_numbers(reference, window)
-        shares = _shares(method, reference, window, text=text)
-        return float(_OF_SHARES[method](*shares))
+        return _of_counts(method, *_count_numbers(reference, window))
 
 
-def _present(values: Array, *, text: bool) -> Array:
-    """Return the values that are there; texts as an array that can be sorted."""
-    if text:
-        there = np.array([v is not None for v in values], dtype=bool)
-        return np.asarray(values[there].astype(str))
+def _present(values: Array) -> Array:
+    """Return the numbers that are there."""
     present: Array = values[np.isfinite(values)]
     return present
 
@@ -63,19 +65,11 @@ def _wasserstein(reference: Array, window: Array) -> float:
     return float(stats.wasserstein_distance(reference, window)) / norm
 
 
-def _anderson(reference: Array, window: Array) -> float:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the p-value ends at those of scipy's table
-        return float(stats.anderson_ksamp([reference, window]).pvalue)
-
-
 _OF_VALUES: dict[str, Callable[[Array, Array], float]] = {
     "wasserstein": _wasserstein,
     "ks": lambda reference, window: float(stats.ks_2samp(reference, window).pvalue),
     "ed": lambda reference, window: float(stats.energy_distance(reference, window)),
-    "anderson": _anderson,
+    "anderson": lambda reference, window: float(stats.anderson_ksamp([reference, window]).pvalue),
     "cramer_von_mises": lambda reference, window: float(
         stats.cramervonmises_2samp(reference, window).pvalue
     ),
@@ -91,17 +85,28 @@ def _hellinger_of_numbers(reference: Array, window: Array) -> float:
     return float(np.sqrt(1 - np.clip(float(np.sqrt(one * other).sum()) * width, 0, 1)))
 
 
-def _shares(method: str, reference: Array, window: Array, *, text: bool) -> tuple[Array, Array]:
-    """Return what either side has of each value or bin: shares, or counts for a test of them."""
-    counts = _counts(reference, window, text=text)
+def _of_counts(method: str, reference: Array, window: Array) -> float:
+    """Return the score of how often either side has each value or bin; NaN where one has none."""
+    rows, others = reference.sum(), window.sum()
+    if not rows or not others:
+        return float("nan")
     if method == "chisquare":
-        return counts
-    one, other = counts[0] / len(reference), counts[1] / len(window)
-    return (_filled(one), _filled(other)) if method in {"psi", "kl_div"} else (one, other)
+        return _chisquare(reference, window)
+    shares = reference / rows, window / others
+    if method in {"psi", "kl_div"}:
+        shares = _filled(shares[0]), _filled(shares[1])
+    return float(_OF_SHARES[method](*shares))
 
 
-def _counts(reference: Array, window: Array, *, text: bool) -> tuple[Array, Array]:
-    if not text and len(np.unique(reference)) > FEW:
+def _count_texts(reference: Array, window: Array) -> tuple[Array, Array]:
+    one, other = Counter(reference.tolist()), Counter(window.tolist())
+    kinds = sorted((one.keys() | other.keys()) - {None})
+    first, second = (np.array([side[kind] for kind in kinds], float) for side in (one, other))
+    return first, second
+
+
+def _count_numbers(reference: Array, window: Array) -> tuple[Array, Array]:
+    if len(np.unique(reference)) > FEW:
         edges = np.histogram_bin_edges(np.concatenate([reference, window]), bins="sturges")
         return np.histogram(reference, edges)[0], np.histogram(window, edges)[0]
     kinds, of_row = np.unique(np.concatenate([reference, window]), return_inverse=True)
@@ -135,5 +140,4 @@ _OF_SHARES: dict[str, Callable[[Array, Array], float]] = {
     "kl_div": lambda reference, window: float(stats.entropy(reference, window)),
     "jensenshannon": lambda reference, window: float(jensenshannon(reference, window)),
     "hellinger": _hellinger_of_shares,
-    "chisquare": _chisquare,
 }

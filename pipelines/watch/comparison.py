@@ -22,7 +22,7 @@ from pipelines.science.residuals import bias_of
 from pipelines.spec.metrics import find_metric, is_known
 from pipelines.watch import evidently_run
 from pipelines.watch.evidently_samples import break_ties, move_to_zero, spread_out
-from pipelines.watch.families import find_all, testable
+from pipelines.watch.families import find_all, find_testable
 from pipelines.watch.pairs import input_pairs, is_constant, prediction_pair, why_too_few
 from pipelines.watch.preconditions import (
     CheckedWindow,
@@ -104,7 +104,7 @@ def _compare_window(
         facts = with_performance(facts, rules, labelled, champion, seed=seed)
     # What cannot be scored cannot be compared row by row either, and is named by now.
     scored = None if facts.broken else labelled
-    tested = testable(rules, window, scored, champion, [c.name for c in facts.columns])
+    tested = find_testable(rules, window, scored, champion, [c.name for c in facts.columns])
     facts = with_flags(facts, rules, window, champion, families=tested.count, seed=seed)
     if champion.task == "forecast" and labelled is not None:
         bias = bias_of(labelled.y, labelled.p, labelled.event_times, champion.span)

@@ -79,7 +79,7 @@ class Tested:
         return 3 if len(self.columns) >= _MORE_THAN_ONE else 2
 
 
-def testable(
+def find_testable(
     rules: Drift,
     window: Rows,
     labelled: Labelled | None,

@@ -60,11 +60,8 @@ def prediction_pair(
 
 
 def _known_values(values: Array) -> Array:
-    return (
-        values[[v is not None for v in values]]
-        if values.dtype == object
-        else values[~np.isnan(values)]
-    )
+    there = np.not_equal(values, None) if values.dtype == object else ~np.isnan(values)
+    return np.asarray(values[np.asarray(there, dtype=bool)])
 
 
 def why_too_few(pair: Compare, rules: Drift) -> str:

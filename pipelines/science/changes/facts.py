@@ -37,11 +37,9 @@ class Sample:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return (
-            len(next(iter(self.columns.values())))
-            if self.columns
-            else (0 if self.times is None else len(self.times))
-        )
+        others = (self.predictions, self.losses, self.times)
+        held = [*self.columns.values(), *(values for values in others if values is not None)]
+        return len(held[0]) if held else 0
 
 
 @dataclass(frozen=True)

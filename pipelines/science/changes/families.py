@@ -39,12 +39,10 @@ ENOUGH_WINDOWS = 20
 LEAST_WINDOWS = 12
 LEAST_WORTH = 8.0
 """A past worth fewer independent windows does not say by how much windows differ."""
+LEAST_WORTH_OF_MEAN = 4.0
+"""Nor, worth fewer than these, around which mean."""
 LEAST_BLOCKS = 5
 MOST_DRAWS = 20_000
-SHARES = frozenset({"missing", "infinite", "outside", "unseen"})
-"""Methods whose statistic is a share of rows that may be very few."""
-_ROWS_OF_CHANCE = 1.5
-"""So many such rows are no more than one deviation, however rare they were."""
 _TIMES_THE_DRAWS = 2
 """There must be at least so many times as many ways to draw blocks as are drawn."""
 
@@ -89,16 +87,13 @@ class Question:
             " that outlast the likeness"
         )
 
-    def _groups(self, values: Array, rows: Array) -> list[tuple[Group, Array, Array]]:
-        return [(group, values[:, where], rows) for group, where in self.sums.of(self.family)]
+    def _groups(self, values: Array) -> list[tuple[Group, Array]]:
+        return [(group, values[:, where]) for group, where in self.sums.of(self.family)]
 
     def _neighbours(self, values: Array, rows: Array) -> Array:
         """Return the correlation of neighbours in what each statistic looks at (q,)."""
         return np.concatenate(
-            [
-                correlate_neighbours(group.series(part, of))
-                for group, part, of in self._groups(values, rows)
-            ]
+            [correlate_neighbours(group.series(part, rows)) for group, part in self._groups(values)]
         )
 
     def _statistics(self, parts: Array, values: Array, rows: Array) -> Array:
@@ -109,14 +104,15 @@ class Question:
                 group.differ(
                     found := parts @ part, part.sum(axis=0) - found, within, rows.sum() - within
                 )
-                for group, part, _ in self._groups(values, rows)
+                for group, part in self._groups(values)
             ]
         )
 
     def _floors(self, rows: float) -> Array:
         """Return by how much each statistic (q,) must differ to count as one deviation."""
-        rare = np.array([label[1] in SHARES for label in self._labels])
-        return np.where(rare, _ROWS_OF_CHANCE / max(rows, 1.0), 0.0)
+        return np.concatenate(
+            [group.floors(max(rows, 1.0)) for group, _ in self.sums.of(self.family)]
+        )
 
     @property
     def _labels(self) -> list[tuple[str, str]]:
@@ -138,13 +134,15 @@ class Question:
             np.append(rows, old_rows),
         )
         alike = remove_bias(self._neighbours(held[:-1], rows[:-1]), windows)
-        enough = np.minimum(*worth(alike, windows)) >= 4  # noqa: PLR2004
-        enough &= worth(alike, windows)[1] >= LEAST_WORTH
+        of_mean, of_spread = worth(alike, windows)
+        enough = (of_mean >= LEAST_WORTH_OF_MEAN) & (of_spread >= LEAST_WORTH)
         if not enough.any():
             return None
         judged = judge_by_windows(
             found[:, enough], self.level, alike[enough], self._floors(rows[-1])[enough]
         )
+        if judged is None:
+            return None
         null = f"{windows:,} windows of the past, each of {within:,} {self.layout.unit}"
         return self._tell(found[-1], enough, judged, null)
 

@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.science.changes.coding import code, kind_of
 from pipelines.science.changes.facts import Changes, ColumnChange, FamilyChange
 from pipelines.science.changes.families import Question, say_nothing
+from pipelines.science.changes.groups import OF_VALUES
 from pipelines.science.changes.layout import lay_out
 from pipelines.science.changes.summing import Summing
 
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 DEFAULT_OF: dict[str, Statistic] = {"number": "wasserstein", "text": "jensenshannon"}
-OF_NUMBERS = frozenset({"wasserstein", "ed", "t_test"})
-"""Statistics that need an order of the values, and distances between them."""
 PREDICTIONS = "predictions"
 LOSS = "loss"
+_NAMED = 10
 _ROWS: tuple[Family, ...] = ("missing", "inputs", "together", "predictions")
 
 
@@ -75,7 +75,18 @@ def find_changes(
     if schema:
         found["missing"] = _with_schema(found["missing"], schema)
     order: tuple[Family, ...] = (*_ROWS, "performance")
-    return Changes([found[family] for family in order], notes)
+    families = [found[family] for family in order]
+    return Changes(families, [*notes, *(n for f in families for n in _note_untold(f))])
+
+
+def _note_untold(found: FamilyChange) -> list[str]:
+    """Return which columns are left out of a family that says something of others."""
+    names = list(dict.fromkeys(c.name for c in found.columns if c.p_value is None))
+    if not names:
+        return []
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    untold = "the past is worth too few independent windows to judge every statistic"
+    return [f"{found.family}: of {'; '.join(names[:_NAMED])}{more} {untold}"]
 
 
 def _families_asked(window: Sample, reference: Sample) -> list[Family]:
@@ -165,9 +176,9 @@ def _of_rows(
         return [say_nothing(family, share, few) for family in asked]
     summing = Summing(layout.pieces, layout.count)
     columns = _code_columns(window, reference, layout)
-    missing = {c.name: (c.codes < 0).astype(float) for c in columns}
-    summing.add_means("missing", "missing", {n: v for n, v in missing.items() if v.any()})
-    infinite = {c.name: c.infinite.astype(float) for c in columns if c.infinite is not None}
+    missing = {c.name: c.codes < 0 for c in columns if (c.codes < 0).any()}
+    summing.add_means("missing", "missing", missing)
+    infinite = {c.name: c.infinite for c in columns if c.infinite is not None}
     summing.add_means("missing", "infinite", infinite)
     for column in columns:
         summing.add_column("inputs", column, _method(column, methods))
@@ -212,7 +223,7 @@ def _code_side(
 def _method(column: Coded, methods: Mapping[str, Statistic] | None) -> Statistic:
     usual = DEFAULT_OF[column.kind]
     method = (methods or {}).get(column.name, usual)
-    return usual if column.kind == "text" and method in OF_NUMBERS else method
+    return usual if column.kind == "text" and method in OF_VALUES else method
 
 
 def _of_losses(

@@ -48,6 +48,19 @@ class Group(Protocol):
         """Return what each statistic (q) looks at, piece by piece (pieces, any)."""
         ...
 
+    def floors(self, rows: float) -> Array:
+        """Return what each statistic (q,) must differ by to count as one deviation at least."""
+        ...
+
+
+SHARES = frozenset({"missing", "infinite"})
+OF_VALUES = frozenset({"wasserstein", "ed", "t_test"})
+"""Distances on the scale of the scores."""
+_OF_CUMULATED = frozenset({"ks", "cramer_von_mises"})
+_ROWS_OF_CHANCE = 1.5
+"""What so many of a part's rows can do is no more than one deviation, however rare it was: else
+the first rare row after a long time without one would be a change."""
+
 
 def _mean(sums: Array, rows: Array) -> Array:
     return np.asarray(sums / np.maximum(rows, 1.0)[:, None])
@@ -98,6 +111,19 @@ class Histogram:
         mean, spread = (shares @ scores for scores in (self.scores, self.scores**2))
         return [shares @ _cosines(self.scores), mean[:, None], spread[:, None], shares]
 
+    def floors(self, rows: float) -> Array:
+        """Return what a few rows at the end of the scale, or in an empty bin, can do."""
+        share = _ROWS_OF_CHANCE / rows
+        if self.kind == "text":
+            return np.array([(share / 2) ** 0.5, share**0.5, share])
+        far = float(np.abs(self.scores).max())
+        moved = (share / 2) ** 0.5
+        if self.method in OF_VALUES:
+            moved = share * far
+        elif self.method in _OF_CUMULATED:
+            moved = share
+        return np.array([moved, share * far, share * far**2, share])
+
 
 def _cosines(scores: Array) -> Array:
     """Return smooth functions of the scores (bins, 6): the slow waves of a distribution."""
@@ -126,6 +152,11 @@ class Means:
         """Return each mean."""
         return list(_mean(sums, rows).T[:, :, None])
 
+    def floors(self, rows: float) -> Array:
+        """Return what a few rows can do to shares; a mean of any size has no floor."""
+        share = _ROWS_OF_CHANCE / rows if self.method in SHARES else 0.0
+        return np.full(len(self.names), share)
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -152,3 +183,8 @@ class Kernel:
     def series(self, sums: Array, rows: Array) -> list[Array]:
         """Return all features."""
         return [_mean(sums, rows)]
+
+    def floors(self, rows: float) -> Array:
+        """Return none: a mean of cosines is never rare."""
+        del rows
+        return np.zeros(1)

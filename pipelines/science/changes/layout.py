@@ -78,7 +78,8 @@ def _row_by_row(window: Array, reference: Array) -> Layout:
         for places, times in zip(order, (window, reference), strict=True)
     )
     # What is thinned would be less alike than what is not: the newest rows are taken whole.
-    return _cut(first, second[-max(_TIMES_AS_MANY * len(first), _FEW) :], "rows", timed=True)
+    most = [max(_TIMES_AS_MANY * len(other), _FEW) for other in (second, first)]
+    return _cut(first[-most[0] :], second[-most[1] :], "rows", timed=True)
 
 
 def _cut(first: Array, second: Array, unit: str, *, timed: bool) -> Layout:
@@ -102,7 +103,7 @@ def _by_time(window: Array, reference: Array, span: Span, rng: np.random.Generat
         )
         sides.append((kept, piece, len(values)))
     (first, of_first, within), (second, of_second, before) = sides
-    size = max(1, min(-(-(within + before) // MOST_PIECES), within))
+    size = max(1, min(-(-(within + before) // MOST_PIECES), within, before))
     # Groups are counted from the newest piece back, and what is left over is the oldest.
     of_first = (of_first - within % size) // size
     of_second = (of_second - before % size) // size

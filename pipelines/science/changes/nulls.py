@@ -12,6 +12,7 @@ Should Never Be Zero", Statistical Applications in Genetics and Molecular Biolog
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _POWER = 2 / 3
 """A distance to this power is a chi-square's cube root."""
 _ROUNDING = 1e-12
+_FARTHEST = 30.0
+"""Normal values beyond it are no numbers any more."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Judged:
     p_values: Array
 
 
+@lru_cache(maxsize=2)  # the families of one window draw the same
 def draw_parts(within: int, count: int, draws: int, seed: int) -> Array:
     """Return which pieces are in each of `draws` parts of as many as the window's (draws, count);
     the first part is the window, whose pieces are the last.
@@ -49,6 +53,7 @@ def draw_parts(within: int, count: int, draws: int, seed: int) -> Array:
     chosen = np.argpartition(order, within - 1, axis=1)[:, :within]
     parts = np.zeros((draws, count), dtype=np.float32)
     np.put_along_axis(parts, chosen, 1.0, axis=1)
+    parts.flags.writeable = False
     return parts
 
 
@@ -62,7 +67,7 @@ def judge_by_draws(found: Array, level: float, wider: Array, floors: Array) -> J
     sizes[0] /= wider
     powers = sizes**_POWER
     mean, spread = powers.mean(axis=0), _spread(powers)
-    spread = np.maximum(spread, floors**_POWER)
+    spread = np.maximum(spread, _floor(mean, floors))
     away = (powers - mean) / np.where(spread > 0, spread, np.inf)
     greatest = away.max(axis=1)
     ordered = np.sort(greatest[1:])[::-1]
@@ -84,70 +89,72 @@ def _spread(powers: Array) -> Array:
     return np.asarray(np.maximum(powers.std(axis=0), long))
 
 
+def _floor(mean: Array, floors: Array) -> Array:
+    """Return what floors of statistics add to their mean, in squares, on the scale of powers."""
+    mean = np.maximum(mean, 0.0)
+    return np.asarray((mean**3 + floors**2) ** (1 / 3) - mean)
+
+
 def least_draws(level: float) -> int:
     """Return how many draws a level needs: ten of them are beyond it."""
     return int(np.ceil(10 / level))
 
 
-def judge_by_windows(found: Array, level: float, correlations: Array, floors: Array) -> Judged:
+def judge_by_windows(
+    found: Array, level: float, correlations: Array, floors: Array
+) -> Judged | None:
     """Return what windows of the past say: `found` (windows + 1, q), the last is the window itself.
 
     `correlations` (q,) are those of neighbouring windows. Each window is held against all others,
     with their mean and deviation: a Student's t with as many degrees of freedom as the past is
-    worth independent windows. The greatest t of a window must be above those of the past, and
-    beyond what as many normal values reach or what the past's greatest reach by a Gumbel
-    distribution, whichever is the nearer.
+    worth independent windows. The greatest t of the window must be above all but a share `level`
+    of the past's, and beyond what a Gumbel distribution (that of greatest values) with the past's
+    mean and deviation leaves to `level`. None where no value could be beyond that.
     """
     count = len(found) - 1
     powers = np.abs(found) ** _POWER
-    least = floors**_POWER
-    away = _leave_out(powers, least)
+    away = _leave_out(powers, floors)
     mean_worth, freedom = worth(correlations, count)
     freedom = np.maximum(freedom - 1, 1.0)
+    # A past that is alike has a mean that errs, and lies about its own mean too closely.
     factor = np.sqrt((1 + 1 / mean_worth) / np.maximum(1 - 1 / mean_worth, 0.1))
-    plain = ((count + 1) / count) ** 0.5
-    scores = np.vstack(
-        [_to_normal(away[:-1] / plain, freedom), _to_normal(away[-1] / factor, freedom)]
-    )
-    greatest = scores[:-1].max(axis=1)
-    p_values = _p_of_greatest(scores[-1], greatest, found.shape[1])
-    low, high = 0.0, 40.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        beyond = _p_of_greatest(np.array([middle]), greatest, found.shape[1])[0] > level
-        low, high = (middle, high) if beyond else (low, middle)
+    greatest = _to_normal(away[:-1], freedom).max(axis=1)
+    centre, spread = float(greatest.mean()), max(float(greatest.std(ddof=1)), _ROUNDING)
+    spread *= (1 + 1 / count) ** 0.5
+    limit = centre + spread * float(_from_normal(_gumbel(level), count - 1.0))
+    limit = max(limit, np.sort(greatest)[count - 1 - int(level * count)])
+    if limit > _FARTHEST:
+        return None
+    scores = _to_normal(away[-1] / factor, freedom)
+    reduced = _to_normal((scores - centre) / spread, count - 1.0)
+    fitted = -np.expm1(-np.exp(-(np.pi / 6**0.5 * reduced + np.euler_gamma)))
+    share = 1 - np.searchsorted(np.sort(greatest), scores, side="left") / count
     past = powers[:-1]
-    t_limit = -stdtrit(freedom, ndtr(-min(high, 37.0))) * factor
-    reach = np.minimum(t_limit, count**0.5)
-    spread = np.maximum(past.std(axis=0, ddof=1), least)
-    critical = np.maximum(past.mean(axis=0) + reach * spread, 0.0) ** (1 / _POWER)
-    return Judged(critical, p_values)
+    deviation = np.maximum(past.std(axis=0, ddof=1), _floor(past.mean(axis=0), floors))
+    reach = past.mean(axis=0) + _from_normal(limit, freedom) * factor * deviation
+    return Judged(np.maximum(reach, 0.0) ** (1 / _POWER), np.maximum(fitted, share))
+
+
+def _gumbel(level: float) -> float:
+    """Return how many deviations from its mean a Gumbel distribution leaves `level` beyond."""
+    return float(-(np.log(-np.log1p(-level)) + np.euler_gamma) * 6**0.5 / np.pi)
 
 
 def _leave_out(powers: Array, floors: Array) -> Array:
-    """Return how many deviations each row is from the mean of the others; at most their root."""
+    """Return how many deviations each row is from the mean of the others."""
     count = len(powers) - 1
     total, squares = powers.sum(axis=0), (powers**2).sum(axis=0)
     mean = (total - powers) / count
     variance = ((squares - powers**2) - count * mean**2) / max(count - 1, 1)
-    spread = np.maximum(np.sqrt(np.maximum(variance, 1e-18)), floors)
-    away = (powers - mean) / spread
-    away[np.abs(powers - mean) < _ROUNDING] = 0.0
-    return np.asarray(np.clip(away, -(count**0.5), count**0.5))
+    spread = np.maximum(np.sqrt(np.maximum(variance, _ROUNDING)), _floor(mean, floors))
+    return np.asarray((powers - mean) / (spread * (1 + 1 / count) ** 0.5))
 
 
-def _to_normal(away: Array, freedom: Array) -> Array:
+def _to_normal(away: Array, freedom: Array | float) -> Array:
     """Return Student's t values as normal ones."""
     return np.asarray(-ndtri(np.clip(stdtr(freedom, -away), 1e-300, 1 - 1e-16)))
 
 
-def _p_of_greatest(scores: Array, greatest: Array, tests: int) -> Array:
-    """Return how likely the greatest of the tests is beyond each score where nothing changed."""
-    count = len(greatest)
-    single = ndtr(-scores)
-    several = -np.expm1(tests * np.log1p(-np.minimum(single, 1 - 1e-12)))
-    centre, spread = greatest.mean(), max(float(greatest.std(ddof=1)), 1e-9)
-    away = _to_normal((scores - centre) / spread / (1 + 1 / count) ** 0.5, np.array(count - 1.0))
-    gumbel = -np.expm1(-np.exp(-(np.pi / 6**0.5 * away + np.euler_gamma)))
-    share = (greatest[None, :] >= scores[:, None]).mean(axis=1)
-    return np.asarray(np.maximum(np.minimum(several, gumbel), share))
+def _from_normal(scores: Array | float, freedom: Array | float) -> Array:
+    """Return normal values as Student's t ones."""
+    return np.asarray(-stdtrit(freedom, ndtr(-np.asarray(scores))))

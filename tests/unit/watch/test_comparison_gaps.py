@@ -100,18 +100,17 @@ def test_unseen_texts_are_drift_of_their_input():
 
 def test_one_class_of_labels_leaves_the_verdict_to_the_inputs_and_says_so():
     labels = replace(labelled(), y=np.ones(ROWS, dtype=int))
-    _, decision = look_and_decide(window(), labels=labels)
+    earlier = replace(CHAMPION, held=None)
+    _, decision = look_and_decide(window(), labels=labels, against=earlier)
     assert decision.verdict == "no_drift"
     assert (
         "roc_auc is not defined on the 800 labelled rows: the rows show one class only"
         in decision.reasons[1]
     )
-    assert (
-        look_and_decide(window(table(ROWS, 1, shift=5.0), answers(ROWS, 1) ** 0.3), labels=labels)[
-            1
-        ].verdict
-        == "drift"
-    )
+    moved = window(table(ROWS, 1, shift=5.0), answers(ROWS, 1) ** 0.3)
+    assert look_and_decide(moved, labels=labels, against=earlier)[1].verdict == "drift"
+    wrong = look_and_decide(window(), labels=labels)[1]
+    assert "more wrong than on its holdout" in wrong.reasons[0], "of single answers a test can tell"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.spec.drift import Drift
-from pipelines.watch.families import find_all, testable
+from pipelines.watch.families import find_all, find_testable
 from pipelines.watch.sides import Rows
 from tests.unit.watch.windows import CHAMPION, ROWS, RULES, champion, labelled, window
 
@@ -18,7 +18,7 @@ HOUR = np.timedelta64(1, "h")
 
 def asked(rules, rows, labels=None, against=CHAMPION):
     names = [c.name for c in against.schema.columns]
-    tested = testable(rules, rows, labels, against, names)
+    tested = find_testable(rules, rows, labels, against, names)
     return tested, find_all(rules, tested, against, seed=1)
 
 
@@ -50,20 +50,21 @@ def hours(first, days):
 
 
 def weather(times, seed):
-    """A temperature with a year's season."""
+    """A temperature that is lower at night."""
     rng = np.random.default_rng(seed)
-    day = times.astype("datetime64[D]").astype(float)
+    hour = times.astype("datetime64[h]").astype(int) % 24
     return pa.table(
         {
-            "warmth": 15 - 10 * np.cos(2 * np.pi * day / 365.25) + rng.normal(0, 3, len(times)),
+            "warmth": 15 - 5 * np.cos(2 * np.pi * hour / 24) + rng.normal(0, 3, len(times)),
             "wind": rng.normal(size=len(times)),
         }
     )
 
 
-def seasons(season):
-    """A July like the two before it."""
-    past, now = hours("2023-01-01", 730), hours("2025-07-01", 31)
+def nights(season):
+    """A month of nights like those before it, of which the past holds the days too."""
+    past, now = hours("2023-01-01", 730), hours("2025-01-01", 90)
+    now = now[now.astype("datetime64[h]").astype(int) % 24 < 6]
     against = champion(weather(past, 1), predictions=np.empty(0))
     against = replace(against, reference=replace(against.reference, times=past))
     rules = Drift(schedule="monthly", season=season)
@@ -71,16 +72,16 @@ def seasons(season):
     return asked(rules, rows, against=against)[1]
 
 
-def test_a_summer_like_the_last_ones_is_no_change_and_both_comparisons_are_there():
-    found = seasons("auto")
-    assert found.words.startswith("The reference is matched by month")
+def test_nights_like_those_before_are_no_change_and_both_comparisons_are_there():
+    found = nights("auto")
+    assert found.words.startswith("The reference is matched by month, hour of the day")
     said = {f.family: f.said for f in found.changes.families}
     assert said["inputs"] == "unchanged"
     assert {f.family: f.said for f in found.whole.families}["inputs"] == "changed"
 
 
 def test_without_a_season_the_whole_past_is_the_reference():
-    found = seasons("none")
+    found = nights("none")
     assert (found.whole, found.words) == (None, "")
     assert {f.family: f.said for f in found.changes.families}["inputs"] == "changed"
 
@@ -102,7 +103,7 @@ def test_what_the_matched_rows_cannot_say_the_whole_past_says(monkeypatch):
         )
 
     monkeypatch.setattr(families, "find_changes", silent)
-    found = seasons("auto")
+    found = nights("auto")
     assert found.changes.families[:3] == found.whole.families[:3]
     assert "too few to say anything of missing values and each input" in found.words
 

@@ -116,6 +116,16 @@ def test_no_columns_at_all_say_nothing_of_inputs():
     assert compare(window, reference).said == "cannot_be_said"
 
 
+def test_predictions_without_columns_or_times_are_compared():
+    rng = np.random.default_rng(4)
+    window, reference = (Sample({}, predictions=rng.normal(size=n)) for n in (200, 2_000))
+    found = compare(window, reference)
+    assert told(found) == dict.fromkeys(told(found), "cannot_be_said") | {
+        "predictions": "unchanged"
+    }
+    assert family(found, "predictions").level == 0.05
+
+
 def test_a_reference_of_one_window_cannot_be_drawn_from():
     found = compare(sample(200, 1, days=(2, 3)), sample(200, 2, days=(0, 2)))
     assert told(found) == dict.fromkeys(told(found), "cannot_be_said") | {"missing": "unchanged"}

@@ -1,0 +1,60 @@
+"""Which rows are compared, and in which pieces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipelines.science.changes.layout import MOST_PIECES, lay_out
+
+START = np.datetime64("2026-01-01", "us")
+
+
+def times(rows, first, last):
+    """Event times of rows spread evenly from a day to another."""
+    return START + (np.linspace(first, last, rows, endpoint=False) * 86_400e6).astype("m8[us]")
+
+
+def per_piece(layout):
+    return np.bincount(layout.pieces, minlength=layout.count)
+
+
+@pytest.mark.parametrize(("rows", "before"), [(50, 1_000_000), (1_000_000, 50), (1_000, 10_000)])
+@pytest.mark.parametrize("timed", [False, True])
+def test_pieces_of_rows_are_of_one_size_on_both_sides(rows, before, timed):
+    sides = (times(rows, 10, 20), times(before, 0, 10)) if timed else (None, None)
+    layout = lay_out(*sides, (rows, before), "row", 1)
+    assert len(set(per_piece(layout))) == 1
+    assert min(layout.within, layout.before) >= 20
+    assert layout.count <= MOST_PIECES
+    assert layout.timed == timed
+
+
+def test_the_fuller_side_is_thinned_to_as_many_rows_a_day():
+    window, reference = times(30_000, 60, 90), times(6_000, 0, 60)
+    layout = lay_out(window, reference, (30_000, 6_000), "day", 1)
+    assert (layout.before, layout.within, layout.unit) == (60, 30, "days")
+    assert len(layout.reference) == 6_000
+    held = per_piece(layout)
+    assert held[60:].mean() == pytest.approx(100, rel=0.05)
+
+
+def test_pieces_are_in_the_order_of_time_whatever_the_order_of_rows():
+    window, reference = times(300, 30, 33), times(3_000, 0, 30)
+    mixed = np.random.default_rng(1).permutation(3_000)
+    layout = lay_out(window, reference[mixed], (300, 3_000), "day", 1)
+    days = reference[mixed][layout.reference].astype("M8[D]")
+    of_reference = layout.pieces[len(layout.window) :]
+    assert ((days - days.min()).astype(int) == of_reference).all()
+
+
+@pytest.mark.parametrize(("days", "past"), [(1, 9_000), (9_000, 1), (5_000, 5_000)])
+def test_more_days_than_can_be_weighed_are_put_together(days, past):
+    window, reference = times(2 * days, past, past + days), times(2 * past, 0, past)
+    layout = lay_out(window, reference, (2 * days, 2 * past), "day", 1)
+    assert layout.before <= MOST_PIECES
+    assert layout.within >= 1
+    assert layout.before >= 1
+    # The newest days are there.
+    newest = reference[layout.reference].astype("M8[D]").max()
+    assert newest >= reference.max().astype("M8[D]") - 2
