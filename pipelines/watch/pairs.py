@@ -60,7 +60,11 @@ def prediction_pair(
 
 
 def _known_values(values: Array) -> Array:
-    there = np.not_equal(values, None) if values.dtype == object else ~np.isnan(values)
+    there = (
+        np.not_equal(values, np.array(None, dtype=object))
+        if values.dtype == object
+        else ~np.isnan(values)
+    )
     return np.asarray(values[np.asarray(there, dtype=bool)])
 
 
