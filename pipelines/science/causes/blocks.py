@@ -51,6 +51,24 @@ def block_rows(times: Array | None, rows: int) -> Blocks:
     return Blocks(ids.reshape(-1), days, stretch=lasts <= _GAPS * len(days) + 1)
 
 
+def draw_like(window: Blocks, past: Blocks, draws: int, seed: int) -> list[Array]:
+    """Return rows (m,) of the past on as many days as the window has, drawn several times: days in
+    turn where the window is a stretch of them.
+    """
+    rng = np.random.default_rng(seed)
+    count = min(window.count, past.count)
+    drawn = []
+    for _ in range(draws):
+        first = int(rng.integers(past.count - count + 1))
+        days = (
+            np.arange(first, first + count)
+            if window.stretch
+            else rng.choice(past.count, count, replace=False)
+        )
+        drawn.append(np.isin(past.ids, days))
+    return drawn
+
+
 def spread_of_means(residuals: Array, length: int, *, stretch: bool, weights: Array) -> Array:
     """Return the variance (cells,) of the mean of `length` blocks, from residuals (blocks, cells).
 

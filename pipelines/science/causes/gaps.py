@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.science.causes.blocks import draw_like
 from pipelines.science.causes.cause import Break
 from pipelines.science.causes.cells import MISSING
 from pipelines.science.causes.shift import measure_shift
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _MORE = 0.04
 _SURE = 1e-4
+_DRAWS, _TIMES = 40, 1.5
 _TOGETHER = 0.8
 """The share of the rows that miss one value or the other which must miss both."""
 
@@ -28,6 +30,7 @@ _TOGETHER = 0.8
 def find_gaps(view: View) -> Iterator[Break]:
     """Give what shows that values are gone: a burst of nulls, or a source that gives nothing."""
     gone = {}
+    drawn: list[Array] = []
     for name in view.names:
         missing = view.codes[name][0] == MISSING
         before = view.codes[name][1] == MISSING
@@ -36,6 +39,10 @@ def find_gaps(view: View) -> Iterator[Break]:
         )
         more = float(missing.mean() - before.mean())
         if more > _MORE and shift.p_value < _SURE:
+            # Gaps come in heaps: as many days of the past, drawn several times, must have less.
+            drawn = drawn or draw_like(*view.blocks, _DRAWS, 0)
+            if missing.mean() < _TIMES * max(before[rows].mean() for rows in drawn):
+                continue
             gone[name] = (missing, more, float(before.mean()))
     for group in _groups(gone):
         more = max(gone[n][1] for n in group)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.science.causes.blocks import draw_like
 from pipelines.science.causes.cause import Break
 from pipelines.science.causes.shift import measure_shift
 
@@ -99,18 +100,9 @@ def _usual_top(view: View, past: Array) -> float:
     """Return the greatest share that one value has in as many days of the reference, drawn several
     times: a column that is the same for hours or days has a great one.
     """
-    own, other = view.blocks
-    count = min(own.count, other.count)
-    rng = np.random.default_rng(0)
     tops = [0.0]
-    for _ in range(_DRAWS):
-        first = int(rng.integers(other.count - count + 1))
-        days = (
-            np.arange(first, first + count)
-            if own.stretch
-            else rng.choice(other.count, count, replace=False)
-        )
-        drawn = past[np.isin(other.ids, days)]
+    for rows in draw_like(*view.blocks, _DRAWS, 0):
+        drawn = past[rows]
         drawn = drawn[~np.isnan(drawn)]
         if len(drawn) >= _LEAST_RUN:
             tops.append(float(np.unique(drawn, return_counts=True)[1].max()) / len(drawn))
