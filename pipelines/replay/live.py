@@ -178,6 +178,7 @@ def _situation(
         window_end=moment,
         verdict=look.verdict if look is not None else "not_enough_data",
         worse=look.worse if look is not None else None,
+        said=look.said if look is not None else None,
         gain=gain.expected if gain is not None else None,
         gain_proven=gain.proven if gain is not None else None,
         no_gain=gain.why if gain is not None else "",

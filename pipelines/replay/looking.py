@@ -15,6 +15,8 @@ from pipelines.messages import DriftRequest, DriftVerdict, IngestResult, Validat
 from pipelines.refs import Value, canonical, digest
 from pipelines.replay.features import RUN
 from pipelines.replay.judging import as_champion
+from pipelines.science.changes.facts import Said
+from pipelines.science.drift import is_worse
 from pipelines.store.results import once
 from pipelines.training.threads import limit_threads
 from pipelines.watch.champion_look import observe_window
@@ -31,13 +33,16 @@ NOBODY_LOOKS = "a batch of the window is broken or not there, so that nobody cou
 
 
 class Look(Value):
-    """What a look found: the verdict, whether the champion does `worse` than it promised (None
-    where that cannot be told), and the rows of the window; `seconds` it took.
+    """What a look found: the verdict, what the tests `said` (None where none was asked).
+
+    Whether the champion does `worse` than on its holdout (None where that cannot be told), and the
+    rows of the window; `seconds` it took.
     """
 
     verdict: DriftVerdict
     reasons: list[str] = Field(default_factory=list)
     worse: bool | None = None
+    said: Said | None = None
     rows: int = 0
     seconds: float = 0.0
 
@@ -66,12 +71,11 @@ def _look(context: Context, plan: Plan, champion: Version) -> Look:
     window = Interval(start=batches[0].interval.start, end=plan.as_of)
     with limit_threads(context.settings.threads):
         found = observe_window(context, _request(context, plan), window, as_champion(champion))
-    live = found.facts.performance
-    told = live is not None and live.good_end is not None and live.expected is not None
     return Look(
         verdict=found.decision.verdict,
         reasons=[reason[:300] for reason in found.decision.reasons[:5]],
-        worse=live.worse if live is not None and told else None,
+        worse=is_worse(found.facts),
+        said=found.facts.changes.said if found.facts.changes else None,
         rows=found.facts.rows,
         seconds=round(time.perf_counter() - began, 3),
     )

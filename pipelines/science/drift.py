@@ -22,6 +22,7 @@ from pipelines.science.drift_reasons import (
     explain_performance,
     explain_silence,
 )
+from pipelines.science.family_words import is_better
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +76,22 @@ def decide(facts: DriftFacts, rules: Drift) -> Decision:
     if reasons:
         return Decision("drift", reasons)
     return _without_reasons(facts, rules)
+
+
+def is_worse(facts: DriftFacts) -> bool | None:
+    """Tell whether the champion's answers are worse than they were on its holdout.
+
+    By the test of single answers, or by the tolerance that the spec gives; None where neither could
+    say it.
+    """
+    test = next((f for f in facts.families if f.family == "performance"), None)
+    rule = facts.performance
+    told = [test is not None and test.said != "cannot_be_said"]
+    told.append(rule is not None and None not in (rule.tolerance, rule.good_end, rule.expected))
+    if not any(told):
+        return None
+    by_test = test is not None and test.said == "changed" and not is_better(test)
+    return by_test or (rule is not None and rule.worse)
 
 
 def _without_reasons(facts: DriftFacts, rules: Drift) -> Decision:

@@ -21,6 +21,7 @@ from pipelines.intervals import Interval
 from pipelines.ledger import DriftCheck, outcomes
 from pipelines.messages import DriftRequest, DriftResult
 from pipelines.refs import Ref, canonical, digest
+from pipelines.science.drift import is_worse
 from pipelines.store.drift_figures import DriftFigures, publish_figures
 from pipelines.store.pages import publish_page
 from pipelines.watch.champion_look import Observation, observe_window
@@ -138,6 +139,7 @@ def _figures(
             "reasons": observation.decision.reasons,
             "metric": context.spec.train.metric,
             "expected": observation.expected,
+            "worse": is_worse(observation.facts),
             "counts": observation.counts,
             "coverage": None if labelled is None else labelled / rows if rows else 0.0,
             "facts": asdict(observation.facts),

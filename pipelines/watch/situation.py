@@ -75,8 +75,8 @@ def learnt_until(ledger: Ledger, model: str) -> datetime | None:
 
 def _is_worse(context: Context, result: DriftResult, by: By) -> bool | None:
     """Tell whether the champion does worse than promised; None where nothing was measured."""
-    if by != "performance" or result.live is None or result.expected is None:
+    if by != "performance":
         return None
     figures: dict[str, Any] = json.loads(context.ports.store.get(result.figures))
-    performance = figures["facts"]["performance"]
-    return None if performance is None else bool(performance["worse"])
+    worse = figures.get("worse")
+    return None if worse is None else bool(worse)

@@ -81,7 +81,7 @@ def test_never_is_never(decider, ledger):
 
 @pytest.mark.parametrize(("worse", "starts"), [(True, True), (False, False)])
 def test_by_performance_goes_by_what_the_check_has_measured(decider, ports, ledger, worse, starts):
-    figures = ports.store.put(canonical({"facts": {"performance": {"worse": worse}}}), ".json")
+    figures = ports.store.put(canonical({"worse": worse}), ".json")
     choice = decider("{by: performance}")(3, verdict="no_drift", figures=figures)
     assert choice.start is starts
     assert [r.policy for r in asked(ledger)] == ["performance"] * starts
@@ -89,8 +89,9 @@ def test_by_performance_goes_by_what_the_check_has_measured(decider, ports, ledg
         assert choice.conf["reason"] == "performance: the champion does worse than it promised"
 
 
-def test_by_performance_an_unknown_one_starts_nothing(decider):
-    choice = decider("{by: performance}")(3, live=None)
+def test_by_performance_an_unknown_one_starts_nothing(decider, ports):
+    figures = ports.store.put(canonical({"worse": None}), ".json")
+    choice = decider("{by: performance}")(3, live=None, figures=figures)
     assert (choice.start, "cannot be told" in choice.why) == (False, True)
 
 
