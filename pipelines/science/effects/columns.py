@@ -35,8 +35,8 @@ def rank_columns(
 ) -> list[ColumnEffect]:
     """Return the columns, the one that matters most first.
 
-    `importances` are what the metric loses without each column; without them shares of all are
-    taken for equal. With `answer` rows of the window are answered again, with one column's values
+    `importances` are what the metric loses without each column; without them the shift alone is
+    the weight. With `answer` rows of the window are answered again, with one column's values
     drawn from the reference: how often a decision at `threshold` turns, or for answers that are no
     decisions how far they move in standard deviations of the reference's.
     """
@@ -45,8 +45,9 @@ def rank_columns(
     moved = {n: max(s.distance - s.noise, 0.0) for n, s in view.shifts.items()}
     effects = []
     for name in view.names:
-        importance = known[name] / total if total > 0 else 1 / max(len(view.names), 1)
-        effects.append(ColumnEffect(name, moved[name], importance, importance * moved[name]))
+        importance = known[name] / total if total > 0 else None
+        weight = moved[name] * (1.0 if importance is None else importance)
+        effects.append(ColumnEffect(name, moved[name], importance, weight))
     effects.sort(key=lambda e: (-e.weight, -e.shift, e.name))
     if answer is None or threshold is None:
         return effects

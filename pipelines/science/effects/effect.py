@@ -32,13 +32,14 @@ class Expected:
 class ColumnEffect:
     """How much a column's shift may matter: `weight` is importance times shift.
 
+    Where the importance is not known (None) it is the shift alone.
     `flips` is the share of decisions that turn when only this column is set back to values of the
     reference; None where nobody could be asked or a column is no decision's.
     """
 
     name: str
     shift: float
-    importance: float
+    importance: float | None
     weight: float
     flips: float | None = None
 

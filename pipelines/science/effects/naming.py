@@ -16,7 +16,7 @@ from pipelines.science.causes.shift import measure_shift
 from pipelines.science.causes.view import MOST_ROWS, View, thin
 from pipelines.science.causes.weights import weigh_rows
 from pipelines.science.effects.columns import rank_columns
-from pipelines.science.effects.effect import Effect, Expected
+from pipelines.science.effects.effect import ColumnEffect, Effect, Expected
 from pipelines.science.effects.expectation import expect_loss
 
 if TYPE_CHECKING:
@@ -78,10 +78,7 @@ def measure_effect(
             (flips or 0) - sure) <= tolerated else "cannot_be_said")  # fmt: skip
     telling = [c for c in columns if c.weight > 0][:_NAMED]
     if telling:
-        words.append(
-            "what matters most, by importance times shift: "
-            + ", ".join(f"{c.name} ({c.importance:.0%} x {c.shift:.0%})" for c in telling)
-        )
+        words.append(_tell_columns(telling))
     if not bounds:
         words.insert(0, "no label and no decision is known: what follows cannot be said")
         return Effect("cannot_be_said", words, columns)
@@ -164,3 +161,13 @@ def _decisions(
         shift.distance,
         shift.distance - 2 * error,
     )
+
+
+def _tell_columns(columns: list[ColumnEffect]) -> str:
+    """Return which columns matter most, in words; those that moved most where that is all known."""
+    known = [c for c in columns if c.importance is not None]
+    if not known:
+        moved = ", ".join(f"{c.name} ({c.shift:.0%} of the rows)" for c in columns)
+        return f"what moved most, how important it is being unknown: {moved}"
+    parts = ", ".join(f"{c.name} ({c.importance:.0%} x {c.shift:.0%})" for c in known)
+    return f"what matters most, by importance times shift: {parts}"

@@ -71,7 +71,8 @@ def test_columns_are_ordered_by_importance_times_shift():
     assert [c.name for c in effect.columns[:2]] == ["amount", "age"]
     assert effect.columns[1].shift > effect.columns[0].shift
     without = measure_effect(moved, PAST)
-    assert without.columns[0].name == "age"
+    assert (without.columns[0].name, without.columns[0].importance) == ("age", None)
+    assert any("how important it is being unknown: age" in words for words in without.words)
 
 
 def test_the_model_is_asked_again_with_one_column_set_back():
