@@ -1,9 +1,9 @@
 """What there is to tell of a model, read from the ledger: what begins, and what is over.
 
 Most of it are the incidents (`pipelines.incidents`), each of them one thing that is wrong, however
-often it shows. Three things are no such incidents. A refusal is told of once and is never over: it
-is a result, and the next one is another. Bad data are one thing until batches hold again, and so
-are rollbacks that the server does not take until a version becomes champion.
+often it shows. Two things are no such incidents. A refusal is told of once and is never over: it
+is a result, and the next one is another. Rollbacks that the server does not take are one thing
+until a version becomes champion.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pipelines import incidents
 from pipelines.incidents import EXPIRES
-from pipelines.intervals import iso
-from pipelines.ledger import Crown, Outcome, Quarantine, ReleaseRefusal, Validation
+from pipelines.ledger import Crown, Outcome, ReleaseRefusal
 from pipelines.run_names import OVERRIDE, PROMOTION, ROLLBACK
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ Matter = Literal[
 
 _MATTERS: dict[What, Matter] = {
     "alarm": "alarm",
+    "quarantine": "data",
     "refused": "stopped",
     "failed_retraining": "retraining",
     "failed_deployment": "deployment",
@@ -87,12 +87,6 @@ def incidents_of(ledger: Ledger, model: str, now: datetime) -> list[Incident]:
     found = [
         *_of_the_ledger(ledger, model, now),
         *_refusals(ledger, model),
-        *_episodes(
-            "data",
-            _of_kinds(ledger, model, "quarantine", "validation"),
-            begins=lambda entry: isinstance(entry.decision, Quarantine),
-            ends=lambda decision: isinstance(decision, Validation),
-        ),
         *_episodes(
             "rollback",
             _of_kinds(ledger, model, "release_refused", "champion"),
@@ -171,9 +165,6 @@ def _event(entry: Entry) -> Event:
     match entry.decision:
         case ReleaseRefusal() as refusal:
             return Event(entry.at, entry.seq, (refusal.difference,), entry.run)
-        case Quarantine() as quarantine:
-            batch = f"batch {iso(quarantine.interval.start)}"
-            return Event(entry.at, entry.seq, (batch, *quarantine.reasons))
         case Outcome() as outcome:
             return Event(entry.at, entry.seq, tuple(outcome.reasons), entry.run)
         case Crown() as crown:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from pipelines.alerts.incidents import _ABOUT, _MATTERS, Matter
 from pipelines.alerts.outbox import MOST, TURN
-from pipelines.incidents import close
-from pipelines.ledger import Alert, Quarantine, ReleaseRefusal, Validation
+from pipelines.incidents import close, note_quarantine
+from pipelines.ledger import Alert, Quarantine, ReleaseRefusal, What
 from tests.dags.specs import make_spec
 from tests.decisions import NOTHING
 from tests.unit.alerts.worlds import SECRET, MemoryPost, World, routes
@@ -121,7 +124,7 @@ def test_bad_data_and_alarms_are_incidents_too(world, post):
     interval = {"start": "2024-01-03T00:00:00Z", "end": "2024-01-04T00:00:00Z"}
     bad = {"batch": NOTHING, "reasons": ["pages: 31 values are missing"], "bad_rows": {}}
     entry = Quarantine.model_validate({"interval": interval, "version": 1, "page": NOTHING, **bad})
-    world.ledger.append("sales", "b1", entry)
+    note_quarantine(world.ledger, "sales", world.ledger.append("sales", "b1", entry))
     world.clock.pass_by(minutes=1)
     world.check("d1", "alarm", "pages is gone")
     world.check("d2", "not_enough_data")
@@ -130,14 +133,15 @@ def test_bad_data_and_alarms_are_incidents_too(world, post):
         "[sales] a batch broke its expectations",
         "[sales] a drift check raised an alarm",
     ]
-    held = Validation(
-        run="v", plan=NOTHING, batches=1, rows=1, expectations=1, warnings=0, suites={}
-    )
-    world.ledger.append("sales", "v1", held)
     world.clock.pass_by(minutes=1)
     world.check("d3", "no_drift")
     deliver(world, post)
     assert post.titles[2:] == ["[sales] batches are good again", "[sales] the alarm is over"]
+
+
+def test_whatever_an_incident_is_of_there_is_a_message_for_it():
+    assert _MATTERS.keys() == set(get_args(What))
+    assert set(_MATTERS.values()) <= _ABOUT.keys() == set(get_args(Matter))
 
 
 def test_what_was_over_before_a_route_began_is_not_told_and_what_lasts_is(world, post):
