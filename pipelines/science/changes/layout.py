@@ -101,8 +101,9 @@ def _by_time(window: Array, reference: Array, span: Span, rng: np.random.Generat
         values, piece = np.unique(
             times[kept].astype(f"datetime64[{_CODES[span]}]"), return_inverse=True
         )
-        sides.append((kept, piece, len(values)))
-    (first, of_first, within), (second, of_second, before) = sides
+        sides.append((kept, piece, values))
+    (first, of_first, mine), (second, of_second, others) = sides
+    within, before = len(mine), len(others)
     size = max(1, min(-(-(within + before) // MOST_PIECES), within, before))
     # Groups are counted from the newest piece back, and what is left over is the oldest.
     of_first = (of_first - within % size) // size
@@ -119,4 +120,14 @@ def _by_time(window: Array, reference: Array, span: Span, rng: np.random.Generat
     ]
     pieces = np.concatenate([before + of_first[chosen[0]], of_second[chosen[1]]])
     words = f"{span}s" if size == 1 else f"groups of {size} {span}s"
-    return Layout(first[chosen[0]], second[chosen[1]], pieces, before, within, words, timed=True)
+    timed = not _is_scattered(mine, others)
+    return Layout(first[chosen[0]], second[chosen[1]], pieces, before, within, words, timed=timed)
+
+
+def _is_scattered(window: Array, reference: Array) -> bool:
+    """Tell whether more pieces of the reference lie between the window's than the window has.
+
+    Then the window is no stretch of time, and no stretch of the past is like it.
+    """
+    between = (reference > window[0]) & (reference < window[-1]) & ~np.isin(reference, window)
+    return int(between.sum()) > len(window)

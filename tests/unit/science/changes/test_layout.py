@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipelines.science.changes.facts import Sample
+from pipelines.science.changes.find import find_changes
 from pipelines.science.changes.layout import MOST_PIECES, lay_out
 
 START = np.datetime64("2026-01-01", "us")
@@ -58,3 +60,21 @@ def test_more_days_than_can_be_weighed_are_put_together(days, past):
     # The newest days are there.
     newest = reference[layout.reference].astype("M8[D]").max()
     assert newest >= reference.max().astype("M8[D]") - 2
+
+
+def test_days_drawn_at_random_are_held_against_days_and_not_against_weeks():
+    """A week has one Monday; seven days drawn at random have none, or three."""
+    days = np.arange("2023-01-01", "2024-01-01", dtype="datetime64[D]").astype("datetime64[us]")
+    weekday = np.arange(len(days)) % 7
+    called = 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        values = np.repeat(weekday, 5) + random.normal(0, 0.1, 5 * len(days))
+        drawn = np.isin(np.arange(len(days)), random.choice(len(days), 7, replace=False))
+        mine = np.repeat(drawn, 5)
+        window, reference = (
+            Sample({"weekday": values[rows]}, np.repeat(days, 5)[rows]) for rows in (mine, ~mine)
+        )
+        found = find_changes(window, reference, level=0.1, span="day", seed=seed, least=20)
+        called += found.said == "changed"
+    assert called <= 9, "4 are expected, and more than 9 in one of 200 tries"
