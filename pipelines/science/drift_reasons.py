@@ -150,7 +150,7 @@ def explain_no_drift(facts: DriftFacts, rules: Drift) -> str:
     if told:
         names = ", ".join(tell_family(f.family) for f in told)
         sentences.append(
-            f"unchanged: {names} (a quiet window is called changed in at most"
+            f"unchanged: {names} (a quiet window is called changed in about"
             f" {rules.false_alarms:.0%} of cases)"
         )
     silent = [f for f in facts.families if f.said == "cannot_be_said"]
