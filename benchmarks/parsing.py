@@ -18,7 +18,7 @@ from benchmarks.report import Measure, is_tiny, show, write
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS, RUNS, ASKED = 100, 5, 2.0
-KINDS = ("retrain", "drift", "prove", "rollback")
+KINDS = ("retrain", "drift", "prove", "replay", "rollback")
 """The DAGs of each model."""
 
 CODE = """

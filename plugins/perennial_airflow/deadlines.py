@@ -28,7 +28,9 @@ def deadline_of(schedule: str) -> DeadlineAlert | None:
     if load_settings().alerts is None:
         return None
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        # Not when it was queued: of such deadlines Airflow 3.3 fails to clear a task (a 500).
+        # A run by hand has no logical date, and so no deadline: whoever starts it looks at it.
+        reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
         # Of any day, since Airflow wants one length: a DAG must be the same at every parse
         interval=grace_of(schedule, _SOME_DAY) + MARGIN,
         callback=SyncCallback(tell_people),

@@ -1,7 +1,7 @@
 """The asset events by which a user's own DAGs start: a new champion, and a window in trouble.
 
-`schedule=[champion_asset("flight_delays")]`, or the same by name:
-`schedule=[Asset(name="flight_delays_champion", uri="perennial://flight_delays/champion")]`.
+`schedule=[champion_asset("sales")]`, or the same by name:
+`schedule=[Asset(name="sales_champion", uri="perennial://sales/champion")]`.
 """
 
 from __future__ import annotations

@@ -179,7 +179,8 @@ def test_where_routes_are_set_there_is_the_dag_alerts_and_drift_has_a_deadline(
     write_models(tmp_path, "demo", drift="daily")
     facts = read(tmp_path)
     assert facts["errors"] == {}
-    assert facts["dags"] == ["alerts", "drift_demo", "prove_demo", "retrain_demo", "rollback_demo"]
+    kinds = ("drift", "prove", "replay", "retrain", "rollback")
+    assert facts["dags"] == ["alerts", *(f"{kind}_demo" for kind in kinds)]
     assert "perennial_airflow.deadlines.tell_people" in facts["serialized"]["drift_demo"]
     heavy = {"apprise", "pipelines.ledger", "pipelines.alerts.outbox", *HEAVY}
     bare = tmp_path / "bare"

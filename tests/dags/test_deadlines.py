@@ -30,7 +30,9 @@ def test_without_routes_there_is_none(monkeypatch):
 def test_a_run_has_as_long_as_its_check_by_the_ledger(monkeypatch):
     monkeypatch.setenv("PERENNIAL_ALERTS", "alerts.yaml")
     (deadline,) = drift_dag().deadline
-    assert deadline.reference == DeadlineReference.DAGRUN_QUEUED_AT
+    assert deadline.reference == DeadlineReference.DAGRUN_LOGICAL_DATE, (
+        "a task of a run with a deadline by its queue cannot be cleared"
+    )
     assert deadline.interval == timedelta(hours=6, minutes=1)
     assert deadline.callback.path == "perennial_airflow.deadlines.tell_people"
 

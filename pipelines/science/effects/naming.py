@@ -80,7 +80,7 @@ def measure_effect(
     if telling:
         words.append(_tell_columns(telling))
     if not bounds:
-        words.insert(0, "no label and no decision is known: what follows cannot be said")
+        words.insert(0, "neither errors nor decisions are known: what follows cannot be said")
         return Effect("cannot_be_said", words, columns)
     follows = (
         "matters"

@@ -46,13 +46,13 @@ def test_a_cleared_run_looks_again_at_mended_data(watched):
             pages=frame["pages"] % 2, minutes=0.0, channel="mail", bought=frame["bought"] * 0
         ),
     )
-    assert watched.look(DAY).verdict == "drift"
+    assert watched.look(DAY).verdict == "alarm"
     watched.world.rewrite(DAY, frame)
     request = watched.request(DAY)
     found = drift.run(watched.context, request)
     assert found.verdict == "no_drift", found.reasons
     assert [(e.key, e.body["verdict"]) for e in entries(watched)] == [
-        ("watch", "drift"),
+        ("watch", "alarm"),
         ("watch~2", "no_drift"),
     ]
     assert find_page(

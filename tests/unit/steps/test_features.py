@@ -158,7 +158,7 @@ def test_what_is_made_of_a_series_is_part_of_a_files_key(ports, tmp_path):
     settings = load_settings({"PERENNIAL_HOME": str(tmp_path)})
 
     def key(**forecast):
-        return features._key(Context(sales_spec(forecast=forecast), settings, ports), [], types)
+        return features.file_key(Context(sales_spec(forecast=forecast), settings, ports), [], types)
 
     types = PlanTypes({}, [])
     assert key() == key()

@@ -92,5 +92,5 @@ def test_what_cannot_be_said_is_said():
     assert (few.follows, few.columns) == ("cannot_be_said", [])
     unknown = measure_effect(UNLABELLED, replace(PAST, losses=None, predictions=None))
     assert unknown.follows == "cannot_be_said"
-    assert unknown.words[0].startswith("no label and no decision is known")
+    assert unknown.words[0].startswith("neither errors nor decisions are known")
     assert measure_effect(Sample({}), PAST).follows == "cannot_be_said"
