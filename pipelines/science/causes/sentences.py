@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def describe_shift(view: View, name: str) -> str:
     """Return what a column's window has more or less of than its reference."""
     shift, cells = view.shifts[name], view.cells[name]
-    at = int(np.argmax(np.abs(shift.z)))
+    # Where no cell moves by more than days do, the one that differs most
+    at = int(np.argmax(np.abs(shift.z if shift.z.any() else shift.window - shift.reference)))
     now, before = shift.window[at], shift.reference[at]
     shares = f"{now:.1%} of the rows ({before:.1%} in training)"
     if at == MISSING:
