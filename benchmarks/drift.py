@@ -39,12 +39,12 @@ def main(argv: list[str] | None = None) -> int:
     large_seconds, large_memory = round(large_runs[0][0], 1), large_runs[0][1]
     of_large = f"{large[0]:,} x {large[2] + 5} rows"
     rows: list[Measure] = [
-        _measured(f"drift look on {small[0]:,} x 15 rows", seconds, "s", f"<= {ASKED}"),
-        _measured("memory of that process", max(memory for _, memory in runs), "MB", ""),
-        _measured("inputs compared in it", compared, "inputs", "== 15"),
-        _measured(f"drift look on {of_large}", large_seconds, "s", f"<= {LARGE_ASKED}"),
-        _measured("memory of that process", large_memory, "MB", f"<= {LARGE_MEMORY}"),
-        _measured("inputs compared in it", large_compared, "inputs", f"== {large[2] + 5}"),
+        _measure_all(f"drift look on {small[0]:,} x 15 rows", seconds, "s", f"<= {ASKED}"),
+        _measure_all("memory of that process", max(memory for _, memory in runs), "MB", ""),
+        _measure_all("inputs compared in it", compared, "inputs", "== 15"),
+        _measure_all(f"drift look on {of_large}", large_seconds, "s", f"<= {LARGE_ASKED}"),
+        _measure_all("memory of that process", large_memory, "MB", f"<= {LARGE_MEMORY}"),
+        _measure_all("inputs compared in it", large_compared, "inputs", f"== {large[2] + 5}"),
     ]
     show("Drift", rows)
     whole = (compared, large_compared) == (15, large[2] + 5)
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if quick and whole else 1
 
 
-def _measured(measure: str, value: float, unit: str, asked: str) -> Measure:
+def _measure_all(measure: str, value: float, unit: str, asked: str) -> Measure:
     return {"measure": measure, "value": value, "unit": unit, "asked": asked}
 
 

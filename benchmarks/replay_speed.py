@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
             end = containing(end, "month").end
     with tempfile.TemporaryDirectory(prefix="perennial-replay-") as home:
         context = lay_out(BIKES, Path(home))
-        began, before = time.perf_counter(), _computed()
+        began, before = time.perf_counter(), _compute()
         found = replay(
             context,
             (NEVER, DEFAULT, schedule(3)),
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
             now=NOW,
             manner=Manner(workers=CORES),
         )
-        seconds, computed = time.perf_counter() - began, _computed() - before
+        seconds, computed = time.perf_counter() - began, _compute() - before
         began = time.perf_counter()
         again = replay(
             context,
@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     return int(seconds > ASKED or not same)
 
 
-def _computed() -> float:
+def _compute() -> float:
     """Return the seconds of computing of this process and of those that it waited for."""
     used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)

@@ -37,12 +37,10 @@ def _numbers(world: World) -> list[str]:
 
 def _texts(world: World, least: float = 0.05) -> list[str]:
     """Return the texts of which at least two values have this share of the rows."""
-    return [
-        n for n, v in world.columns.items() if v.dtype == object and len(_ranked(v, least)) >= 2
-    ]
+    return [n for n, v in world.columns.items() if v.dtype == object and len(_rank(v, least)) >= 2]
 
 
-def _ranked(values: Array, least: float = 0.0) -> list[str]:
+def _rank(values: Array, least: float = 0.0) -> list[str]:
     names, counts = np.unique([v for v in values if v is not None], return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return [str(names[i]) for i in order if counts[i] >= least * len(values)]
@@ -81,7 +79,7 @@ def _units(values: Array, how: How) -> Array:
     return values * how["factor"] + how.get("offset", 0.0)
 
 
-def _rounded(values: Array, how: How) -> Array:
+def _round_values(values: Array, how: How) -> Array:
     spread = float(np.nanstd(values))
     if "steps" in how:
         step = spread / how["steps"]
@@ -97,16 +95,16 @@ def _default(values: Array, how: How) -> Array:
 
 def _nulls(world: World, how: How, rng: Rng) -> World:
     name = _one([*_numbers(world), *_texts(world)], rng)
-    return _emptied(world, [name], _struck(world, how, rng))
+    return _empty(world, [name], _struck(world, how, rng))
 
 
 def _source_gone(world: World, how: How, rng: Rng) -> World:
     names = [n for n in world.columns if n not in world.derived]
     first = int(rng.integers(len(names) - how["columns"] + 1))
-    return _emptied(world, names[first : first + how["columns"]], _struck(world, how, rng))
+    return _empty(world, names[first : first + how["columns"]], _struck(world, how, rng))
 
 
-def _emptied(world: World, names: list[str], rows: Array) -> World:
+def _empty(world: World, names: list[str], rows: Array) -> World:
     changed = {}
     for name in names:
         values = world.columns[name].copy()
@@ -126,15 +124,15 @@ def _frozen(world: World, how: How, rng: Rng) -> World:
 
 def _category_gone(world: World, how: How, rng: Rng) -> World:
     name = _one(_texts(world), rng)
-    gone = world.columns[name] == _ranked(world.columns[name])[how["rank"] - 1]
-    return world.pick(~gone) if how["lost"] else _emptied(world, [name], gone)
+    gone = world.columns[name] == _rank(world.columns[name])[how["rank"] - 1]
+    return world.pick(~gone) if how["lost"] else _empty(world, [name], gone)
 
 
 def _category_renamed(world: World, how: How, rng: Rng) -> World:
     name = _one(_texts(world), rng)
     values, rows = world.columns[name], _struck(world, how, rng)
     renamed = values.copy()
-    ranked = _ranked(values)
+    ranked = _rank(values)
     old = ranked if how.get("all") else [ranked[how["rank"] - 1]]
     for value in old:
         new = value.swapcase() if how.get("all") else f"{value}_v2"
@@ -144,7 +142,7 @@ def _category_renamed(world: World, how: How, rng: Rng) -> World:
 
 
 def _texts_cut(world: World, how: How, rng: Rng) -> World:
-    long = [n for n in _texts(world) if any(len(v) > 3 for v in _ranked(world.columns[n], 0.05))]
+    long = [n for n in _texts(world) if any(len(v) > 3 for v in _rank(world.columns[n], 0.05))]
     name = _one(long, rng)
     cut = np.array(
         [None if v is None else v[: how["length"]] for v in world.columns[name]], dtype=object
@@ -152,7 +150,7 @@ def _texts_cut(world: World, how: How, rng: Rng) -> World:
     return _with(world, **{name: cut})
 
 
-def _duplicated(world: World, how: How, rng: Rng) -> World:
+def _duplicate(world: World, how: How, rng: Rng) -> World:
     again = np.flatnonzero(_struck(world, {"share": how["share"]}, rng))
     rows = np.concatenate([np.arange(len(world.y)), *[again] * (how["times"] - 1)])
     return world.pick(np.sort(rows))
@@ -165,7 +163,7 @@ def _clock(world: World, how: How, _rng: Rng) -> World:
     return replace(_with(world, **derived), times=times)
 
 
-def _swapped(world: World, how: How, rng: Rng) -> World:
+def _swap(world: World, how: How, rng: Rng) -> World:
     names = _numbers(world)
     if len(names) < 2:
         raise NoPlaceError
@@ -182,7 +180,7 @@ def _drawn(world: World, weights: Array, rng: Rng) -> World:
 
 def _mix(world: World, how: How, rng: Rng) -> World:
     name = _one(_texts(world), rng)
-    ranked = _ranked(world.columns[name], 0.05)
+    ranked = _rank(world.columns[name], 0.05)
     # The most frequent cannot grow threefold: the segments are rarer ones, where there are any.
     count = how.get("segments", 1)
     choice = ranked[1:] if len(ranked) > count else ranked[-1:]
@@ -210,7 +208,7 @@ def _gradual(world: World, how: How, rng: Rng) -> World:
     return _drawn(world, np.minimum(weights, limit), rng)
 
 
-def _concept(world: World, how: How, rng: Rng) -> World:
+def _change_concept(world: World, how: How, rng: Rng) -> World:
     y = world.y.copy()
     if "moved" in how:
         moved = rng.random(len(y)) < 0.3 * how["moved"]
@@ -242,15 +240,15 @@ FAULTS: dict[str, Callable[[World, How, Rng], World]] = {
     "a category gone": _category_gone,
     "a category renamed": _category_renamed,
     "texts cut": _texts_cut,
-    "duplicated feed": _duplicated,
+    "duplicated feed": _duplicate,
     "clock shifted": _clock,
     "time zone shifted": _clock,
-    "columns swapped": _swapped,
-    "values rounded": _change_numbers(_rounded),
+    "columns swapped": _swap,
+    "values rounded": _change_numbers(_round_values),
     "mix of segments": _mix,
     "a new category": _new_category,
     "gradual covariate shift": _gradual,
-    "concept changed": _concept,
+    "concept changed": _change_concept,
     "label noise": _label_noise,
     "season": _nothing,
     "nothing": _nothing,

@@ -56,7 +56,7 @@ def make(shape: Shape, seed: int) -> tuple[Sample, Sample]:
     """Return the window and the reference of one quiet world."""
     rng = np.random.default_rng([seed, shape.rows, shape.columns])
     times, day, before = _days(shape)
-    latent = _latent(rng, shape, day)
+    latent = _draw_latent(rng, shape, day)
     columns = {f"x{i}": _column(rng, latent[:, i], i) for i in range(shape.columns)}
     answers = latent[:, : min(3, shape.columns)].sum(axis=1)
     everything = Sample(columns, times, answers, np.abs(latent[:, -1]))
@@ -90,7 +90,7 @@ def take(sample: Sample, rows: Any) -> Sample:
     )
 
 
-def _latent(rng: np.random.Generator, shape: Shape, day: Array) -> Array:
+def _draw_latent(rng: np.random.Generator, shape: Shape, day: Array) -> Array:
     """Return normal values (rows, columns + 1), the last for the losses, with variance 1."""
     count, width = len(day), shape.columns + 1
     if shape.alike == "independent":

@@ -126,7 +126,7 @@ def _told_as(ledger: Ledger, found: incidents.Incident) -> Incident:
 
 def _refusals(ledger: Ledger, model: str) -> list[Incident]:
     return [
-        Incident(model, "refusal", f"refusal/{entry.seq}", _event(entry))
+        Incident(model, "refusal", f"refusal/{entry.seq}", _make_event(entry))
         for entry in ledger.entries(model, "outcome")
         if isinstance(outcome := entry.decision, Outcome) and outcome.outcome == "refused"
     ]
@@ -153,15 +153,15 @@ def _episodes(
     is_open = False
     for entry in entries:
         if begins(entry) and not is_open:
-            found.append(Incident(entry.model, matter, f"{matter}/{entry.seq}", _event(entry)))
+            found.append(Incident(entry.model, matter, f"{matter}/{entry.seq}", _make_event(entry)))
             is_open = True
         elif is_open and ends(entry.decision):
-            found[-1] = replace(found[-1], over=_event(entry))
+            found[-1] = replace(found[-1], over=_make_event(entry))
             is_open = False
     return found
 
 
-def _event(entry: Entry) -> Event:
+def _make_event(entry: Entry) -> Event:
     match entry.decision:
         case ReleaseRefusal() as refusal:
             return Event(entry.at, entry.seq, (refusal.difference,), entry.run)

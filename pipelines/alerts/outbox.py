@@ -77,7 +77,7 @@ class Outbox:
 
         Of one moment an incident's beginning comes before its end, and both before the next one's.
         """
-        messages = [owed for model in sorted(self.specs) for owed in self._owed(model, now)]
+        messages = [owed for model in sorted(self.specs) for owed in self._find_owed(model, now)]
         return sorted(messages, key=_when)
 
     def empty(self, post: Post, now: datetime) -> Delivery:
@@ -134,7 +134,7 @@ class Outbox:
             settings=self.settings,
         )
 
-    def _owed(self, model: str, now: datetime) -> list[Owed]:
+    def _find_owed(self, model: str, now: datetime) -> list[Owed]:
         names = self._routes_of(model)
         if not names:
             return []

@@ -80,7 +80,7 @@ def replay(  # noqa: PLR0913 -- each is an option of the command
             "replay needs a model.",
             remedy="`perennial replay MODEL`; `perennial models` lists them.",
         )
-    since, until = _moment(start, "--from"), _moment(end, "--to")
+    since, until = _read_moment(start, "--from"), _read_moment(end, "--to")
     settings = load_settings()
     set_up_logging(settings.log_level if request is not None else "ERROR")
     context = context_for(model_name, settings)
@@ -113,7 +113,7 @@ def replay(  # noqa: PLR0913 -- each is an option of the command
     typer.echo(f"Computed for {found.costs.together:,.0f} s in all. Page: {page}")
 
 
-def _moment(text: str, option: str) -> datetime | None:
+def _read_moment(text: str, option: str) -> datetime | None:
     if not text:
         return None
     try:

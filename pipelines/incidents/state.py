@@ -159,7 +159,7 @@ def states_of(ledger: Ledger, model: str, lives: Sequence[Life], now: datetime) 
     found = []
     for life in lives:
         kind = SOURCES.get(life.opening.what)
-        found.append(_incident(life, shown[kind] if kind else [], now))
+        found.append(_make_incident(life, shown[kind] if kind else [], now))
     return found
 
 
@@ -181,7 +181,7 @@ def is_live(ledger: Ledger, model: str, life: Life, now: datetime, but: int | No
 _RECENT = 3
 
 
-def _incident(life: Life, shown: Iterable[tuple[Entry, Seen]], now: datetime) -> Incident:
+def _make_incident(life: Life, shown: Iterable[tuple[Entry, Seen]], now: datetime) -> Incident:
     newest, event = life.newest
     times = [life.first.at] if life.opening.first is None else []
     for entry, seen in shown:

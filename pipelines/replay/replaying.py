@@ -114,7 +114,7 @@ def _assemble(spec: Spec, past: Past, lives: list[Life], ask: Asking) -> Replaye
     best = best_losses(losses)
     policies = [_outcome(life, scores, (losses, best), greater=greater) for life in lives]
     tried = [
-        Tried(p.name, _signed([b.score for b in p.batches], greater=greater), p.retrainings)
+        Tried(p.name, _write_signed([b.score for b in p.batches], greater=greater), p.retrainings)
         for p in policies
     ]
     own = next((p.name for p in policies if p.own), None)
@@ -172,11 +172,11 @@ def _losses(
     places = {interval.start: place for place, interval in enumerate(past.intervals)}
     for moment in versions:
         row = [scores[moment].get(interval.name) for interval in past.intervals]
-        found[places[moment]] = _signed(row, greater=greater)
+        found[places[moment]] = _write_signed(row, greater=greater)
     return found
 
 
-def _signed(scores: Sequence[float | None], *, greater: bool) -> Any:
+def _write_signed(scores: Sequence[float | None], *, greater: bool) -> Any:
     """Return scores as losses: the smaller the better; NaN for none."""
     values = np.array([np.nan if s is None else s for s in scores], dtype=np.float64)
     return -values if greater else values
@@ -193,7 +193,7 @@ def _outcome(
     lines = []
     for event, least in zip(life.events, best, strict=True):
         score = scores[event.served.moment].get(event.batch.name)
-        loss = float(_signed([score], greater=greater)[0])
+        loss = float(_write_signed([score], greater=greater)[0])
         lines.append(
             BatchOfPolicy(
                 batch=event.batch.name,

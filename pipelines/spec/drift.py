@@ -60,25 +60,29 @@ P_VALUES = frozenset({"ks", "anderson", "cramer_von_mises", "t_test", "chisquare
 """Methods whose score is a p-value: there is drift below the threshold; of all others, above it."""
 
 
+Method = Literal[
+    "wasserstein",
+    "psi",
+    "ks",
+    "jensenshannon",
+    "kl_div",
+    "hellinger",
+    "ed",
+    "anderson",
+    "cramer_von_mises",
+    "t_test",
+    "chisquare",
+]
+"""Evidently's distances and tests of two samples of a column."""
+
+
 class Rule(Value):
     """How a column's two sides are compared, and perhaps a threshold of your own.
 
     Without a threshold the test decides, at the rate that `false_alarms` states.
     """
 
-    method: Literal[
-        "wasserstein",
-        "psi",
-        "ks",
-        "jensenshannon",
-        "kl_div",
-        "hellinger",
-        "ed",
-        "anderson",
-        "cramer_von_mises",
-        "t_test",
-        "chisquare",
-    ]
+    method: Method
     """Evidently's method."""
     threshold: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
     """A rule of your own beside the test, which no rate is known of.

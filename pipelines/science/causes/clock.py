@@ -115,7 +115,7 @@ def _costs(name: str, window: _Side, reference: _Side) -> Array | None:
     squared standard errors; None of a column that is made from the time itself.
     """
     (now, mine), (then, theirs) = (
-        _profile(sample.columns[name], slots, blocks) if name else _counted(slots, blocks)
+        _profile(sample.columns[name], slots, blocks) if name else _count_rows(slots, blocks)
         for sample, slots, blocks in (window, reference)
     )
     if name and _is_of_time(reference[0].columns[name], reference[1]):
@@ -164,7 +164,7 @@ def _profile(values: Array, slots: Array, blocks: Blocks) -> tuple[Array, Array]
     return mean, np.where(count > 1, error, np.nan)
 
 
-def _counted(slots: Array, blocks: Blocks) -> tuple[Array, Array]:
+def _count_rows(slots: Array, blocks: Blocks) -> tuple[Array, Array]:
     """Return the share of rows in each half hour (48,), and its squared standard error."""
     tally = blocks.tally(slots, _SLOTS)
     sizes = tally.sum(axis=1)

@@ -7,7 +7,7 @@ of the values themselves, these are of the bins: they decide by their own null, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,21 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipelines.spec.drift import Method
+
     Array = NDArray[Any]
 
-Statistic = Literal[
-    "wasserstein",
-    "psi",
-    "ks",
-    "jensenshannon",
-    "kl_div",
-    "hellinger",
-    "ed",
-    "anderson",
-    "cramer_von_mises",
-    "t_test",
-    "chisquare",
-]
 _EMPTY = 1e-4
 """The share that an empty bin counts as, where a logarithm is taken of it."""
 
@@ -108,7 +97,7 @@ def chi_square(first: Array, second: Array, _: Array) -> Array:
     return np.asarray(((first - second) ** 2 / middle).sum(axis=1) ** 0.5)
 
 
-DISTANCES: dict[Statistic, Callable[[Array, Array, Array], Array]] = {
+DISTANCES: dict[Method, Callable[[Array, Array, Array], Array]] = {
     "wasserstein": wasserstein,
     "psi": population_stability,
     "ks": kolmogorov_smirnov,

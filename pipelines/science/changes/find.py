@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.science.changes.coding import Coded
-    from pipelines.science.changes.distances import Statistic
     from pipelines.science.changes.facts import Family, Sample
     from pipelines.science.changes.layout import Layout
     from pipelines.science.pieces import Span
+    from pipelines.spec.drift import Method
 
     Array = NDArray[Any]
 
-DEFAULT_OF: dict[str, Statistic] = {"number": "wasserstein", "text": "jensenshannon"}
+DEFAULT_OF: dict[str, Method] = {"number": "wasserstein", "text": "jensenshannon"}
 PREDICTIONS = "predictions"
 LOSS = "loss"
 _NAMED = 10
@@ -41,7 +41,7 @@ def find_changes(
     level: float,
     span: Span,
     seed: int,
-    methods: Mapping[str, Statistic] | None = None,
+    methods: Mapping[str, Method] | None = None,
     least: int,
 ) -> Changes:
     """Return in what a window differs from its reference.
@@ -163,7 +163,7 @@ def _of_rows(
     share: float,
     span: Span,
     seed: int,
-    methods: Mapping[str, Statistic] | None,
+    methods: Mapping[str, Method] | None,
     least: int,
 ) -> list[FamilyChange]:
     """Return what is said of inputs and predictions."""
@@ -220,7 +220,7 @@ def _code_side(
     return code(name, np.asarray(window)[layout.window], np.asarray(reference)[layout.reference])
 
 
-def _method(column: Coded, methods: Mapping[str, Statistic] | None) -> Statistic:
+def _method(column: Coded, methods: Mapping[str, Method] | None) -> Method:
     usual = DEFAULT_OF[column.kind]
     method = (methods or {}).get(column.name, usual)
     return usual if column.kind == "text" and method in OF_VALUES else method

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.science.changes.coding import Kind
-    from pipelines.science.changes.distances import Statistic
     from pipelines.science.changes.facts import Family
+    from pipelines.spec.drift import Method
 
     Array = NDArray[Any]
 
@@ -73,7 +73,7 @@ class Histogram:
     family: Family
     name: str
     kind: Kind
-    method: Statistic
+    method: Method
     scores: Array
 
     @property

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.science.changes.coding import Coded
-    from pipelines.science.changes.distances import Statistic
     from pipelines.science.changes.facts import Family
     from pipelines.science.changes.groups import Group
+    from pipelines.spec.drift import Method
 
     Array = NDArray[Any]
 
@@ -73,7 +73,7 @@ class Summing:
             sums = [np.bincount(self._pieces, v, self._count) for v in values.values()]
             self._add(Means(family, list(values), method), np.column_stack(sums))
 
-    def add_column(self, family: Family, column: Coded, method: Statistic) -> None:
+    def add_column(self, family: Family, column: Coded, method: Method) -> None:
         """Add a column's distribution."""
         known = column.codes >= 0
         place = self._pieces[known] * column.count + column.codes[known]

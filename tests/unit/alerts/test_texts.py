@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from pipelines.alerts.incidents import Event, Incident
-from pipelines.alerts.texts import message_of, plain
+from pipelines.alerts.incidents import Event, Incident, Matter
+from pipelines.alerts.texts import _BEGAN, _ENDED, _TO_DO, message_of, plain
 from pipelines.settings import load_settings
 from tests.unit.alerts.worlds import START, routes
 
@@ -89,3 +91,7 @@ def test_many_reasons_are_counted():
 
 def test_a_comparison_stays_one():
     assert plain("0.5 < 0.6", 100) == "0.5 < 0.6"
+
+
+def test_each_matter_has_words_for_its_beginning_and_for_what_to_do():
+    assert _BEGAN.keys() == _ENDED.keys() == _TO_DO.keys() == set(get_args(Matter))
