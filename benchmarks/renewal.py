@@ -29,6 +29,7 @@ from pipelines.science.metrics import score
 from pipelines.science.rolling import origins_of, parts_of
 from pipelines.science.window_probe import choose_start, plan_probe
 from pipelines.spec import Gate
+from pipelines.spec.gate import CONFIDENCE
 from pipelines.training.threads import limit_threads
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ WINDOW = 6
 """Months that are learnt from; the next one judges."""
 CHANGES, QUIETS = 100, 600
 """Worlds."""
-CONFIDENCE = 0.95
 BY_DAY = 0.3
 """How far the strength of the concept varies by day (standard deviation): the difference of two
 models varies with it."""
@@ -54,11 +54,13 @@ ERROR_BY_DAY = 0.35
 GATE = Gate.model_validate(
     {
         "at_least": {"roc_auc": 0.5},
-        "versus_champion": {"metric": "roc_auc", "confidence": CONFIDENCE},
+        "versus_champion": {"metric": "roc_auc"},
     }
 )
 MARGINS = (0.05, SHARE, 0.2)
 """Shares of the champion's lead that are tried as the margin."""
+LOSSES = (*((share, loss) for share in MARGINS for loss in (share, 0.0)), (SHARE, 2 * SHARE))
+"""Margins, and by how much the recipe is truly worse, both as shares of the champion's lead."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def fit_probed(rows: Rows) -> Callable[[Rows], Array]:
             seed=1,
         )
 
-    start, _ = choose_start(probe.starts, compare_with_all, CONFIDENCE)
+    start, _ = choose_start(probe.starts, compare_with_all, CONFIDENCE["better"])
     return fit_linear(rows if start is None else rows.where(rows.times >= start))
 
 
@@ -183,7 +185,7 @@ def decide(rule: Rule, held: Rows, ours: Array, theirs: Array, share: float) -> 
         challenger=ours,
         opponent=theirs,
         event_times=held.times,
-        confidence=CONFIDENCE,
+        confidence=GATE.versus_champion.confidence_by(rule),
         seed=1,
         rises=rule != "better",
     )
@@ -267,32 +269,29 @@ def _change(rule: Rule, fit: Any, seed: int) -> tuple[float, ...]:
 
 def quiets(worlds: int) -> list[Measure]:
     """Return how often a recipe takes over that is truly worse by the margin, and an equal one."""
-    bound = 1 - CONFIDENCE + 3 * (CONFIDENCE * (1 - CONFIDENCE) / worlds) ** 0.5
-    noises = {share: _noise_that_costs(share) for share in MARGINS}
+    sure = CONFIDENCE["not_worse"]
+    bound = 1 - sure + 3 * (sure * (1 - sure) / worlds) ** 0.5
+    noises = {0.0: 0.0} | {share: _noise_that_costs(share) for share in MARGINS}
     measures: list[Measure] = []
     for memory, days in ((0.0, "days by themselves"), (0.5, "days half like the one before")):
         found = np.array([_quiet(noises, memory, seed) for seed in range(worlds)]).mean(axis=0)
-        for share, (worse, equal) in zip(MARGINS, found, strict=True):
+        for (share, loss), value in zip(LOSSES, found, strict=True):
             title = f"quiet, {worlds} worlds, {days}, margin {share:g} of lead: promoted, though"
-            asked = "" if memory else f"<= {bound:.4f}"
-            for words, value, limit in (
-                ("truly worse by it", worse, asked),
-                ("no better and no worse", equal, ""),
-            ):
-                measures.append(
-                    {
-                        "measure": f"{title} {words}",
-                        "value": round(float(value), 4),
-                        "unit": "share",
-                        "asked": limit,
-                    }
-                )
+            words = f"truly worse by {loss:g} of it" if loss else "no better and no worse"
+            measures.append(
+                {
+                    "measure": f"{title} {words}",
+                    "value": round(float(value), 4),
+                    "unit": "share",
+                    "asked": f"<= {bound:.4f}" if loss == share and not memory else "",
+                }
+            )
     return measures
 
 
-def _quiet(noises: dict[float, float], memory: float, seed: int) -> list[tuple[bool, bool]]:
-    """Tell by margin whether a recipe takes over that is worse by it, and whether an equal one, in
-    one world in which nothing changes.
+def _quiet(noises: dict[float, float], memory: float, seed: int) -> list[bool]:
+    """Tell by margin and loss whether a recipe takes over that is worse by this loss, in one world
+    in which nothing changes.
 
     Both models err by day, each in its own way; noise is added to what the worse one answers.
     """
@@ -305,11 +304,8 @@ def _quiet(noises: dict[float, float], memory: float, seed: int) -> list[tuple[b
     )
     noise = rng.normal(size=len(held.y))
     return [
-        tuple(  # type: ignore[misc]
-            decide("not_worse", held, expit(ours + size * noise), expit(theirs), share)[0]
-            for size in (noises[share], 0.0)
-        )
-        for share in MARGINS
+        decide("not_worse", held, expit(ours + noises[loss] * noise), expit(theirs), share)[0]
+        for share, loss in LOSSES
     ]
 
 

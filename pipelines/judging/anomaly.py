@@ -55,7 +55,7 @@ def anomaly_facts_over_folds(
         flags,
         spec.threshold.rate,
         calibrated_on=learnt_from,
-        confidence=spec.gate.versus_champion.confidence,
+        confidence=spec.gate.versus_champion.confidence_by("better"),
         seed=spec.train.seed,
         groups=groups_of(rows, spec),
     )

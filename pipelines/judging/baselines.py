@@ -69,7 +69,7 @@ def _compare(context: Context, answers: Answers, theirs: Array, *, constant: boo
         event_times=both.event_times,
         groups=both.groups,
         span=both.span,
-        confidence=gate.versus_champion.confidence,
+        confidence=gate.versus_champion.confidence_by("better"),
         seed=context.spec.train.seed,
     )
 

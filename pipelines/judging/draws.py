@@ -33,6 +33,6 @@ def draws_of(rows: pa.Table, spec: Spec) -> Draws:
         event_times=None if spec.is_snapshot else labelled_rows.times(rows, spec),
         groups=groups_of(rows, spec) if spec.is_snapshot else alike_groups(rows, spec),
         span=spec.alike.span,
-        confidence=spec.gate.versus_champion.confidence,
+        confidence=spec.gate.versus_champion.confidence_by("better"),
         seed=spec.train.seed,
     )

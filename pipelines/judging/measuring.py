@@ -57,7 +57,8 @@ def measure_challenger(
         )
         facts = replace(facts, judging=judging)
         facts = measure_answers(context, best, answers, facts)
-        facts = replace(facts, opponent=compare_with_opponent(context, answers, champion))
+        opponent = compare_with_opponent(context, answers, champion, judging)
+        facts = replace(facts, opponent=opponent)
     if finds_classes(spec.task):
         answers = read_answers(context, best, holdout)
         facts = replace(facts, succession=compare_clusters(context, answers, champion))

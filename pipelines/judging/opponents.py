@@ -18,6 +18,7 @@ from pipelines.errors import BadData, TryAgain
 from pipelines.judging.pairs import Pair, compare_pair, measure_lead
 from pipelines.levels import take_levels
 from pipelines.science.anomaly import agreement
+from pipelines.science.gate.rules import confidence_of
 from pipelines.science.usable_rows import count_unfit
 from pipelines.tasks import (
     answers_scores,
@@ -35,22 +36,22 @@ if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.judging.held_out import Answers
     from pipelines.ledger import Champion
-    from pipelines.science.gate.facts import Opponent
+    from pipelines.science.gate.facts import Judging, Opponent
     from pipelines.spec import Spec
 
     Array = np.ndarray[Any, Any]
 
 
 def compare_with_opponent(
-    context: Context, answers: Answers, champion: Champion | None
+    context: Context, answers: Answers, champion: Champion | None, judging: Judging
 ) -> Opponent:
-    """Compare with the champion.
+    """Compare with the champion, as sure as the rule asks by which the challenger is judged.
 
     Where there is none, or where it cannot answer, with the best constant (of a forecast with the
     seasonal naive one). Each model decides at its own threshold.
     """
     if champion is None:
-        return _compare_with_constant(context, answers)
+        return _compare_with_constant(context, answers, judging)
     try:
         theirs = _ask_champion(context, champion, answers.rows)
     except (TryAgain, MemoryError):
@@ -61,9 +62,10 @@ def compare_with_opponent(
     else:
         fault = theirs.fault
         if not fault:
-            return _compare_with_champion(context, answers, theirs)
+            sure = confidence_of(context.spec.gate, judging, of_champion=True)
+            return _compare_with_champion(context, answers, theirs, sure)
     incident = f"the champion, version {champion.version}, cannot answer ({fault})"
-    return replace(_compare_with_constant(context, answers), incident=incident)
+    return replace(_compare_with_constant(context, answers, judging), incident=incident)
 
 
 def pair_with_opponent(
@@ -117,12 +119,12 @@ def _ask_champion(context: Context, champion: Champion, rows: pa.Table) -> _Cham
 
 
 def _compare_with_champion(
-    context: Context, answers: Answers, theirs: _ChampionAnswers
+    context: Context, answers: Answers, theirs: _ChampionAnswers, confidence: float
 ) -> Opponent:
     manifest = theirs.manifest
     pair = _pair_up(answers, theirs, context.spec)
     return replace(
-        compare_pair(context, "champion", pair),
+        compare_pair(context, "champion", pair, confidence),
         fitted_on=manifest.fitted_on,
         lead=measure_lead(context, pair, _constant_in(answers, pair)),
         agreement=(
@@ -168,9 +170,10 @@ def _pair_up(answers: Answers, theirs: _ChampionAnswers, spec: Spec) -> Pair:
     )
 
 
-def _compare_with_constant(context: Context, answers: Answers) -> Opponent:
+def _compare_with_constant(context: Context, answers: Answers, judging: Judging) -> Opponent:
     """Compare with the best constant, which has no threshold of its own."""
-    return compare_pair(context, stand_in_of(context.spec.task), _pair_with_constant(answers))
+    sure = confidence_of(context.spec.gate, judging, of_champion=False)
+    return compare_pair(context, stand_in_of(context.spec.task), _pair_with_constant(answers), sure)
 
 
 def _pair_with_constant(answers: Answers) -> Pair:

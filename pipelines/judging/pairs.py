@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from pipelines.judging.draws import draws_of
+from pipelines.judging.draws import Draws, draws_of
 from pipelines.science.bootstrap import compare
 from pipelines.science.gate.facts import compare_by
 from pipelines.science.metrics import THRESHOLD, better_by, score
@@ -44,11 +44,13 @@ class Pair:
     """Whether `ours` are of fits that know more from part to part."""
 
 
-def compare_pair(context: Context, name: str, pair: Pair) -> Opponent:
-    """Return the opponent of that name, compared by the gate's metric and by each of its guards."""
+def compare_pair(context: Context, name: str, pair: Pair, confidence: float) -> Opponent:
+    """Return the opponent of that name, compared by the gate's metric and by each of its guards,
+    as sure as `confidence` says.
+    """
     spec = context.spec
     truth = targets(pair.rows, spec, pair.classes)
-    draws = draws_of(pair.rows, spec)
+    draws: Draws = {**draws_of(pair.rows, spec), "confidence": confidence}
     measures = measure_rows(context, pair.rows, truth, pair.classes)
 
     def by(metric: str) -> Comparison:

@@ -14,6 +14,7 @@ from pipelines.plurals import how_many
 from pipelines.science.evidence import FEW
 from pipelines.science.gate.facts import Opponent, compare_by
 from pipelines.science.gate.rows import LEAST_HELD_OUT
+from pipelines.science.gate.rules import confidence_of
 from pipelines.science.refits import compare_over_folds
 from pipelines.science.usable_rows import UNLABELLED
 from pipelines.spec.anomaly import needs_truth
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.ledger import Champion
     from pipelines.science.bootstrap import Comparison
+    from pipelines.science.gate.facts import Judging
     from pipelines.spec import Spec
     from pipelines.training.refits import FoldScores, Refits
 
@@ -101,15 +103,24 @@ def why_too_few(spec: Spec, holdout: pa.Table, fair: Array) -> str:
 
 
 def opponent_over_folds(
-    context: Context, refits: Refits, champion: Champion | None, challenger: FoldScores
+    context: Context,
+    refits: Refits,
+    champion: Champion | None,
+    challenger: FoldScores,
+    judging: Judging,
 ) -> Opponent:
     """Return the opponent, fitted again on every fold as the challenger was.
 
     That is the champion; where there is none, or where it cannot be fitted again, the best
     constant. The latter is an incident.
     """
+
+    def against(name: str, theirs: FoldScores) -> Opponent:
+        sure = confidence_of(context.spec.gate, judging, of_champion=name == "champion")
+        return _compare(context.spec, refits, name, (challenger, theirs), sure)
+
     if champion is None:
-        return _compare(context.spec, refits, "dummy", challenger, refits.constant())
+        return against("dummy", refits.constant())
     try:
         theirs = refits.champion(read_manifest(context.ports.store, champion.bundle))
     except (TryAgain, MemoryError):
@@ -118,17 +129,19 @@ def opponent_over_folds(
         context.log.exception("the champion %s cannot be fitted again", champion.version)
         words = f"{type(error).__name__}: {error}"[:500]
         return replace(
-            _compare(context.spec, refits, "dummy", challenger, refits.constant()),
+            against("dummy", refits.constant()),
             incident=(
                 f"the champion, version {champion.version}, cannot be fitted again ({words})"
             ),
         )
-    return _compare(context.spec, refits, "champion", challenger, theirs)
+    return against("champion", theirs)
 
 
 def _compare(
-    spec: Spec, refits: Refits, name: str, ours: FoldScores, theirs: FoldScores
+    spec: Spec, refits: Refits, name: str, both: tuple[FoldScores, FoldScores], confidence: float
 ) -> Opponent:
+    ours, theirs = both
+
     def by(metric: str) -> Comparison:
         return compare_over_folds(
             refits.measures.find(metric),
@@ -136,7 +149,7 @@ def _compare(
             theirs.by_metric[metric],
             tested=refits.tested,
             freedom=refits.freedom,
-            confidence=spec.gate.versus_champion.confidence,
+            confidence=confidence,
         )
 
     return compare_by(spec.gate, name, by)

@@ -73,7 +73,7 @@ def _measure_fair_rows(
     if not fair.count:
         error = "no held-out row is new to both"
         return replace(facts, opponent=replace(facts.opponent, error=error))
-    opponent = compare_with_opponent(context, answers.take(fair.mask), champion)
+    opponent = compare_with_opponent(context, answers.take(fair.mask), champion, facts.judging)
     return replace(facts, opponent=opponent)
 
 
@@ -97,7 +97,7 @@ def _measure_over_folds(
         ):
             refits = Refits(context, whole, trained, own)
             challenger = refits.challenger(best)
-            opponent = opponent_over_folds(context, refits, champion, challenger)
+            opponent = opponent_over_folds(context, refits, champion, challenger, facts.judging)
     except BadData as error:
         return replace(facts, opponent=replace(facts.opponent, error=str(error)))
     return replace(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BadData
@@ -81,6 +82,7 @@ def live_through(
     `all_look` each does. Raises BadData where no version can be made before the first batch.
     """
     _make_ahead(contenders, intervals, ask, say)
+    _judge_ahead(contenders, intervals, ask)
     start = intervals[0].start
     (first,) = ask([Make(start)])
     if first.bundle is None:
@@ -110,6 +112,24 @@ def _make_ahead(
             f"{begin + len(part)} of {how_many(len(places), 'version')} made, the last one at"
             f" {intervals[part[-1]].name}"
         )
+
+
+def _judge_ahead(
+    contenders: Sequence[Contender], intervals: Sequence[Interval], ask: Asking
+) -> None:
+    """Ask, side by side, for the verdicts that are needed if each challenger takes over.
+
+    A verdict needs the champion, and so all verdicts before it. Most challengers take over; where
+    one does not, the verdict on the next is given anew. Of a gate that asks for a gain most do not.
+    """
+    questions: list[Question] = []
+    for contender in contenders:
+        places = [p for p in range(len(intervals)) if not p or contender.counts_to(p)]
+        made = [v for v in ask([Make(intervals[p].start) for p in places]) if v.bundle is not None]
+        if contender.gate in {"spec", "not_worse"}:
+            gate, cause = contender.gate, contender.cause
+            questions += [Judge(new, old, gate, cause) for old, new in pairwise(made)]
+    ask(questions)
 
 
 def _step(

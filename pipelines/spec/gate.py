@@ -46,6 +46,12 @@ Approver = Annotated[
 ]
 """The name under which somebody logs in to Airflow."""
 
+CONFIDENCE: dict[Rule, float] = {"better": 0.95, "not_worse": 0.8, "value": 0.95}
+"""How sure a comparison must be by each rule, where the spec does not say.
+
+An old champion that stays for want of proof costs as much as a challenger that is a little worse:
+`benchmarks/renewal.py` and `benchmarks/replay.py` measure both.
+"""
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=14)
 
 
@@ -61,8 +67,8 @@ class VersusChampion(Value):
     """
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """In the metric's own unit. Default: a tenth of the champion's lead over the best constant."""
-    confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
-    """How sure it must be."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] | None = None
+    """How sure it must be. Default: 0.8 under `not_worse`, else 0.95."""
     renewal: bool | None = None
     """Whether the recipe is judged, fitted again from part to part of the held-out rows, and not
     one fit. Default: where the schedule or drift starts the run, unless the rule is `better`.
@@ -71,6 +77,10 @@ class VersusChampion(Value):
     """Of a cluster task: how alike (adjusted Rand index) the clusters must be to the champion's,
     default 0.8, so that a challenger may take over that is not proven better.
     """
+
+    def confidence_by(self, rule: Rule) -> float:
+        """Return how sure it must be by a rule."""
+        return CONFIDENCE[rule] if self.confidence is None else self.confidence
 
 
 class Gate(Value):

@@ -196,7 +196,7 @@ class Refits:
             scores.by_metric[COVERAGE],
             tested=self.tested,
             freedom=self.freedom,
-            confidence=self._spec.gate.versus_champion.confidence,
+            confidence=self._spec.gate.versus_champion.confidence_by("better"),
         )
 
     @property

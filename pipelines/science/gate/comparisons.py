@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.messages import GateCheck
 from pipelines.science.enough import write_enough
 from pipelines.science.gate.clusters import check_succession
-from pipelines.science.gate.rules import holds, margin_of
+from pipelines.science.gate.rules import confidence_of, holds, margin_of
 from pipelines.spec.anomaly import needs_truth
 from pipelines.tasks import STAND_INS
 
@@ -55,10 +55,7 @@ def check_guards(
     """Check that the challenger is proven to be worse by no more than each guard's share of the
     opponent's value.
     """
-    return [
-        _check_guard(facts.opponent, gate, metrics[name], share)
-        for name, share in gate.guards.items()
-    ]
+    return [_check_guard(facts, gate, metrics[name], share) for name, share in gate.guards.items()]
 
 
 def _check_rule(facts: GateFacts, gate: Gate, metric: GateMetric) -> GateCheck:
@@ -70,7 +67,7 @@ def _check_rule(facts: GateFacts, gate: Gate, metric: GateMetric) -> GateCheck:
     if comparison is None:
         detail = f"there is no comparison with the {opponent.name}"
         return _refuse(name, detail, opponent)
-    fault = _find_fault(comparison, metric.name, gate, opponent.name)
+    fault = _find_fault(comparison, metric.name, facts, gate)
     if fault:
         return _refuse(name, fault, opponent)
     rule = facts.judging.rule if opponent.is_champion else "better"
@@ -110,12 +107,13 @@ def _say_found(rule: Rule, metric: GateMetric, margin: float | None, *, passed: 
     return f"{'proven not' if passed else 'perhaps'} worse by more than {by} than"
 
 
-def _check_guard(opponent: Opponent, gate: Gate, metric: GateMetric, share: float) -> GateCheck:
+def _check_guard(facts: GateFacts, gate: Gate, metric: GateMetric, share: float) -> GateCheck:
+    opponent = facts.opponent
     name, comparison = f"guard {metric.name}", opponent.guards.get(metric.name)
     if opponent.error or comparison is None:
         detail = f"there is no comparison with the {opponent.name} in {metric.name}"
         return _refuse(name, detail, opponent)
-    fault = _find_fault(comparison, metric.name, gate, opponent.name)
+    fault = _find_fault(comparison, metric.name, facts, gate)
     if fault:
         return _refuse(name, fault, opponent)
     allowance = share * abs(comparison.opponent)
@@ -146,9 +144,11 @@ def _refuse(name: str, detail: str, opponent: Opponent) -> GateCheck:
     return GateCheck(name=name, passed=False, detail=detail, would_pass=way)
 
 
-def _find_fault(comparison: Comparison, metric: str, gate: Gate, opponent: str) -> str:
+def _find_fault(comparison: Comparison, metric: str, facts: GateFacts, gate: Gate) -> str:
     """Return in words why a comparison proves nothing; empty where it may be looked at."""
-    if comparison.metric != metric or comparison.confidence != gate.versus_champion.confidence:
+    opponent = facts.opponent.name
+    asked = confidence_of(gate, facts.judging, of_champion=facts.opponent.is_champion)
+    if comparison.metric != metric or comparison.confidence != asked:
         return f"the comparison with the {opponent} is not the one that the gate asks for"
     if comparison.untold:
         return (

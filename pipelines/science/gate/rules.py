@@ -67,6 +67,13 @@ def margin_of(gate: Gate, opponent: Opponent) -> float | None:
     return SHARE * max(opponent.lead, 0.0)
 
 
+def confidence_of(gate: Gate, judging: Judging, *, of_champion: bool) -> float:
+    """Return how sure the comparison with an opponent must be; one that stands in for a champion
+    must be beaten.
+    """
+    return gate.versus_champion.confidence_by(judging.rule if of_champion else "better")
+
+
 def find(comparison: Comparison, margin: float | None) -> Finding:
     """Return the name of what a comparison shows, with a margin or without one."""
     lower, upper, margin = comparison.lower, comparison.upper, margin or 0.0
@@ -127,7 +134,7 @@ def _say_rule(
         "not_worse": "proven to be worse than the champion by no more than",
         "value": "proven better than the champion by at least",
     }[judging.rule]
-    sure = f"with {gate.versus_champion.confidence:.0%} confidence"
+    sure = f"with {confidence_of(gate, judging, of_champion=True):.0%} confidence"
     if judging.rule == "better":
         return f"The rule is `better`, because {why}: it must be {asks} in {metric.name}, {sure}."
     return (

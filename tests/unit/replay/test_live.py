@@ -51,6 +51,18 @@ class Somebody:
                 return ProbedGain(expected=self.gains.get(moment), why="too few days", seconds=1)
 
 
+class Together(Somebody):
+    """Remembers which questions were asked together."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.calls = []
+
+    def __call__(self, questions):
+        self.calls.append(list(questions))
+        return super().__call__(questions)
+
+
 def lived(contender, somebody=None, **options):
     (life,) = live_through([contender], DAYS, somebody or Somebody(), **options)
     return life
@@ -69,6 +81,22 @@ def test_never_keeps_the_first_version_and_counting_counts():
     assert retrained(lived(NEVER)) == []
     assert retrained(lived(DEFAULT)) == [1, 2, 3, 4, 5, 6, 7]
     assert retrained(lived(schedule(3))) == [3, 6]
+
+
+def test_verdicts_are_asked_for_side_by_side_as_if_each_challenger_took_over():
+    somebody = Together(refused=[day(3)], failed=[day(5)])
+    life = lived(DEFAULT, somebody)
+    ahead = next(c for c in somebody.calls if any(isinstance(q, Judge) for q in c))
+    pairs = [(q.challenger.moment, q.champion.moment) for q in ahead]
+    assert pairs == [(day(n), day(n - 1)) for n in (1, 2, 3, 4)] + [
+        (day(6), day(4)),
+        (day(7), day(6)),
+    ]
+    # One was refused, so that the next one met another champion.
+    assert [e.served.moment for e in life.events] == [day(n) for n in (0, 1, 2, 2, 4, 4, 6, 7)]
+    asked = [(q.challenger.moment, q.champion.moment) for c in somebody.calls for q in c
+             if isinstance(q, Judge)]  # fmt: skip
+    assert (day(4), day(2)) in asked
 
 
 def test_who_does_not_go_by_windows_does_not_look_unless_it_is_asked():

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.science.bootstrap import Comparison
 from pipelines.science.gate.facts import GateFacts, Judging, Opponent
-from pipelines.science.gate.rules import choose_rule, find
+from pipelines.science.gate.rules import choose_rule, confidence_of, find
 from pipelines.science.gate.verdict import judge
 from tests.unit.science.gate.facts import GATE, span_of_months
 
@@ -66,6 +66,23 @@ def test_the_spec_has_the_last_word():
     lenient = choose_rule(gate(rule="not_worse", renewal=True), "binary", "hand")
     assert (lenient.rule, lenient.asks_renewal) == ("not_worse", True)
     assert choose_rule(gate(renewal=False), "binary", "schedule").asks_renewal is False
+
+
+def test_a_renewal_needs_less_of_a_proof_unless_the_spec_says_how_sure():
+    judging = Judging("not_worse", "schedule")
+    for asked, sure in ((gate(confidence=None), 0.8), (gate(confidence=0.9), 0.9)):
+        assert confidence_of(asked, judging, of_champion=True) == sure
+    for rule in ("better", "value"):
+        assert confidence_of(gate(confidence=None), Judging(rule), of_champion=True) == 0.95
+    # Who stands in for a champion must be beaten.
+    assert confidence_of(gate(confidence=None), judging, of_champion=False) == 0.95
+
+
+@pytest.mark.parametrize("sure", [0.8, 0.95])
+def test_a_comparison_of_another_confidence_than_the_rule_asks_for_proves_nothing(sure):
+    found = facts(replace(compared(0.05, 0.1), confidence=sure), "not_worse", cause="schedule")
+    verdict = judge(found, gate(confidence=None))
+    assert ("not the one that the gate asks for" in " ".join(verdict.reasons)) == (sure > 0.8)
 
 
 @pytest.mark.parametrize(
