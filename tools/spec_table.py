@@ -182,6 +182,7 @@ _WORDS = {
     "boolean": "true or false",
     "null": "",
 }
+_FORMATS = {"date-time": "moment", "date": "day", "duration": "duration"}
 
 
 def _type(field: dict[str, Any], defs: dict[str, Any]) -> str:  # noqa: PLR0911 -- one for each kind
@@ -202,10 +203,8 @@ def _type(field: dict[str, Any], defs: dict[str, Any]) -> str:  # noqa: PLR0911 
         values = field.get("additionalProperties")
         inner = _type(values, defs) if isinstance(values, dict) else ""
         return "values by name" + (f" ({inner})" if inner and "properties" not in field else "")
-    if field.get("format") == "date-time":
-        return "moment"
-    if field.get("format") == "duration":
-        return "duration"
+    if field.get("format") in _FORMATS:
+        return _FORMATS[field["format"]]
     return _WORDS.get(field.get("type", ""), "value") + _bounds(field)
 
 

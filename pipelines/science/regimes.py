@@ -1,8 +1,9 @@
 """Which rows of the past are of the same season as a window's.
 
-A regime is an hour of the day, a day of the week or a month. Rows of the past are drawn so that
-each regime has the share that it has in the window: then a summer is held against summers, and what
-a season does is no change. Of no regime is anything known that the past has not seen.
+A regime is an hour of the day, a day of the week, a month, or whether a day is a holiday. Rows of
+the past are drawn so that each regime has the share that it has in the window: then a summer is
+held against summers, and what a season does is no change. Of no regime is anything known that the
+past has not seen.
 
 Source: Rosenbaum (1989), "Optimal Matching for Observational Studies", Journal of the American
 Statistical Association 84 (matching by strata).
@@ -17,6 +18,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from numpy.typing import NDArray
 
@@ -24,8 +26,13 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-_WORDS = {"hour": "hour of the day", "weekday": "day of the week", "month": "month"}
-_SIZES = {"hour": 24, "weekday": 7, "month": 12}
+_WORDS = {
+    "hour": "hour of the day",
+    "weekday": "day of the week",
+    "month": "month",
+    "holiday": "holidays",
+}
+_SIZES = {"hour": 24, "weekday": 7, "month": 12, "holiday": 2}
 _LEAST_DAYS = 10
 """Of fewer days of the past than this no reference is made."""
 _RARE = 50
@@ -51,9 +58,11 @@ def match(
     season: Literal["auto", "none"] | Sequence[Regime],
     *,
     seed: int,
+    holidays: Sequence[date] = (),
 ) -> Matched:
     """Return which rows of the past (n,) are compared with a window's (k,), by their event times.
 
+    `holidays` are days of the window and of the past.
     `auto` takes all regimes of which the window shows some values and not others, and each of whose
     values has a past; a regime that the spec names and that has no past is left out, and the words
     say so. Where the window shows a regime as the whole past does, nothing is to be matched by it.
@@ -64,21 +73,30 @@ def match(
     if not all(len(t) for t in times):
         words = "" if season == "auto" else "Nothing is matched by season: the data have no times."
         return Matched(None, (), words)
-    asked: Sequence[Regime] = ("month", "weekday", "hour") if season == "auto" else season
+    free = np.array(sorted(set(holidays)), dtype="datetime64[D]")
+    asked = _regimes_of(season, free)
     chosen: list[Regime] = []
     without: list[Regime] = []
     for regime in asked:
-        mine, theirs = (set(_value(t, regime).tolist()) for t in times)
+        mine, theirs = (set(_value(t, regime, free).tolist()) for t in times)
         if not mine <= theirs:
             without.append(regime)
-        elif mine != theirs or season != "auto":
+        elif mine != theirs or season != "auto" or (regime == "holiday" and 1 in mine):
             chosen.append(regime)
     while chosen:
-        rows = _draw(window, past, chosen, seed)
+        rows = _draw((window, past), chosen, free, seed)
         if len(np.unique(past[rows].astype("datetime64[D]"))) >= _LEAST_DAYS:  # type: ignore[index]
             return Matched(rows, tuple(chosen), _tell(chosen, without, len(rows)))
         without.append(chosen.pop())
     return Matched(None, (), _tell([], without, 0))
+
+
+def _regimes_of(season: str | Sequence[Regime], free: Array) -> Sequence[Regime]:
+    """Return the regimes that are tried, those first that are to be kept longest."""
+    if season != "auto":
+        return season  # type: ignore[return-value]
+    # A holiday is more like another one than like the days of its month.
+    return ("holiday", "month", "weekday", "hour") if len(free) else ("month", "weekday", "hour")
 
 
 def _tell(chosen: Sequence[Regime], without: Sequence[Regime], rows: int) -> str:
@@ -92,12 +110,14 @@ def _tell(chosen: Sequence[Regime], without: Sequence[Regime], rows: int) -> str
     return " ".join(sentences)
 
 
-def _draw(window: Array | None, past: Array | None, regimes: Sequence[Regime], seed: int) -> Array:
+def _draw(
+    sides: tuple[Array | None, Array | None], regimes: Sequence[Regime], free: Array, seed: int
+) -> Array:
     """Return the places of as many rows of the past as have the window's shares of the regimes.
 
     A regime of which the past has few rows holds down all others, unless it is rare in the window.
     """
-    mine, theirs = (_strata(side, regimes) for side in (window, past))
+    mine, theirs = (_strata(side, regimes, free) for side in sides)
     kinds, of_row = np.unique(np.concatenate([mine, theirs]), return_inverse=True)
     wanted = np.bincount(of_row[: len(mine)], minlength=len(kinds)) / max(len(mine), 1)
     there = np.bincount(of_row[len(mine) :], minlength=len(kinds))
@@ -112,6 +132,7 @@ def _draw(window: Array | None, past: Array | None, regimes: Sequence[Regime], s
     starts = np.concatenate([[0], np.cumsum(there)[:-1]])
     place = np.empty(len(theirs), dtype=np.int64)
     place[by_kind] = np.arange(len(theirs)) - starts[kind[by_kind]]
+    past = sides[1]
     known = np.flatnonzero(~np.isnat(past)) if past is not None else order[:0]
     return np.sort(known[order[place < take[kind]]])
 
@@ -120,17 +141,21 @@ def _known(times: Array | None) -> Array:
     return np.zeros(0, "datetime64[us]") if times is None else times[~np.isnat(times)]
 
 
-def _strata(times: Array | None, regimes: Sequence[Regime]) -> Array:
+def _strata(times: Array | None, regimes: Sequence[Regime], free: Array) -> Array:
     """Return a number for each row with a time: which of the regimes' values it has together."""
     known = _known(times)
     found = np.zeros(len(known), dtype=np.int64)
     for regime in regimes:
-        found = found * _SIZES[regime] + _value(known, regime)
+        found = found * _SIZES[regime] + _value(known, regime, free)
     return found
 
 
-def _value(times: Array, regime: Regime) -> Array:
-    """Return the hour 0..23, the day of the week 0..6, or the month 0..11 of each time (n,)."""
+def _value(times: Array, regime: Regime, free: Array) -> Array:
+    """Return the hour 0..23, the day of the week 0..6, the month 0..11, or whether it is on one of
+    the holidays (h,) of each time (n,).
+    """
+    if regime == "holiday":
+        return np.isin(times.astype("datetime64[D]"), free).astype(np.int64)
     if regime == "hour":
         return np.asarray(times.astype("datetime64[h]").astype(np.int64) % 24)
     if regime == "weekday":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -121,7 +121,9 @@ class Performance(Value):
     """How sure it must be that the live answers are worse, and how sure the intervals are."""
 
 
-Regime = Literal["hour", "weekday", "month"]
+Regime = Literal["hour", "weekday", "month", "holiday"]
+MOST_HOLIDAYS = 2_000
+"""Holidays of a spec at most."""
 
 
 class Drift(Value):
@@ -146,7 +148,12 @@ class Drift(Value):
     season: Literal["auto", "none"] | tuple[Regime, ...] = "auto"
     """By which regimes the reference is matched to the window, so that a season is no change.
 
-    `auto` takes those of hour, weekday and month whose every value in the window has a past.
+    `auto` takes those of hour, weekday, month and holiday whose every value in the window has a
+    past.
+    """
+    holidays: Annotated[tuple[date, ...], Field(max_length=MOST_HOLIDAYS)] = ()
+    """Days on which the world is another one: public holidays, closures. They are days of the event
+    times, in UTC; name those of the past too.
     """
     numbers: Rule = Rule(method="wasserstein")
     """The rule for inputs that are numbers."""
@@ -183,5 +190,11 @@ class Drift(Value):
             raise ValueError(msg)
         if self.cooldown < timedelta(0):
             msg = "cooldown must not be negative"
+            raise ValueError(msg)
+        if "holiday" in self.season and not self.holidays:
+            msg = "season: holiday needs `holidays`, a list of days such as 2026-12-25"
+            raise ValueError(msg)
+        if self.holidays and self.season != "auto" and "holiday" not in self.season:
+            msg = "holidays: nothing is matched by them; add holiday to `season`, or remove them"
             raise ValueError(msg)
         return self

@@ -145,7 +145,9 @@ def find_all(rules: Drift, tested: Tested, champion: ChampionReference, *, seed:
     ask = partial(_ask, rules, tested, span=champion.span, seed=seed)
     whole = ask({})
     matches = {
-        part: match(sides[0].times, sides[1].times, rules.season, seed=seed)
+        part: match(
+            sides[0].times, sides[1].times, rules.season, seed=seed, holidays=rules.holidays
+        )
         for part, sides in tested.parts.items()
     }
     words = next((m.words for m in matches.values() if m.words), "")

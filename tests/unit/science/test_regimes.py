@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 
@@ -66,3 +68,34 @@ def test_without_times_nothing_is_matched_and_that_is_said(past):
     assert "no times" in found.words
     assert match(moments("2025-07-01", 31), past, "auto", seed=1).words == ""
     assert match(moments("2025-07-01", 31), PAST, "none", seed=1).words == ""
+
+
+HOLIDAYS = [date(year, month, 9) for year in (2023, 2024, 2025) for month in range(1, 13)]
+
+
+def holidays_in(found):
+    """The share of the matched rows that lie on a holiday."""
+    days = PAST[found.rows].astype("M8[D]")
+    return np.isin(days, np.array(HOLIDAYS, "M8[D]")).mean()
+
+
+def test_a_holiday_is_compared_with_holidays():
+    found = match(moments("2025-07-09", 1), PAST, "auto", seed=1, holidays=HOLIDAYS)
+    assert found.by == ("holiday",)
+    assert holidays_in(found) == 1.0
+    assert found.words.startswith("The reference is matched by holidays: 576 rows of the past.")
+
+
+def test_a_window_has_the_share_of_holidays_that_its_reference_has():
+    week = match(moments("2025-07-07", 7), PAST, "auto", seed=1, holidays=HOLIDAYS)
+    assert week.by[0] == "holiday"
+    assert holidays_in(week) == pytest.approx(1 / 7, abs=0.01)
+    without = match(moments("2025-07-01", 7), PAST, "auto", seed=1, holidays=HOLIDAYS)
+    assert without.by == ("holiday", "month")
+    assert holidays_in(without) == 0.0
+
+
+def test_holidays_the_past_has_not_seen_are_said():
+    found = match(moments("2025-07-09", 1), PAST, ["holiday"], seed=1, holidays=HOLIDAYS[-6:])
+    assert (found.rows, found.by) == (None, ())
+    assert "holidays" in found.words
