@@ -46,7 +46,7 @@ Approver = Annotated[
 ]
 """The name under which somebody logs in to Airflow."""
 
-CONFIDENCE: dict[Rule, float] = {"better": 0.95, "not_worse": 0.8, "value": 0.95}
+CONFIDENCE: dict[Rule, float] = {"better": 0.95, "not_worse": 0.9, "value": 0.95}
 """How sure a comparison must be by each rule, where the spec does not say.
 
 An old champion that stays for want of proof costs as much as a challenger that is a little worse:
@@ -68,7 +68,7 @@ class VersusChampion(Value):
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """In the metric's own unit. Default: a tenth of the champion's lead over the best constant."""
     confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] | None = None
-    """How sure it must be. Default: 0.8 under `not_worse`, else 0.95."""
+    """How sure it must be. Default: 0.9 under `not_worse`, else 0.95."""
     renewal: bool | None = None
     """Whether the recipe is judged, fitted again from part to part of the held-out rows, and not
     one fit. Default: where the schedule or drift starts the run, unless the rule is `better`.

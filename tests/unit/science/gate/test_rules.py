@@ -70,7 +70,7 @@ def test_the_spec_has_the_last_word():
 
 def test_a_renewal_needs_less_of_a_proof_unless_the_spec_says_how_sure():
     judging = Judging("not_worse", "schedule")
-    for asked, sure in ((gate(confidence=None), 0.8), (gate(confidence=0.9), 0.9)):
+    for asked, sure in ((gate(confidence=None), 0.9), (gate(confidence=0.7), 0.7)):
         assert confidence_of(asked, judging, of_champion=True) == sure
     for rule in ("better", "value"):
         assert confidence_of(gate(confidence=None), Judging(rule), of_champion=True) == 0.95
@@ -78,11 +78,11 @@ def test_a_renewal_needs_less_of_a_proof_unless_the_spec_says_how_sure():
     assert confidence_of(gate(confidence=None), judging, of_champion=False) == 0.95
 
 
-@pytest.mark.parametrize("sure", [0.8, 0.95])
+@pytest.mark.parametrize("sure", [0.9, 0.95])
 def test_a_comparison_of_another_confidence_than_the_rule_asks_for_proves_nothing(sure):
     found = facts(replace(compared(0.05, 0.1), confidence=sure), "not_worse", cause="schedule")
     verdict = judge(found, gate(confidence=None))
-    assert ("not the one that the gate asks for" in " ".join(verdict.reasons)) == (sure > 0.8)
+    assert ("not the one that the gate asks for" in " ".join(verdict.reasons)) == (sure > 0.9)
 
 
 @pytest.mark.parametrize(
