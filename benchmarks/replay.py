@@ -1,20 +1,24 @@
 """Policies lived through month by month: what each is worth, and whether the default is worth it.
 
-`python -m benchmarks.replay [--tiny] [--model NAME]` from the checkout.
+`python -m benchmarks.replay [--tiny] [--model NAME]` from the checkout; with `--home FOLDER` what
+is computed stays there, and a run that was ended goes on.
 
 Four models live through their months by `perennial replay`'s own engine. Compared are: *never
 retrain*; *always refit*, which takes each challenger; *the gate, only better*; *the gate by
-default*; schedules; and what the model's spec says by itself (the default policy, where it says
-nothing). The data of three models are files (PERENNIAL_DATA, or ../shared/data); one that is not at
-hand is left out, and nothing is written then.
+default*; schedules; what the model's spec says by itself (the default policy, where it says
+nothing); and policies that might be the default. The data of three models are files
+(PERENNIAL_DATA, or ../shared/data); one that is not at hand is left out, and nothing is written
+then.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +26,15 @@ import numpy as np
 from benchmarks.replaying.lives import LIVES, NOW, ROOT, Life, lay_out
 from benchmarks.report import Measure, show, write
 from pipelines.intervals import containing
-from pipelines.replay.contenders import ALWAYS, BETTER, DEFAULT, NEVER, own_policy, schedule
+from pipelines.replay.contenders import (
+    ALWAYS,
+    BETTER,
+    DEFAULT,
+    NEVER,
+    own_policy,
+    parse_policy,
+    schedule,
+)
 from pipelines.replay.replaying import replay
 from pipelines.science.metrics import better_by
 from pipelines.spec import load_spec
@@ -35,6 +47,13 @@ if TYPE_CHECKING:
 TINY_MONTHS = 2
 POLICIES = (NEVER, ALWAYS, BETTER, DEFAULT)
 SCHEDULES = (schedule(2), schedule(3), schedule(6))
+TRIED = {
+    "by change, every 3 batches at most": {"by": "change", "cooldown": "80d"},
+    "by change, every 4 batches at most": {"by": "change", "cooldown": "110d"},
+    "by performance": {"by": "performance", "cooldown": "1d"},
+    "by proven value": {"by": "value", "cost": 0, "gain": "proven", "cooldown": "1d"},
+}
+"""Policies that might be the default; batches are months."""
 METRO = "metro_traffic"
 
 
@@ -43,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="two months of one model; judges none")
     parser.add_argument("--model", help="this model only; writes nothing")
+    parser.add_argument("--home", type=Path, help="where what is computed stays")
     chosen = parser.parse_args(argv)
     here = [life for life in LIVES if life.data is None or life.data.is_file()]
     missing = [life.model for life in LIVES if life not in here]
@@ -53,10 +73,10 @@ def main(argv: list[str] | None = None) -> int:
         lives = [life for life in lives if life.model == chosen.model]
     rows: list[Measure] = []
     for life in lives:
-        outcome = live(life, TINY_MONTHS if chosen.tiny else None)
+        outcome = live(life, TINY_MONTHS if chosen.tiny else None, chosen.home)
         scores = {p.name: [b.score for b in p.batches] for p in outcome.policies}
         rows += measure(life, {name: _known(values) for name, values in scores.items()})
-        rows += measure_policy(outcome)
+        rows += [row for policy in outcome.policies for row in measure_policy(outcome, policy)]
     show("Replay", rows)
     if chosen.tiny or chosen.model or missing:
         return 0
@@ -64,17 +84,28 @@ def main(argv: list[str] | None = None) -> int:
     return int(not all(fulfilled(row) for row in rows if row["asked"]))
 
 
-def live(life: Life, months: int | None) -> ReplayOutcome:
-    """Return what a model's months come to under all policies."""
+def live(life: Life, months: int | None, kept: Path | None = None) -> ReplayOutcome:
+    """Return what a model's months come to under all policies; `kept` is where that stays."""
     end: datetime | None = None
     if months is not None:
         end = life.first
         for _ in range(months):
             end = containing(end, "month").end
-    with tempfile.TemporaryDirectory(prefix="perennial-replay-") as home:
-        context = lay_out(life, Path(home))
+    with ExitStack() as stack:
+        if kept is None:
+            home = Path(stack.enter_context(TemporaryDirectory(prefix="perennial-replay-")))
+        else:
+            home = kept / life.model
+            for inputs in ("models", "expectations", "var/cache"):
+                shutil.rmtree(home / inputs, ignore_errors=True)
+            home.mkdir(parents=True, exist_ok=True)
+        context = lay_out(life, home)
         own = own_policy(context.spec)
-        contenders = [*POLICIES, *SCHEDULES, *([own] if own else [])]
+        tried = [
+            parse_policy({"retrain": policy}, context.spec, name=name, place=name)
+            for name, policy in TRIED.items()
+        ]
+        contenders = [*POLICIES, *SCHEDULES, *([own] if own else []), *tried]
         return replay(
             context,
             contenders,
@@ -115,11 +146,12 @@ def measure(life: Life, scores: dict[str, list[float]]) -> list[Measure]:
     return rows
 
 
-def measure_policy(outcome: ReplayOutcome) -> list[Measure]:
-    """Return how the model's own policy does against schedules, known afterwards and not."""
-    own = next((policy for policy in outcome.policies if policy.own), None)
+def measure_policy(outcome: ReplayOutcome, own: PolicyOutcome) -> list[Measure]:
+    """Return how the model's own policy, or one that was tried, does against schedules, known
+    afterwards and not. What is asked is asked of the own one.
+    """
     by_name = {policy.name: policy for policy in outcome.policies}
-    if own is None or own.mean is None or own.in_hindsight is None:
+    if not (own.own or own.name in TRIED) or own.mean is None or own.in_hindsight is None:
         return []
     never, always, batches = by_name[NEVER.name], by_name[ALWAYS.name], by_name[DEFAULT.name]
     most = batches.retrainings
@@ -140,7 +172,7 @@ def measure_policy(outcome: ReplayOutcome) -> list[Measure]:
         quarter = len(outcome.intervals) // 4
         words = f"{name}: retrainings of {len(outcome.intervals)} batches"
         rows.append(_row(words, own.retrainings, "retrainings", f"<= {quarter}"))
-    return rows
+    return rows if own.own else [{**row, "asked": ""} for row in rows]
 
 
 def _error(outcome: ReplayOutcome, mean: float) -> float:
