@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from perennial_airflow.pages.access import Reader
     from perennial_airflow.pages.records import Records
-    from pipelines.answers.origins import Origin
     from pipelines.refs import Value
 
     T = TypeVar("T")
@@ -52,6 +51,8 @@ def why_page(model: str, version: str, reader: TheReader, model_records: TheReco
     expect_model(reader, model)
     ledger, store = model_records.ports.ledger, model_records.ports.store
     origin = _found(lambda: why(ledger, store, model, version))
+    run = origin.verdicts[-1].run if origin.verdicts else ""
+    has_card = bool(run) and model_records.has_page(model, "card", run)
     return page_response(
         "why",
         title=f"{model} {version}",
@@ -61,17 +62,10 @@ def why_page(model: str, version: str, reader: TheReader, model_records: TheReco
         lines=words.say_origin(origin),
         batches=origin.batches,
         json=airflow_path() + answer_path(model, "why", version),
-        card=_card(model, origin, model_records),
+        card=airflow_path() + page_path(model, "card", run) if has_card else None,
+        no_card=None if has_card or not run else model_records.why_no_card(model, run),
         back=airflow_path() + model_path(model),
     )
-
-
-def _card(model: str, origin: Origin, model_records: Records) -> str | None:
-    """Return the path of a version's card; None where none was written, as of old versions."""
-    run = origin.verdicts[-1].run if origin.verdicts else ""
-    if not run or not model_records.has_card(model, run):
-        return None
-    return airflow_path() + page_path(model, "card", run)
 
 
 @router.get("/api/{model}/who-served")
