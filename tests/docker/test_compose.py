@@ -127,6 +127,16 @@ def test_the_loop_runs_in_it_and_answers_through_the_gateway(engine, up):
     assert left == []
 
 
+def test_airflow_answers_why_a_prediction_was_given(up):
+    up.first_release()
+    assert up.predict("asked-by-rest").status_code == 200
+    answer = up.airflow()._get("/perennial/api/sales/why-prediction/asked-by-rest")
+    (row,) = answer["rows"]
+    assert row["release"] >= 1
+    assert [origin["version"] for origin in answer["why"]] == [row["version"]]
+    assert answer == as_json(up.perennial("why-prediction", "sales", "asked-by-rest", "--json"))
+
+
 def test_what_serves_in_it_is_signed_and_no_release_has_the_key(engine, up):
     up.first_release()
     listing = as_json(up.perennial("keys", "list", "--json"))
