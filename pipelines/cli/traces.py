@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003 -- typer reads annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +36,10 @@ def traces(
     value: Annotated[str, typer.Argument(help="What to look for, such as a customer's number.")],
     *,
     column: Column = None,
+    backup: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file of `perennial backup` to look into besides; may be repeated."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say where a value still is, in all that the state holds.
@@ -45,10 +50,11 @@ def traces(
     bundles, results, pages, the ledger, and what MLflow and Airflow have: artifacts, logs and
     databases, inside the state and outside. Tables are compared by type and by
     whole cell; in texts a value counts where it stands alone, a number below six digits not at all.
-    What nobody looked at (backups, the source) is named. Nothing is changed.
+    What nobody looked at (other backups, the source) is named. Nothing is changed.
 
     Exit code 0 where there is no trace, else 1.
     """
+    from pipelines.ops.traces.backups import in_backup
     from pipelines.ops.traces.search import search, sought_of
     from pipelines.ops.traces.sought import can_be_sought
 
@@ -56,11 +62,10 @@ def traces(
         raise RequestError("There is nothing to look for.", remedy="name a value, in UTF-8.")
     settings = load_settings()
     set_up_logging("ERROR")
-    found = search(
-        settings,
-        ConfiguredPorts(settings),
-        [sought_of(settings, [value], [column] if column else [])],
-    )
+    sought = [sought_of(settings, [value], [column] if column else [])]
+    found = search(settings, ConfiguredPorts(settings), sought)
+    for path in backup or ():
+        found.add(in_backup(path, sought))
     if as_json:
         print_json(
             {

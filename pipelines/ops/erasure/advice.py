@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BACKUPS = (
-    "Backups, and copies of disks, cannot be changed: make a new backup, then destroy the old ones;"
-    " after a restore of an old one, erase again."
+    "Backups, and copies of disks, cannot be changed: make a new backup, then destroy the old ones"
+    " (`perennial traces VALUE --backup FILE` tells which hold it); after a restore of an old one,"
+    " erase again."
 )
 SOURCE = "The source still has what it has: take the person out of it, or they come back."
 

@@ -42,7 +42,8 @@ class Trace:
     """Something that holds what is sought: what kind of thing it is, and its name there.
 
     `place` is objects, entries, segments (of the store), features, ledger, `mlflow` and `airflow`
-    for what these have outside the state, or `state` for any other file below the state folder.
+    for what these have outside the state, backup, or `state` for any other file below the state
+    folder.
     """
 
     place: str
@@ -56,6 +57,15 @@ class Search:
     traces: list[Trace] = field(default_factory=list)
     looked_at: int = 0
     unseen: list[str] = field(default_factory=list)
+
+    def add(self, looks: Iterable[tuple[Trace, bool | None]]) -> None:
+        """Add things that were looked at; None says of one that it could not be."""
+        for trace, is_there in looks:
+            self.looked_at += 1
+            if is_there:
+                self.traces.append(trace)
+            elif is_there is None:
+                self.unseen.append(f"{trace.name}, which is damaged or cannot be unpacked here")
 
 
 def sought_of(settings: Settings, values: Iterable[str], columns: Iterable[str] = ()) -> Sought:
@@ -87,19 +97,14 @@ def search(
         *(_in_database(p, url, sought, found.unseen) for p, url in databases.items()),
     )
     for place in looks:
-        for trace, is_there in place:
-            found.looked_at += 1
-            if is_there:
-                found.traces.append(trace)
-            elif is_there is None:
-                found.unseen.append(f"{trace.name}, which is damaged")
+        found.add(place)
     return found
 
 
 def unseen() -> list[str]:
     """Return what nobody looks at, in words."""
     return [
-        "backups (`perennial backup` files, copies of disks): restore one and look there",
+        "backups (name a file of `perennial backup` by --backup) and copies of disks",
         "the source that batches are read from",
     ]
 
