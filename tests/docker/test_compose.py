@@ -130,7 +130,8 @@ def test_the_loop_runs_in_it_and_answers_through_the_gateway(engine, up):
 def test_airflow_answers_why_a_prediction_was_given(up):
     up.first_release()
     assert up.predict("asked-by-rest").status_code == 200
-    answer = up.airflow()._get("/perennial/api/sales/why-prediction/asked-by-rest")
+    with up.airflow() as api:
+        answer = api._get("/perennial/api/sales/why-prediction/asked-by-rest")
     (row,) = answer["rows"]
     assert row["release"] >= 1
     assert [origin["version"] for origin in answer["why"]] == [row["version"]]
