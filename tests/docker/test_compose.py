@@ -138,6 +138,13 @@ def test_airflow_answers_why_a_prediction_was_given(up):
     assert answer == as_json(up.perennial("why-prediction", "sales", "asked-by-rest", "--json"))
 
 
+def test_traces_looks_into_the_databases_of_mlflow_and_airflow(up):
+    up.first_release()
+    found = as_json(up.perennial("traces", "nobody-of-this-name", "--json"))
+    assert found["traces"] == []
+    assert [words.split()[0] for words in found["unseen"]] == ["backups", "the"]
+
+
 def test_what_serves_in_it_is_signed_and_no_release_has_the_key(engine, up):
     up.first_release()
     listing = as_json(up.perennial("keys", "list", "--json"))
