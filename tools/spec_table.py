@@ -84,6 +84,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("gate.flips", gate_checks.Flips),
     ("gate.size", gate_served.Size),
     ("gate.latency", gate_served.Latency),
+    ("gate.memory", gate_served.Memory),
     ("gate.golden, each", gate_served.GoldenRow),
     ("drift", drift.Drift),
     ("drift: a rule in `numbers`, `texts`, `predictions`, `columns`", drift.Rule),

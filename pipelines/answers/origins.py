@@ -1,6 +1,6 @@
 """Why a version is as it is: what it was made from, who let it serve, and when it did.
 
-Light: Airflow's API server, whose image has no Arrow, answers by this module too.
+Light: no Arrow is imported here, which Airflow's API server needs for the inference log alone.
 """
 
 from __future__ import annotations

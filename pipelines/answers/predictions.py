@@ -58,18 +58,20 @@ def why_prediction(ledger: Ledger, store: Store, model: str, request_id: str) ->
 
     Raises RequestError where the log holds no such request.
     """
-    log = read_log(store, model)
     # what a shell passes on need not be text
     asked = pa.scalar(request_id.encode(errors="replace").decode(), pa.string())
-    rows = log.rows.filter(pc.equal(log.rows["request_id"], asked))
+    log = read_log(store, model, keep=lambda t: t.filter(pc.equal(t["request_id"], asked)))
+    rows = log.rows
     if not rows.num_rows:
         lost = f"; {how_many(len(log.damage), 'part')} of it could not be read" * bool(log.damage)
         raise RequestError(
             f"The log of {model} holds no request {request_id[:60]!r}{lost}.",
             remedy=f"`perennial log {model} --json` shows the requests that it holds.",
         )
-    labels = read_labels(store, model).table
-    own = labels.filter(pc.is_in(labels["identity"], rows["identity"].combine_chunks()))
+    identities = rows["identity"].combine_chunks()
+    own = read_labels(
+        store, model, keep=lambda t: t.filter(pc.is_in(t["identity"], identities))
+    ).table
     label_of = dict(zip(own["identity"].to_pylist(), own["label"].to_pylist(), strict=True))
     answers = [_answered(row, label_of.get(row["identity"])) for row in rows.to_pylist()]
     origins: list[Origin] = []
@@ -100,7 +102,7 @@ def _answered(row: dict[str, Any], label: float | str | None) -> AnsweredRow:
 
 def with_predictions(store: Store, resting: Resting, *, named: bool = False) -> Resting:
     """Return what rests on a batch with its predictions counted by version; `named` names each."""
-    log = read_log(store, resting.model)
+    log = read_log(store, resting.model, keep=_without_inputs)
     versions = pa.array(resting.versions, pa.string())
     rows = log.rows.select(list(Prediction.model_fields))
     rows = rows.filter(pc.is_in(rows["version"], versions))
@@ -111,3 +113,7 @@ def with_predictions(store: Store, resting: Resting, *, named: bool = False) -> 
         "damage": log.damage,
     }
     return resting.model_copy(update=update)
+
+
+def _without_inputs(rows: pa.Table) -> pa.Table:
+    return rows.drop_columns([name for name in rows.column_names if name.startswith(INPUT)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003 -- typer reads annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +36,10 @@ def traces(
     value: Annotated[str, typer.Argument(help="What to look for, such as a customer's number.")],
     *,
     column: Column = None,
+    backup: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file of `perennial backup` to look into besides; may be repeated."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say where a value still is, in all that the state holds.
@@ -42,12 +47,14 @@ def traces(
     `perennial traces c-4711`, or `perennial traces 4711 --column customer`
 
     Batches, quarantine, features with all their revisions, inference log and labels, indexes,
-    bundles, results, pages, MLflow, Airflow's logs, the ledger. Tables are compared by type and by
+    bundles, results, pages, the ledger, and what MLflow and Airflow have: artifacts, logs and
+    databases, inside the state and outside. Tables are compared by type and by
     whole cell; in texts a value counts where it stands alone, a number below six digits not at all.
-    What nobody looked at (backups, the source) is named. Nothing is changed.
+    What nobody looked at (other backups, the source) is named. Nothing is changed.
 
     Exit code 0 where there is no trace, else 1.
     """
+    from pipelines.ops.traces.backups import in_backup
     from pipelines.ops.traces.search import search, sought_of
     from pipelines.ops.traces.sought import can_be_sought
 
@@ -55,11 +62,10 @@ def traces(
         raise RequestError("There is nothing to look for.", remedy="name a value, in UTF-8.")
     settings = load_settings()
     set_up_logging("ERROR")
-    found = search(
-        settings,
-        ConfiguredPorts(settings),
-        [sought_of(settings, [value], [column] if column else [])],
-    )
+    sought = [sought_of(settings, [value], [column] if column else [])]
+    found = search(settings, ConfiguredPorts(settings), sought)
+    for path in backup or ():
+        found.add(in_backup(path, sought))
     if as_json:
         print_json(
             {
@@ -99,16 +105,18 @@ def erase(
     `perennial erase sales c-4711 --column customer --yes`
 
     Out of batches, quarantine, results, pages, inference log, labels, indexes, and features with
-    all their revisions; then all is searched. The versions that had learnt from the rows are marked
+    all their revisions; of MLflow's artifacts and texts, of Airflow's logs and results of tasks;
+    then all is searched. The versions that had learnt from the rows are marked
     for ever, and cannot be built again. The chain of the ledger stays whole: it names a person by a
     keyed hash alone. One that was killed goes on where it was.
 
     First take the person out of the source, or the next ingest brings them back. Backups and the
-    fitted models stay: retrain, and make a new backup.
+    fitted models stay: retrain, and make a new backup. What is left is named, and what to do.
 
     Exit code 0 when nothing is left (without --yes: when this can be done), 65 when the search
     still finds something, or nobody of that key is there.
     """
+    from pipelines.ops.erasure.advice import advise
     from pipelines.ops.erasure.erase import erase as take_out
     from pipelines.ops.erasure.erase import look
 
@@ -121,7 +129,7 @@ def erase(
         return
     done = take_out(context, keys, column, now)
     if as_json:
-        print_json(asdict(done))
+        print_json({**asdict(done), "to_do": advise(done.left)})
     else:
         _show_done(done)
     raise typer.Exit(65 if done.left else 0)
@@ -142,6 +150,8 @@ def _show_plan(plan: Work, *, as_json: bool) -> None:
 
 
 def _show_done(done: Erased) -> None:
+    from pipelines.ops.erasure.advice import advise
+
     if done.again:
         typer.echo(f"Nothing is left to erase: entry {done.entry} of the ledger did it.")
     else:
@@ -152,8 +162,7 @@ def _show_done(done: Erased) -> None:
         typer.echo(f"Versions that learnt from them: {', '.join(done.versions) or 'none'}.")
     for name in done.left:
         typer.echo(f"  left      {name}")
-    typer.echo(
-        f"The search found {how_many(len(done.left), 'trace')}."
-        + (" What they are, and what to do: docs/erase.md." if done.left else "")
-    )
+    typer.echo(f"The search found {how_many(len(done.left), 'trace')}.")
     typer.echo("Not looked at: " + "; ".join(done.unseen) + ".")
+    for line in advise(done.left):
+        typer.echo(line)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pipelines.inference_log.rotated_entries import LogKind
     from pipelines.store.port import Store
 
+    Keep = Callable[[pa.Table], pa.Table]
+
 LOOKS = 20
 """How often a reader begins again because segments were rotated under its hands."""
 
@@ -105,11 +107,18 @@ class _Pieces:
 
 
 def read_log(
-    store: Store, model: str, *, since: datetime | None = None, until: datetime | None = None
+    store: Store,
+    model: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    keep: Keep | None = None,
 ) -> Log:
     """Return the answered rows whose event time lies in [since, until), as of now.
 
-    What is being written is among them.
+    What is being written is among them. `keep` is asked of each part of the log as it is read, so
+    that no more than one part is in memory whole: it returns the rows, or fewer of them or of their
+    inputs.
 
     `torn` and `damage` are those of everything that was looked at, whatever the event times. Raises
     Busy where others rotate without an end.
@@ -123,19 +132,19 @@ def read_log(
             last is None or entry.since < last.value
         )
 
-    parts = _read_pieces(store, model, "predictions", within)
+    parts = _read_pieces(store, model, "predictions", within, keep)
     classes = tuple(dict.fromkeys(c for piece in parts.pieces for c in piece.header.classes))
     tables = [_finish(piece, classes) for piece in parts.pieces]
     rows = together([_between(t, first, last) for t in tables]) if tables else OURS.empty_table()
     return Log(rows=rows, torn=parts.torn, damage=parts.damage, classes=classes)
 
 
-def read_labels(store: Store, model: str) -> Labels:
-    """Return the first label of each identity, as of now.
+def read_labels(store: Store, model: str, *, keep: Keep | None = None) -> Labels:
+    """Return the first label of each identity, as of now; `keep` as for `read_log`.
 
     Raises Busy where others rotate without an end.
     """
-    parts = _read_pieces(store, model, "labels", lambda _: True)
+    parts = _read_pieces(store, model, "labels", lambda _: True, keep)
     tables = [piece.rows.select(LABELS.names) for piece in parts.pieces]
     return Labels(
         table=first_labels(together(tables)) if tables else LABELS.empty_table(),
@@ -157,7 +166,11 @@ def first_labels(table: pa.Table) -> pa.Table:
 
 
 def _read_pieces(
-    store: Store, model: str, kind: LogKind, is_wanted: Callable[[RotatedEntry], bool]
+    store: Store,
+    model: str,
+    kind: LogKind,
+    is_wanted: Callable[[RotatedEntry], bool],
+    keep: Keep | None,
 ) -> _Pieces:
     """Return what is there of one kind.
 
@@ -167,19 +180,19 @@ def _read_pieces(
         # before the entries: what is rotated in between is then in both, never in neither
         names = segments_of(store, model, kind)
         entries, bad_keys = entries_of(store, model, kind)
-        parts = _from_segments(
-            store, sorted(set(names) - {n for e in entries.values() for n in e.segments})
-        )
+        rotated = {n for e in entries.values() for n in e.segments}
+        parts = _from_segments(store, sorted(set(names) - rotated), keep or _keep_all)
         if parts is not None:
             parts.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in bad_keys]
-            return _with_entries(store, parts, {k: e for k, e in entries.items() if is_wanted(e)})
+            wanted = {k: e for k, e in entries.items() if is_wanted(e)}
+            return _with_entries(store, parts, wanted, keep or _keep_all)
     raise Busy(
         f"The inference log of {model} was rotated {LOOKS} times while it was read.",
         remedy="read it again when nobody rotates.",
     )
 
 
-def _from_segments(store: Store, names: list[str]) -> _Pieces | None:
+def _from_segments(store: Store, names: list[str], keep: Keep) -> _Pieces | None:
     """Return what the segments hold; None where one of them is gone."""
     parts = _Pieces()
     for name in names:
@@ -192,18 +205,21 @@ def _from_segments(store: Store, names: list[str]) -> _Pieces | None:
         parts.torn += segment.torn
         parts.damage.extend(segment.damage)
         if segment.header is not None:
-            parts.pieces.append(_Piece(segment.header, segment.rows))
+            parts.pieces.append(_Piece(segment.header, keep(segment.rows)))
     return parts
 
 
-def _with_entries(store: Store, newer: _Pieces, entries: dict[str, RotatedEntry]) -> _Pieces:
+def _with_entries(
+    store: Store, newer: _Pieces, entries: dict[str, RotatedEntry], keep: Keep
+) -> _Pieces:
     """Return what was found in segments, with the entries' rows before it."""
     older = _Pieces()
     for key, entry in entries.items():
         older.torn += entry.torn
         older.damage.extend(entry.damage)
         try:
-            older.pieces.append(_Piece(entry.read_header(), from_parquet(store.get(entry.data))))
+            rows = keep(from_parquet(store.get(entry.data)))
+            older.pieces.append(_Piece(entry.read_header(), rows))
         except Corrupted as error:
             older.damage.append(f"entry {key}, {entry.rows} rows: {error.message}")
     return _Pieces(
@@ -211,6 +227,10 @@ def _with_entries(store: Store, newer: _Pieces, entries: dict[str, RotatedEntry]
         damage=older.damage + newer.damage,
         torn=older.torn + newer.torn,
     )
+
+
+def _keep_all(rows: pa.Table) -> pa.Table:
+    return rows
 
 
 def _between(table: pa.Table, first: pa.Scalar | None, last: pa.Scalar | None) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.comparison.judged import judged_rows
@@ -16,6 +17,7 @@ from pipelines.judging.opponents import pair_with_opponent
 from pipelines.judging.refit_comparison import fair_rows
 from pipelines.judging.robustness import measure_robustness
 from pipelines.judging.served_model import served_model
+from pipelines.judging.server_memory import measure_memory
 from pipelines.judging.slices import measure_slices
 from pipelines.science.gate.flips import FlipFacts
 from pipelines.science.gate.further import CheckFacts
@@ -116,13 +118,14 @@ def _measure_served(
 ) -> dict[str, Any]:
     """Return what is known of the challenger as it would be served, by the fields of the facts."""
     gate = context.spec.gate
-    if not (gate.size or gate.latency or gate.golden or gate.robustness):
+    if not any((gate.size, gate.latency, gate.memory, gate.golden, gate.robustness)):
         return {}
     try:
         with served_model(context, features, best) as model:
             threshold = threshold_of(best.threshold)
+            memory = measure_memory(context, features, best, model) if gate.memory else None
             return {
-                "served": measure_cost(model, gate),
+                "served": replace(measure_cost(model, gate), memory=memory),
                 "robustness": measure_robustness(context.spec, model, threshold),
             }
     except (BadData, SpecError, Refused, ModelFailed) as error:

@@ -31,7 +31,7 @@ def measure_cost(model: ServedModel, gate: Gate) -> ServedFacts:
     predictor = model.predictor
     return ServedFacts(
         bundle_bytes=model.bundle_bytes,
-        compiled=model.compiled_bytes is not None,
+        compiled=model.compiled is not None,
         why_native=model.why_native,
         milliseconds=_time_calls(model) if gate.latency else None,
         golden=tuple(

@@ -36,10 +36,12 @@ class ServedModel:
 
     predictor: Predictor
     judged: Judged
-    stored_bytes: int
-    """The stored model's bytes, its code's among them."""
-    compiled_bytes: int | None
-    """The compiled model's; None where it is served natively."""
+    stored: bytes
+    """The model as it was stored."""
+    code: bytes
+    """Its own code as it was kept; empty where it has none."""
+    compiled: bytes | None
+    """The compiled model; None where it is served natively."""
     why_native: str
 
     @property
@@ -49,8 +51,8 @@ class ServedModel:
 
     @property
     def bundle_bytes(self) -> int:
-        """What a bundle of it takes: the stored model and the compiled one."""
-        return self.stored_bytes + (self.compiled_bytes or 0)
+        """What a bundle of it takes: the stored model, its code and the compiled one."""
+        return len(self.stored) + len(self.code) + len(self.compiled or b"")
 
 
 @contextlib.contextmanager
@@ -71,7 +73,6 @@ def served_model(
     some = judged.holdout.slice(0, _RANGE_ROWS)
     store = context.ports.store
     native = store.get(best.model)
-    code = len(store.get(best.code)) if best.code else 0
     with (
         limit_threads(context.settings.threads),
         own_code_of_run(context, [best]) as own,
@@ -91,8 +92,9 @@ def served_model(
             yield ServedModel(
                 predictor=predictor,
                 judged=judged,
-                stored_bytes=len(native) + code,
-                compiled_bytes=None if compiled is None else len(compiled),
+                stored=native,
+                code=store.get(best.code) if best.code else b"",
+                compiled=compiled,
                 why_native=compilation.why_not,
             )
         finally:

@@ -24,7 +24,7 @@ from pipelines.spec.gate_checks import (
     robustness_problems,
     slices_problems,
 )
-from pipelines.spec.gate_served import GoldenRow, Latency, Size
+from pipelines.spec.gate_served import GoldenRow, Latency, Memory, Size
 from pipelines.spec.metrics import ask_for, find_metric, fits, is_known, is_unknown, names_for
 from pipelines.spec.numbers import Finite
 from pipelines.spec.own_metrics import DECLARE_OWN
@@ -123,6 +123,8 @@ class Gate(Value):
     """How large its model may be, below."""
     latency: Latency | None = None
     """How long an answer may take, below."""
+    memory: Memory | None = None
+    """How much more memory a server may take with it, below."""
     golden: Annotated[list[GoldenRow], Field(max_length=50)] = Field(default_factory=list)
     """Rows that must be answered so, below."""
     fairness: Fairness | None = None
@@ -172,6 +174,7 @@ class Gate(Value):
             self.leak,
             self.size,
             self.latency,
+            self.memory,
             self.golden,
             self.fairness,
             self.flips,

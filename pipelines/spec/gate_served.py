@@ -1,4 +1,4 @@
-"""What a spec says of how a challenger is served: its size, its speed, its answers."""
+"""What a spec says of how a challenger is served: its size, its speed, its memory, its answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Size(Value):
     @property
     def limit(self) -> int:
         """The bytes."""
-        return int(self.bundle[:-1]) << (10 * (1 + "kmg".index(self.bundle[-1])))
+        return _bytes(self.bundle)
 
 
 class Latency(Value):
@@ -32,6 +32,18 @@ class Latency(Value):
 
     milliseconds: Annotated[float, Field(gt=0, le=600_000, allow_inf_nan=False)]
     """For one row asked alone, by the model as it is served, without network and JSON."""
+
+
+class Memory(Value):
+    """How much more memory a server may take with a challenger than without a model."""
+
+    at_most: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}[kmg]$")]
+    """The most at its peak, while it answers: 500k, 50m, 1g."""
+
+    @property
+    def limit(self) -> int:
+        """The bytes."""
+        return _bytes(self.at_most)
 
 
 class GoldenRow(Value):
@@ -43,6 +55,10 @@ class GoldenRow(Value):
     """The number that it must be given; of several classes the name of the likeliest one."""
     within: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """How far off a number may be."""
+
+
+def _bytes(text: str) -> int:
+    return int(text[:-1]) << (10 * (1 + "kmg".index(text[-1])))
 
 
 def golden_problems(golden: Sequence[GoldenRow], task: str, inputs: Sequence[str]) -> list[Problem]:

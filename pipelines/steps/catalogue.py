@@ -43,6 +43,8 @@ class PageLink:
         "card",
     ]
     title: str = "Page"
+    of: str | None = None
+    """Of a card: the step whose result names the version (None: the step itself)."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ _STEPS = (
         by_hand=False,
         links=(
             PageLink("verdict"),
-            PageLink("card", "Model card"),
+            PageLink("card", "Model card", of="gate"),
             MlflowLink("run_id", of="gate"),
             "history",
         ),

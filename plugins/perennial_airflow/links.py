@@ -85,10 +85,13 @@ def mlflow_path(model: str, run_id: str = "") -> str:
 class PageLink(BaseOperatorLink):
     """The HTML page that a step published for its run."""
 
-    def __init__(self, kind: str, name: str = "Page") -> None:
-        """Link to the page of this kind."""
+    def __init__(self, kind: str, name: str = "Page", of: str | None = None) -> None:
+        """Link to the page of this kind, or, for a card, to that of the version which the result
+        names (that of the step `of`, which the request holds).
+        """
         self._kind = kind
         self._name = name
+        self._of = of
 
     @property
     def name(self) -> str:
@@ -100,8 +103,15 @@ class PageLink(BaseOperatorLink):
         """Where Airflow keeps the link."""
         return f"_link_page_{self._kind}"
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the page's path, which is known before the page is there."""
+    def get_link(  # type: ignore[override]  # Airflow takes None for «no link», and does not say so
+        self, operator: Any, *, ti_key: Any
+    ) -> str | None:
+        """Return the page's path, which is known before the page is there.
+
+        None for the card of a run that registered no version: no card will be there.
+        """
+        if self._kind == "card" and not _result_of(operator, self._of).get("version"):
+            return None
         is_shared = self._kind == "validation" and ti_key.dag_id == dag_name(DRIFT, operator.model)
         return airflow_path() + page_path(
             operator.model, self._kind, watch_run(ti_key.run_id) if is_shared else ti_key.run_id
@@ -131,10 +141,7 @@ class MlflowLink(BaseOperatorLink):
 
         None where the step did not get so far, or where MLflow has no web address.
         """
-        fields: Mapping[str, Any] = (
-            operator.result if self._part is None else operator.fields.get(self._part) or {}
-        )
-        run_id = str(fields.get(self._field) or "")
+        run_id = str(_result_of(operator, self._part).get(self._field) or "")
         if not run_id or mlflow_address(load_settings()) is None:
             return None
         return airflow_path() + mlflow_path(operator.model, run_id)
@@ -166,6 +173,12 @@ class RetrainingLink(BaseOperatorLink):
         return airflow_path() + run_path(dag_name(RETRAIN, operator.model), run) if run else None
 
 
+def _result_of(operator: Any, step: str | None) -> Mapping[str, Any]:
+    """Return the task's own result (None), or that of a step which its request holds."""
+    found: Mapping[str, Any] = operator.result if step is None else operator.fields.get(step) or {}
+    return found
+
+
 @cache
 def step_links(step: str) -> tuple[BaseOperatorLink, ...]:
     """Return the links that the tasks of a step have, as its declaration says."""
@@ -174,7 +187,7 @@ def step_links(step: str) -> tuple[BaseOperatorLink, ...]:
 
 def _operator_link(link: catalogue.Link) -> BaseOperatorLink:
     if isinstance(link, catalogue.PageLink):
-        return PageLink(link.kind, link.title)
+        return PageLink(link.kind, link.title, link.of)
     if isinstance(link, catalogue.MlflowLink):
         return MlflowLink(link.field, link.of)
     return ModelLink() if link == "history" else RetrainingLink()

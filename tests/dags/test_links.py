@@ -76,13 +76,19 @@ def test_every_task_that_has_something_to_show_links_to_it():
         ("drift", "Evidently", "evidently"),
         ("features", "Profile", "profile"),
         ("gate", "Comparison", "comparison"),
-        ("gate", "Model card", "card"),
-        ("approve", "Model card", "card"),
         ("package", "Against the champion", "versions"),
     ],
 )
 def test_a_page_is_linked_even_when_the_task_failed(name, title, kind):
     assert link(step(name), title) == f"/perennial/pages/demo/{kind}/{QUOTED}"
+
+
+def test_a_card_is_linked_where_a_version_was_registered():
+    card = f"/perennial/pages/demo/card/{QUOTED}"
+    assert link(step("gate", result={"version": "3"}), "Model card") == card
+    assert link(step("approve", fields={"gate": {"version": "3"}}), "Model card") == card
+    for task in (step("gate"), step("gate", result={"version": ""}), step("approve")):
+        assert link(task, "Model card") is None
 
 
 def test_the_validation_of_a_drift_run_is_another_page_than_that_of_a_retraining_of_the_same_name():

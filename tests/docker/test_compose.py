@@ -127,6 +127,24 @@ def test_the_loop_runs_in_it_and_answers_through_the_gateway(engine, up):
     assert left == []
 
 
+def test_airflow_answers_why_a_prediction_was_given(up):
+    up.first_release()
+    assert up.predict("asked-by-rest").status_code == 200
+    with up.airflow() as api:
+        answer = api._get("/perennial/api/sales/why-prediction/asked-by-rest")
+    (row,) = answer["rows"]
+    assert row["release"] >= 1
+    assert [origin["version"] for origin in answer["why"]] == [row["version"]]
+    assert answer == as_json(up.perennial("why-prediction", "sales", "asked-by-rest", "--json"))
+
+
+def test_traces_looks_into_the_databases_of_mlflow_and_airflow(up):
+    up.first_release()
+    found = as_json(up.perennial("traces", "nobody-of-this-name", "--json"))
+    assert found["traces"] == []
+    assert [words.split()[0] for words in found["unseen"]] == ["backups", "the"]
+
+
 def test_what_serves_in_it_is_signed_and_no_release_has_the_key(engine, up):
     up.first_release()
     listing = as_json(up.perennial("keys", "list", "--json"))

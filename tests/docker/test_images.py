@@ -165,7 +165,8 @@ from types import SimpleNamespace
 import asyncpg, psycopg2, docker, pipelines.ledger.sql
 bag = DagBag("/app/dags")
 make_app()
-heavy = ("pandas", "sklearn", "mlflow", "pyarrow", "numpy", "dvc", "great_expectations")
+import pipelines.answers.predictions
+heavy = ("pandas", "sklearn", "mlflow", "onnxruntime", "dvc", "great_expectations")
 there = [n for n in heavy if importlib.util.find_spec(n)]
 ann = SimpleNamespace(get_id=lambda: "3", get_name=lambda: "ann")
 may = [NamedFabAuthManager.is_authorized_hitl_task(None, assigned_users=users, user=ann)

@@ -39,5 +39,14 @@ def test_what_computes_has_the_embedded_environments_versions(name):
     assert pins(ROOT / "docker" / f"{name}.txt") <= pins(ROOT / "requirements.txt")
 
 
+def test_airflow_reads_the_log_with_the_arrow_that_wrote_it():
+    wrote, reads = (
+        {pin for pin in pins(ROOT / path) if pin[0] in {"pyarrow", "msgspec"}}
+        for path in ("requirements.txt", "docker/airflow.txt")
+    )
+    assert reads == wrote
+    assert {name for name, _ in reads} == {"pyarrow", "msgspec"}
+
+
 def test_every_lock_has_its_source():
     assert {path.stem for path in LOCKS} == {path.stem for path in (ROOT / "docker").glob("*.in")}

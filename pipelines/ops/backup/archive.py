@@ -115,7 +115,7 @@ def check_archive(path: Path, has_place: Callable[[str], bool]) -> Manifest:
     Raises RequestError for a file that is no backup of a format we know, Corrupted naming the first
     member that was changed, is missing, or has no business in a backup.
     """
-    with _open_entries(path) as entries:
+    with open_entries(path) as entries:
         digests, manifest = _read(path, entries, has_place)
     if manifest is None:
         raise Corrupted(f"{path} has no end: it was cut off.", remedy=_REMEDY)
@@ -195,7 +195,7 @@ def _write(target: Path, content: IO[bytes], entry: tarfile.TarInfo) -> None:
 
 
 @contextlib.contextmanager
-def _open_entries(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]]:
+def open_entries(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]]:
     """Yield the entries, with their content where they have one.
 
     What goes wrong while they are read is named.

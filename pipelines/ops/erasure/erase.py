@@ -11,6 +11,7 @@ from pipelines.inference_log.rotated_entries import segments_of
 from pipelines.inference_log.rotation import rotate
 from pipelines.intervals import iso
 from pipelines.ledger import Erasure, erasures_of
+from pipelines.ops.erasure.outside import clean_outside
 from pipelines.ops.erasure.plan import key_column, make_plan, sought_for, without
 from pipelines.ops.erasure.staying import objects_that_stay, tables_of
 from pipelines.ops.erasure.work import Work, read_work, work_file, write_work
@@ -73,7 +74,7 @@ def erase(context: Context, values: Sequence[str], column: str | None, now: date
         run = f"erase__{iso(now)}"
         plan = make_plan(context, run, by, named)
         if not (plan.manifests or plan.replace or plan.drop_objects):
-            return _nobody(context, plan)
+            return _nobody(context, plan, cleans=True)
         _refuse_open(context, _sought(context, plan))
         write_work(context.settings, context.spec.name, plan)
         return _carry_out(context, plan)
@@ -86,7 +87,7 @@ def look(context: Context, values: Sequence[str], column: str | None, now: datet
     named = _valid_keys(values)
     plan = make_plan(context, f"erase__{iso(now)}", key_column(context, column), named)
     if not (plan.manifests or plan.replace or plan.drop_objects):
-        _nobody(context, plan)
+        _nobody(context, plan, cleans=False)
     return plan
 
 
@@ -110,18 +111,24 @@ def _hashes(context: Context, column: str, values: Sequence[str]) -> list[str]:
     return sorted(key.hash_of(f"{column}={value}") for value in values)
 
 
-def _nobody(context: Context, plan: Work) -> Erased:
-    """Return by which entry these people were erased; raise RequestError where they never were."""
+def _nobody(context: Context, plan: Work, *, cleans: bool) -> Erased:
+    """Return by which entry these people were erased; raise RequestError where they never were.
+
+    `cleans`: what MLflow and Airflow show of them goes.
+    """
     people = set(_hashes(context, plan.column, plan.values))
     name = context.spec.name
     for entry in reversed(erasures_of(context.ports.ledger, name)):
         before = entry.read(Erasure)
         if people <= set(before.people):
-            found = search(context.settings, context.ports, _sought(context, plan))
+            sought = _sought(context, plan)
+            # What a run that was not over has shown since then
+            outside = clean_outside(context.settings, name, sought) if cleans else 0
+            found = search(context.settings, context.ports, sought)
             return Erased(
                 rows=0,
                 batches=0,
-                objects=0,
+                objects=outside,
                 versions=before.versions,
                 left=[f"{t.place}: {t.name}" for t in found.traces],
                 unseen=found.unseen,
@@ -176,6 +183,7 @@ def _carry_out(context: Context, work: Work) -> Erased:
         store.remove("objects", uri)
     revision, dropped = _erase_features(context, sought)
     _drop_indexes(context, sought)
+    outside = clean_outside(context.settings, name, sought)
     found = search(
         context.settings, context.ports, sought, leave_out=[work_file(context.settings, name)]
     )
@@ -188,7 +196,7 @@ def _carry_out(context: Context, work: Work) -> Erased:
             people=_hashes(context, work.column, work.values),
             rows=work.rows,
             batches=len(work.manifests),
-            objects=len(removed) + dropped,
+            objects=len(removed) + dropped + outside,
             manifests=work.manifests_ref,
             versions=work.versions,
             revisions=work.revisions,
@@ -201,7 +209,7 @@ def _carry_out(context: Context, work: Work) -> Erased:
     return Erased(
         rows=work.rows,
         batches=len(work.manifests),
-        objects=len(removed) + dropped,
+        objects=len(removed) + dropped + outside,
         versions=work.versions,
         left=left,
         unseen=found.unseen,

@@ -38,11 +38,23 @@ def holds(data: bytes, sought: Sequence[Sought]) -> bool:
     if data.startswith(GZIP):
         with contextlib.suppress(OSError, EOFError, zlib.error):
             return holds(gzip.decompress(data), sought)
-    if data[:1] in {b"{", b"["}:
-        with contextlib.suppress(ValueError, RecursionError):
-            value = json.loads(data)
-            return any(s.in_json(value) for s in sought)
+    if data[:1] in {b"{", b"["} and (found := _json_holds(data, sought)) is not None:
+        return found
     return any(s.in_bytes(data) for s in sought)
+
+
+def _json_holds(data: bytes, sought: Sequence[Sought]) -> bool | None:
+    """Tell whether JSON, or lines of which each may be JSON as in a log, hold what is sought; None
+    where only the text can tell.
+    """
+    for part in (data, *data.splitlines()):
+        with contextlib.suppress(ValueError, RecursionError):
+            value = json.loads(part)
+            if any(s.in_json(value) for s in sought):
+                return True
+            if part is data:
+                return False
+    return None
 
 
 def _parquet_holds(data: bytes, sought: Sequence[Sought]) -> bool:

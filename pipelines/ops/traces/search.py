@@ -7,17 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from pipelines.errors import Corrupted
 from pipelines.inference_log.decode import decode
 from pipelines.inference_log.format import CHECKSUM
 from pipelines.inference_log.personal_data import PersonalKey
 from pipelines.ops.traces.content import SQLITE, database_holds, holds
+from pipelines.ops.traces.outside import (
+    in_database,
+    outer_databases,
+    outer_folders,
+    say_away,
+)
 from pipelines.ops.traces.sought import Sought
 from pipelines.refs import Ref
 from pipelines.store.local import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
+
+    from sqlalchemy import URL
 
     from pipelines.ports import ConfiguredPorts, Ports
     from pipelines.settings import Settings
@@ -31,8 +41,9 @@ GIT = "objects"
 class Trace:
     """Something that holds what is sought: what kind of thing it is, and its name there.
 
-    `place` is objects, entries, segments (of the store), features, ledger, or `state` for any other
-    file below the state folder.
+    `place` is objects, entries, segments (of the store), features, ledger, `mlflow` and `airflow`
+    for what these have outside the state, backup, or `state` for any other file below the state
+    folder.
     """
 
     place: str
@@ -46,6 +57,15 @@ class Search:
     traces: list[Trace] = field(default_factory=list)
     looked_at: int = 0
     unseen: list[str] = field(default_factory=list)
+
+    def add(self, looks: Iterable[tuple[Trace, bool | None]]) -> None:
+        """Add things that were looked at; None says of one that it could not be."""
+        for trace, is_there in looks:
+            self.looked_at += 1
+            if is_there:
+                self.traces.append(trace)
+            elif is_there is None:
+                self.unseen.append(f"{trace.name}, which is damaged or cannot be unpacked here")
 
 
 def sought_of(settings: Settings, values: Iterable[str], columns: Iterable[str] = ()) -> Sought:
@@ -65,31 +85,28 @@ def search(
     leave_out: Iterable[Path] = (),
 ) -> Search:
     """Look at everything that the state holds; files of `leave_out` are not looked at."""
-    found = Search(unseen=unseen(settings))
+    databases, unknown = outer_databases(settings)
+    found = Search(unseen=[*unseen(), *unknown])
     left_out = {path.resolve() for path in leave_out}
     looks = (
         in_store(ports.store, sought),
         in_features(settings.versions, sought),
         _in_ledger(settings, ports, sought),
         _in_files(settings, ports.store, sought, left_out),
+        *(_in_folder(p, folder, sought) for p, folder in outer_folders(settings).items()),
+        *(_in_database(p, url, sought, found.unseen) for p, url in databases.items()),
     )
     for place in looks:
-        for trace, is_there in place:
-            found.looked_at += 1
-            if is_there:
-                found.traces.append(trace)
-            elif is_there is None:
-                found.unseen.append(f"{trace.name}, which is damaged")
+        found.add(place)
     return found
 
 
-def unseen(settings: Settings) -> list[str]:
+def unseen() -> list[str]:
     """Return what nobody looks at, in words."""
-    words = ["backups (`perennial backup` files, copies of disks): restore one and look there"]
-    if not settings.mlflow_uri.startswith("sqlite"):
-        words.append("MLflow's database and artifacts, which a server of their own holds")
-    words.append("the source that batches are read from, and Airflow's database outside the state")
-    return words
+    return [
+        "backups (name a file of `perennial backup` by --backup) and copies of disks",
+        "the source that batches are read from",
+    ]
 
 
 def in_store(store: Store, sought: Sequence[Sought]) -> Iterator[tuple[Trace, bool | None]]:
@@ -146,7 +163,7 @@ def in_features(folder: Path, sought: Sequence[Sought]) -> Iterator[tuple[Trace,
         parts = path.relative_to(folder).parts
         if ".git" in parts and GIT in parts:
             continue
-        yield Trace("features", path.relative_to(folder).as_posix()), _file_holds(path, sought)
+        yield Trace("features", path.relative_to(folder).as_posix()), file_holds(path, sought)
 
 
 def _in_ledger(
@@ -171,17 +188,37 @@ def _in_files(
     for path in _files(settings.state, elsewhere):
         if path.resolve() not in left_out:
             name = path.relative_to(settings.state).as_posix()
-            yield Trace("state", name), _file_holds(path, sought)
+            yield Trace("state", name), file_holds(path, sought)
 
 
-def _file_holds(path: Path, sought: Sequence[Sought]) -> bool:
+def _in_folder(
+    place: str, folder: Path, sought: Sequence[Sought]
+) -> Iterator[tuple[Trace, bool | None]]:
+    """Yield every file below a folder that is not in the state."""
+    for path in _files(folder):
+        yield Trace(place, path.relative_to(folder).as_posix()), file_holds(path, sought)
+
+
+def _in_database(
+    place: str, url: URL, sought: Sequence[Sought], away: list[str]
+) -> Iterator[tuple[Trace, bool | None]]:
+    """Yield the tables of another program's database; one that does not answer is named."""
+    try:
+        for name, is_there in in_database(url, sought):
+            yield Trace(place, f"database, {name}"), is_there
+    except SQLAlchemyError as error:
+        away.append(say_away(place, url, error))
+
+
+def file_holds(path: Path, sought: Sequence[Sought]) -> bool:
+    """Tell whether a file holds what is sought; one that is gone by now does not."""
     try:
         with path.open("rb") as file:
             start = file.read(len(SQLITE))
         if start == SQLITE:
             return database_holds(path, sought)
         return holds(path.read_bytes(), sought)
-    except FileNotFoundError:  # gone since the folder was read
+    except FileNotFoundError:
         return False
 
 

@@ -1,4 +1,6 @@
-"""What a challenger costs to serve: its bytes, its milliseconds, its answers to golden requests."""
+"""What a challenger costs to serve: its bytes, its milliseconds, its memory, its answers to golden
+requests.
+"""
 
 from __future__ import annotations
 
@@ -40,31 +42,50 @@ class GoldenAnswer:
 
 
 @dataclass(frozen=True)
+class MemoryFacts:
+    """What a server takes of memory, in bytes.
+
+    `more` is by how much its peak with the challenger, while it answers, lies above what it takes
+    `without` a model; None where that was not measured, and then `error` says in words why.
+    """
+
+    more: int | None = None
+    without: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class ServedFacts:
     """What is known of a challenger as it would be served.
 
-    `milliseconds` are those of one row asked alone; None where they were not measured. `error`
-    says in words why nothing is known.
+    `milliseconds` are those of one row asked alone, `memory` what a server takes for it; None where
+    they were not measured. `error` says in words why nothing is known.
     """
 
     bundle_bytes: int = 0
     compiled: bool = False
     why_native: str = ""
     milliseconds: float | None = None
+    memory: MemoryFacts | None = None
     golden: tuple[GoldenAnswer, ...] = ()
     error: str = ""
 
 
 def check_served(facts: ServedFacts | None, gate: Gate) -> list[GateCheck]:
-    """Return the checks of size, latency and golden requests that the spec asks for."""
-    asked = [name for name in ("size", "latency", "golden") if getattr(gate, name)]
+    """Return the checks of size, latency, memory and golden requests that the spec asks for."""
+    checks = {
+        "size": _check_size,
+        "latency": _check_latency,
+        "memory": _check_memory,
+        "golden": _check_golden,
+    }
+    asked = [name for name in checks if getattr(gate, name)]
     if not asked:
         return []
     if facts is None or facts.error:
         failure = "the challenger could not be asked as it would be served"
         error = facts.error if facts else ""
         return [refuse_unmeasured(name, failure, error, field=name) for name in asked]
-    checks = {"size": _check_size, "latency": _check_latency, "golden": _check_golden}
     return [checks[name](facts, gate) for name in asked]
 
 
@@ -114,6 +135,33 @@ def _check_latency(facts: ServedFacts, gate: Gate) -> GateCheck:
             if passed
             else f"answers {write_enough(found - limit)} ms faster, or a greater"
             " gate.latency.milliseconds"
+        ),
+    )
+
+
+def _check_memory(facts: ServedFacts, gate: Gate) -> GateCheck:
+    limit, found = (gate.memory.limit if gate.memory else 0), facts.memory
+    if found is None or found.more is None:
+        failure = "how much memory a server takes for it could not be measured"
+        return refuse_unmeasured("memory", failure, found.error if found else "", field="memory")
+    passed = found.more <= limit
+    more, most, in_all = (
+        f"{value / _MEBIBYTE:.3g} MiB" for value in (found.more, limit, found.without + found.more)
+    )
+    return GateCheck(
+        name="memory",
+        passed=passed,
+        detail=(
+            f"a server takes {more} more with it ({in_all} in all),"
+            f" {'within' if passed else 'beyond'} the {most}"
+        ),
+        value=float(found.more),
+        limit=float(limit),
+        would_pass=(
+            ""
+            if passed
+            else f"{write_enough((found.more - limit) / _MEBIBYTE)} MiB less: fewer or smaller"
+            " trees, say, or a greater gate.memory.at_most"
         ),
     )
 

@@ -1,14 +1,14 @@
 """What the ledger answers, for programs (below /api) and as a page.
 
 Each route is of one model, and checks that the user may read it. None checks the chain first, which
-takes its time in a long ledger: `perennial verify` and the commands do.
+takes its time in a long ledger: `perennial verify` and the commands do. The inference log is read
+with Arrow, which is imported when it is asked for: DAGs and other pages do without.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query
@@ -31,19 +31,11 @@ if TYPE_CHECKING:
 
     from perennial_airflow.pages.access import Reader
     from perennial_airflow.pages.records import Records
-    from pipelines.answers.origins import Origin
     from pipelines.refs import Value
 
     T = TypeVar("T")
 
 router = APIRouter()
-
-NO_LOG = "This server has no Arrow, by which the inference log is read; ask where the steps run"
-
-
-def can_read_log() -> bool:
-    """Tell whether this server has what the inference log is read with; Airflow's image has not."""
-    return find_spec("pyarrow") is not None
 
 
 @router.get("/why/{model}/{version}")
@@ -52,6 +44,8 @@ def why_page(model: str, version: str, reader: TheReader, model_records: TheReco
     expect_model(reader, model)
     ledger, store = model_records.ports.ledger, model_records.ports.store
     origin = _found(lambda: why(ledger, store, model, version))
+    run = origin.verdicts[-1].run if origin.verdicts else ""
+    has_card = bool(run) and model_records.has_page(model, "card", run)
     return page_response(
         "why",
         title=f"{model} {version}",
@@ -61,17 +55,10 @@ def why_page(model: str, version: str, reader: TheReader, model_records: TheReco
         lines=words.say_origin(origin),
         batches=origin.batches,
         json=airflow_path() + answer_path(model, "why", version),
-        card=_card(model, origin, model_records),
+        card=airflow_path() + page_path(model, "card", run) if has_card else None,
+        no_card=None if has_card or not run else model_records.why_no_card(model, run),
         back=airflow_path() + model_path(model),
     )
-
-
-def _card(model: str, origin: Origin, model_records: Records) -> str | None:
-    """Return the path of a version's card; None where none was written, as of old versions."""
-    run = origin.verdicts[-1].run if origin.verdicts else ""
-    if not run or not model_records.has_card(model, run):
-        return None
-    return airflow_path() + page_path(model, "card", run)
 
 
 @router.get("/api/{model}/who-served")
@@ -100,8 +87,6 @@ def why_prediction_answer(
     """Answer which version answered a request, with its inputs as the log holds them."""
     _expect(reader, model_records, model)
     ledger, store = model_records.ports.ledger, model_records.ports.store
-    if not can_read_log():
-        raise HTTPException(HTTPStatus.NOT_IMPLEMENTED, f"{NO_LOG}: `perennial why-prediction`.")
     from pipelines.answers.predictions import why_prediction
 
     return _json(_found(lambda: why_prediction(ledger, store, model, request_id)))
@@ -120,8 +105,6 @@ def lineage_answer(
     _expect(reader, model_records, model)
     ledger, store = model_records.ports.ledger, model_records.ports.store
     found = _found(lambda: resting_on(ledger, store, model, batch))
-    if not can_read_log():
-        return _json(found.model_copy(update={"damage": [f"{NO_LOG}: `perennial lineage`."]}))
     from pipelines.answers.predictions import with_predictions
 
     return _json(with_predictions(store, found, named=predictions))

@@ -105,6 +105,7 @@ def model_page(model: str, reader: TheReader, model_records: TheRecords) -> Resp
         checks=model_records.checks(model),
         profile=page_path(model, "profile", NEWEST) if model_records.has_profile(model) else None,
         limit=HISTORY,
+        has_page=model_records.has_page,
         model=model,
         mlflow=_mlflow(model_records, model),
     )
@@ -121,6 +122,8 @@ def runpage_response(
             HTTPStatus.NOT_FOUND, f"There are no such pages; there are: {', '.join(KINDS)}."
         )
     page = model_records.page(model, kind, run)
+    if page is None and kind == "card":
+        raise HTTPException(HTTPStatus.NOT_FOUND, model_records.why_no_card(model, run))
     if page is None:
         raise HTTPException(
             HTTPStatus.NOT_FOUND,

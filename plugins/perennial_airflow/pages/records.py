@@ -107,11 +107,23 @@ class Records:
 
     def has_profile(self, model: str) -> bool:
         """Tell whether there is a page that shows the model's data."""
-        return has_page(self.ports.store, model=model, kind="profile", run=NEWEST)
+        return self.has_page(model, "profile", NEWEST)
 
-    def has_card(self, model: str, run: str) -> bool:
-        """Tell whether the card of a run's version was written."""
-        return has_page(self.ports.store, model=model, kind="card", run=run)
+    def has_page(self, model: str, kind: PageKind, run: str) -> bool:
+        """Tell whether a run has a page of a kind."""
+        return has_page(self.ports.store, model=model, kind=kind, run=run)
+
+    def why_no_card(self, model: str, run: str) -> str:
+        """Return why a run has no card, and how to get one."""
+        entry = self.ports.ledger.find(model, "verdict", run)
+        version = str(entry.body.get("version") or "") if entry else ""
+        if not version:
+            return f"The run {run} of {model} registered no version, so there is no card."
+        return (
+            f"Version {version} of {model} has no card here: an earlier Perennial wrote none,"
+            " or it could not be written, which the log of the task gate says."
+            f" `perennial card {model} {version}` writes one from the records."
+        )
 
     def page(self, model: str, kind: PageKind, run: str) -> bytes | None:
         """Return a run's page; None where it has none."""

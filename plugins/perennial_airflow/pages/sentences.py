@@ -38,10 +38,14 @@ from pipelines.verdicts import words
 from pipelines.verdicts.explanations import in_short
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from pipelines.intervals import Interval
     from pipelines.ledger import Entry
+    from pipelines.store.pages import PageKind
+
+    HasPage = Callable[[str, PageKind, str], bool]
 
 Tone = Literal["good", "warn", "bad", "plain"]
 
@@ -70,6 +74,15 @@ class Words:
     tone: Tone
     text: str
     links: list[tuple[str, str]] = field(default_factory=list)
+    pages: list[tuple[str, PageKind, str]] = field(default_factory=list)
+    """The pages of runs that tell more: what each is called, its kind, its run."""
+
+    def links_to(self, model: str, has_page: HasPage) -> list[tuple[str, str]]:
+        """Return the pages that are there, and the links. Most kinds of pages are not of every run:
+        an earlier Perennial wrote no cards, and a run without a challenger has none.
+        """
+        pages = [page for page in self.pages if has_page(model, *page[1:])]
+        return [(name, page_path(model, kind, run)) for name, kind, run in pages] + self.links
 
 
 def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911,PLR0912 -- a case for each kind
@@ -91,9 +104,8 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911,PLR0912 -- a ca
             return _outcome(entry, outcome)
         case Crown() as crown:
             text = f"version {crown.version} became champion with release {crown.release}"
-            links = [*_against(entry, crown), *_link_run(entry)]
-            why = _why(entry.model, crown.version)
-            return Words("champion", "good", text, [*links, *why])
+            links = [*_link_run(entry), *_why(entry.model, crown.version)]
+            return Words("champion", "good", text, links, _against(crown))
         case ReleaseIntent() as intent:
             text = _join(f"release {intent.number} with version {intent.version}", intent.reason)
             return Words("release", "plain", text, _link_run(entry))
@@ -170,14 +182,13 @@ def _why(model: str, version: str) -> list[tuple[str, str]]:
     return [("why", why_path(model, version))] if version else []
 
 
-def _against(entry: Entry, crown: Crown) -> list[tuple[str, str]]:
-    """Return the link to what differs from the champion before; none where there was none."""
+def _against(crown: Crown) -> list[tuple[str, PageKind, str]]:
+    """Return the page of what differs from the champion before; none where there was none."""
     if crown.previous is None:
         return []
     # A rollback leads back, and the page was made when the later one was new.
     pair = sorted((crown.previous, crown.version), key=lambda v: (len(v), v))
-    path = page_path(entry.model, "versions", pair_name(*pair))
-    return [(f"against {crown.previous}", path)]
+    return [(f"against {crown.previous}", "versions", pair_name(*pair))]
 
 
 def _runs(kind: str, model: str, run: str, name: str = "run") -> list[tuple[str, str]]:
@@ -187,10 +198,6 @@ def _runs(kind: str, model: str, run: str, name: str = "run") -> list[tuple[str,
     if run.startswith(ROLLBACK_KEY):
         kind, run = ROLLBACK, run.removeprefix(ROLLBACK_KEY)
     return [(name, run_path(dag_name(kind, model), run))]
-
-
-def _pages(model: str, run: str, *kinds: tuple[str, str]) -> list[tuple[str, str]]:
-    return [(name, page_path(model, kind, run)) for kind, name in kinds]
 
 
 def _badge(word: str) -> tuple[str, Tone]:
@@ -205,11 +212,10 @@ def _verdict(entry: Entry, verdict: GateVerdict) -> Words:
     text = words.gate_entry(
         verdict.candidate, verdict.version, verdict.reasons, verdict.started_because
     )
-    card = ("card",) if verdict.version else ()
-    kinds = ("verdict", *card, "comparison", "validation")
-    pages = _pages(entry.model, entry.run, *((kind, kind) for kind in kinds))
-    why = _why(entry.model, verdict.version)
-    return Words(*_badge(verdict.verdict), text, [*pages, *_link_run(entry), *why])
+    kinds: tuple[PageKind, ...] = ("verdict", "card", "comparison", "validation")
+    pages: list[tuple[str, PageKind, str]] = [(kind, kind, entry.run) for kind in kinds]
+    links = [*_link_run(entry), *_why(entry.model, verdict.version)]
+    return Words(*_badge(verdict.verdict), text, links, pages)
 
 
 def _drift(entry: Entry, check: DriftCheck) -> Words:
@@ -217,19 +223,20 @@ def _drift(entry: Entry, check: DriftCheck) -> Words:
     rows = words.rows_seen(check.rows, check.source, check.labelled, check.champion)
     score = words.live_score(check.metric, check.live, check.expected)
     facts = "; ".join(filter(None, [rows, score]))
-    evidently = [("evidently", "Evidently")] if check.evidently else []
-    pages = _pages(entry.model, run, ("drift", "drift"), *evidently) + _pages(
-        entry.model, watch_run(run), ("validation", "validation")
-    )
+    pages: list[tuple[str, PageKind, str]] = [
+        ("drift", "drift", run),
+        ("Evidently", "evidently", run),
+        ("validation", "validation", watch_run(run)),
+    ]
     text = _join(f"window {span(check.window)}", words.join(check.reasons)) + f" ({facts})"
     text += "".join(f"; {line}" for line in in_short(check.cause, check.effect))
-    return Words(*_badge(check.verdict), text, [*pages, *_runs(DRIFT, entry.model, run)])
+    return Words(*_badge(check.verdict), text, _runs(DRIFT, entry.model, run), pages)
 
 
 def _proof(entry: Entry, proof: Proof) -> Words:
-    pages = [] if is_by_hand(entry.run) else _pages(entry.model, entry.run, ("proof", "proof"))
     text = words.proof(proof.version, proof.differences, proof.causes, proof.rows)
-    return Words(*_badge(proof.verdict), text, [*pages, *_runs(PROVE, entry.model, entry.run)])
+    links = _runs(PROVE, entry.model, entry.run)
+    return Words(*_badge(proof.verdict), text, links, [("proof", "proof", entry.run)])
 
 
 def _request(entry: Entry, request: RetrainRequest) -> Words:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -20,6 +24,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Using `httpx` with `starlette.testclient` is deprecated"
 )
 
+ROOT = Path(__file__).resolve().parents[3]
+LOCK = ROOT / "docker" / "airflow.txt"
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -53,16 +59,31 @@ def test_programs_ask_what_the_commands_ask(asked):
     assert [(r["request_id"], r["row"]) for r in named["rows"]] == [("r/1", 0)]
 
 
-def test_a_server_without_arrow_says_where_the_log_can_be_read(asked, monkeypatch):
-    monkeypatch.setattr("perennial_airflow.pages.answers.can_read_log", lambda: False)
-    answer = asked.get("/api/sales/why-prediction/r1")
-    assert (answer.status_code, "perennial why-prediction" in answer.json()["detail"]) == (
-        501,
-        True,
-    )
-    down = json_of(asked.get("/api/sales/lineage?batch=2026-01-01T00"))
-    assert (down["versions"], down["predictions"]) == (["1"], None)
-    assert "perennial lineage" in down["damage"][0]
+AS_IN_THE_IMAGE = """
+import re, sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+locked = set(re.findall(r"^([a-z0-9_.-]+)==", Path(sys.argv[1]).read_text(), re.MULTILINE))
+named = {m: {d.lower().replace("_", "-") for d in ds} for m, ds in packages_distributions().items()}
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if named.get(name.partition(".")[0], locked) - {"perennial"} - locked:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+import pipelines.answers.predictions
+import sklearn
+"""
+
+
+@pytest.mark.slow
+def test_airflows_image_has_all_that_the_log_is_read_with():
+    run = [sys.executable, "-P", "-c", AS_IN_THE_IMAGE, str(LOCK)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(run, capture_output=True, text=True, check=False, env=environment)
+    assert found.stderr.endswith("ModuleNotFoundError: sklearn\n"), found.stderr
 
 
 def test_a_ledger_that_is_away_is_told(asked, monkeypatch):
@@ -108,9 +129,13 @@ def test_the_page_of_a_version_says_how_it_came_to_be(asked):
 def test_the_page_of_a_version_leads_to_its_card_where_one_was_written(asked):
     refused = gate_verdict(version="2", verdict="refuse", reasons=["weak"])
     asked.ledger.append("sales", "other", refused)
-    assert "Model card" not in asked.get("/why/sales/2").text
+    text = asked.get("/why/sales/2").text
+    assert "Model card" not in text
+    assert "perennial card sales 2" in text
     publish_page(asked.store, model="sales", kind="card", run="other", page=b"<p>card")
-    assert "/perennial/pages/sales/card/other" in asked.get("/why/sales/2").text
+    text = asked.get("/why/sales/2").text
+    assert "/perennial/pages/sales/card/other" in text
+    assert "perennial card" not in text
 
 
 def test_the_models_page_leads_to_it(asked):

@@ -18,6 +18,7 @@ from pipelines.ledger import (
     RequestConf,
     RetrainRequest,
 )
+from pipelines.run_names import watch_run
 from pipelines.store.pages import KINDS, NEWEST, publish_page
 from tests.dags.pages.visits import OLD, RUN, World
 from tests.dags.specs import spec_text
@@ -134,6 +135,9 @@ def test_a_models_page_tells_every_decision_newest_first_with_links(known):
     refused = gate_verdict(verdict="refuse", reasons=["too weak"])
     known.ledger.append("sales", "first", refused)
     known.ledger.append("sales", RUN, drift_check(evidently=NOTHING))
+    of_drift = [("drift", RUN), ("evidently", RUN), ("validation", watch_run(RUN))]
+    for kind, name in [*of_drift, ("verdict", "first")]:
+        publish_page(known.store, model="sales", kind=kind, run=name, page=OLD.encode())
     text = known.get("/models/sales").text
     assert text.index("3 of 4 inputs have drifted", text.index("newest first")) < text.index(
         "too weak", text.index("newest first")
@@ -148,6 +152,21 @@ def test_a_models_page_tells_every_decision_newest_first_with_links(known):
         "/dags/retrain_sales/runs/first",
     ):
         assert f'href="{path}"' in text
+
+
+def test_a_card_is_linked_where_it_was_written_and_nowhere_else(known):
+    known.ledger.append("sales", "old", gate_verdict(version="1"))
+    known.ledger.append("sales", "none", gate_verdict(version="", verdict="refuse", reasons=["x"]))
+    known.ledger.append("sales", RUN, gate_verdict(version="2"))
+    publish_page(known.store, model="sales", kind="card", run=RUN, page=OLD.encode())
+    linked = re.findall(r'href="(/perennial/pages/[^"]*)"', known.get("/models/sales").text)
+    assert linked == [f"/perennial/pages/sales/card/{quote(RUN, safe='')}"]
+    for path in linked:
+        assert known.get(path.removeprefix("/perennial")).status_code == 200
+    answer = known.get("/pages/sales/card/old")
+    assert (answer.status_code, "perennial card sales 1" in answer.text) == (404, True)
+    assert "registered no version" in known.get("/pages/sales/card/none").text
+    assert "registered no version" in known.get("/pages/sales/card/never").text
 
 
 def test_a_model_whose_folder_is_gone_keeps_its_record_and_one_that_never_was_is_not_found(known):

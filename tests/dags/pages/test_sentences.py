@@ -42,6 +42,11 @@ def words(key: str, decision: Decision):
     return describe_entry(ledger.append("sales", key, decision))
 
 
+def links_of(key: str, decision: Decision):
+    """Return the links of an entry where every page is there."""
+    return words(key, decision).links_to("sales", lambda *_: True)
+
+
 def outcome(run: str = RUN, **facts: Any) -> Outcome:
     return Outcome(**{"run": run, "outcome": "failed", "version": "", "reasons": [], **facts})
 
@@ -160,12 +165,15 @@ def test_a_run_that_decided_again_is_linked_by_its_own_name():
     ],
 )
 def test_what_a_command_has_done_links_to_no_run_of_airflow(key, decision):
-    assert [name for name, _ in words(key, decision).links if name != "why"] == []
+    found = words(key, decision)
+    assert [name for name, _ in found.links if name != "why"] == []
+    assert found.links_to("sales", lambda *_: False) == found.links
 
 
 def test_a_check_by_command_links_to_its_pages_alone():
-    links = words("hand__drift__newest__x", drift_check()).links
-    assert [name for name, _ in links] == ["drift", "validation"]
+    found = words("hand__drift__newest__x", drift_check())
+    assert [name for name, _, _ in found.pages] == ["drift", "Evidently", "validation"]
+    assert found.links == []
 
 
 def test_a_rollback_by_dag_links_to_its_run():
@@ -179,16 +187,31 @@ def test_a_rollback_by_dag_links_to_its_run():
 def test_a_champion_leads_to_what_differs_from_the_one_before(before, after):
     """Also after a rollback: the page was made when version 10 was new."""
     follower = crown(after).model_copy(update={"previous": before})
-    name, path = words("first", follower).links[0]
+    name, path = links_of("first", follower)[0]
     assert (name, path) == (f"against {before}", "/perennial/pages/sales/versions/9..10")
 
 
 def test_a_verdict_leads_to_the_candidates():
-    found = dict(words("first", gate_verdict()).links)
+    found = dict(links_of("first", gate_verdict()))
     assert found["comparison"] == "/perennial/pages/sales/comparison/first"
     assert found["card"] == "/perennial/pages/sales/card/first"
     assert found["why"] == "/perennial/why/sales/1"
-    assert not {"why", "card"} & set(dict(words("first", gate_verdict(version="")).links))
+    assert "why" not in dict(links_of("first", gate_verdict(version="")))
+
+
+def test_pages_that_were_never_written_are_not_linked():
+    verdict = words("first", gate_verdict())
+    asked = []
+
+    def has_page(*page: str) -> bool:
+        asked.append(page)
+        return page[1] == "comparison"
+
+    assert dict(verdict.links_to("sales", has_page)) == {
+        "comparison": "/perennial/pages/sales/comparison/first",
+        **dict(verdict.links),
+    }
+    assert ("sales", "card", "first") in asked
 
 
 def test_a_step_leads_to_its_run_where_that_is_of_one_kind():
@@ -240,7 +263,7 @@ def test_a_proof_says_how_the_champion_came_out_and_leads_to_its_page():
     found = words("weekly", equal)
     assert (found.badge, found.tone) == ("equal", "good")
     assert found.text == "version 3 was built again and is equal (12,000 rows)"
-    assert found.links == [
+    assert links_of("weekly", equal) == [
         ("proof", "/perennial/pages/sales/proof/weekly"),
         ("run", "/dags/prove_sales/runs/weekly"),
     ]

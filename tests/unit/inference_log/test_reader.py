@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.inference_log.format import LoggedColumn, identity, line
 from pipelines.inference_log.reader import OURS, read_labels, read_log
@@ -258,3 +259,18 @@ def test_labels_of_classes_are_texts(store):
 def test_microseconds_survive(store):
     write(store, "1", predictions(), answered("a", 3))
     assert read_log(store, MODEL).rows["at"].cast(pa.int64()).to_pylist() == [micros(3)]
+
+
+def test_what_is_not_kept_leaves_before_the_next_part_is_read(store):
+    write(store, "1", predictions(), answered("r1", 1), answered("r2", 2))
+    write(store, "2", predictions(), answered("r1", 3))
+    seen = []
+
+    def keep(rows):
+        seen.append(rows.num_rows)
+        return rows.filter(pc.equal(rows["request_id"], "r1")).drop_columns(["input.carrier"])
+
+    log = read_log(store, MODEL, keep=keep)
+    assert seen == [2, 1]
+    assert log.rows["request_id"].to_pylist() == ["r1", "r1"]
+    assert "input.carrier" not in log.rows.column_names

@@ -7,10 +7,16 @@ import os
 import pytest
 
 from pipelines.inference_log.personal_data import PersonalKey
+from pipelines.ledger import MemoryLedger
 from pipelines.ops.backup.creation import backup
+from pipelines.ports import Ports
 from pipelines.private_files import keep_private
+from pipelines.registry.memory import MemoryRegistry
+from pipelines.store.memory import MemoryStore
+from pipelines.versions.memory import MemoryVersions
 from tests.served import Watched
 from tests.unit.ops.lived import restored, retrain
+from tests.unit.ops.people import live
 from tests.worlds import make_world
 
 
@@ -35,6 +41,14 @@ def old(tmp_path_factory):
     served = Watched(world, world.context().ports)
     served.serve(served.rows(6))
     return world
+
+
+@pytest.fixture(scope="package")
+def lived(tmp_path_factory):
+    """A context in memory that knows a person, and its features version; tests copy it."""
+    world = make_world(tmp_path_factory.mktemp("people") / "home")
+    ports = Ports(MemoryStore(), MemoryVersions(), MemoryRegistry(), MemoryLedger())
+    return world.context(ports), live(world.context(ports))
 
 
 @pytest.fixture(scope="package")

@@ -17,7 +17,7 @@ from pipelines.data.batches import read_manifest, read_plan, read_table
 from pipelines.data.manifests import BatchManifest
 from pipelines.errors import Busy, Corrupted, RequestError
 from pipelines.inference_log.reader import read_labels, read_log
-from pipelines.ledger import Erasure, MemoryLedger
+from pipelines.ledger import Erasure
 from pipelines.messages import (
     FINDINGS_SUFFIX,
     CheckFindings,
@@ -31,30 +31,19 @@ from pipelines.ops.erasure.erase import erase, look
 from pipelines.ops.erasure.work import read_work, work_file, write_work
 from pipelines.ops.prune.needed import reachable_objects
 from pipelines.ops.traces.search import search, sought_of
-from pipelines.ports import Ports
 from pipelines.rebuilding.rebuild import NotRecorded, rebuild
 from pipelines.refs import Ref, canonical
-from pipelines.registry.memory import MemoryRegistry
 from pipelines.steps import features, ingest, validate
-from pipelines.store.memory import MemoryStore
 from pipelines.store.pages import find_page, publish_page
 from pipelines.store.sealing import read_entry
 from pipelines.tables import from_parquet as read_parquet
 from pipelines.tables import to_parquet
-from pipelines.versions.memory import MemoryVersions
 from tests.decisions import gate_verdict
-from tests.unit.ops.people import NOW, OTHER, PERSON, CutEffects, add_batch, copied, live, write_log
+from tests.unit.ops.people import NOW, OTHER, PERSON, CutEffects, add_batch, copied, write_log
 from tests.unit.steps.deployments import Crash
-from tests.worlds import as_of, make_world
+from tests.worlds import as_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will soon raise:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory):
-    world = make_world(tmp_path_factory.mktemp("lived") / "home")
-    ports = Ports(MemoryStore(), MemoryVersions(), MemoryRegistry(), MemoryLedger())
-    return world.context(ports), live(world.context(ports))
 
 
 @pytest.fixture

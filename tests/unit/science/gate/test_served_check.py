@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.science.gate.served_check import GoldenAnswer, ServedFacts, check_served
+from pipelines.science.gate.served_check import GoldenAnswer, MemoryFacts, ServedFacts, check_served
 from pipelines.spec import Gate
 from tests.unit.science.gate.facts import GATE
 
@@ -14,11 +14,13 @@ ASKED = Gate.model_validate(
         **GATE.model_dump(exclude={"approval_within"}),
         "size": {"bundle": "1m"},
         "latency": {"milliseconds": 5},
+        "memory": {"at_most": "100m"},
         "golden": [ROW],
     }
 )
 RIGHT = GoldenAnswer(0, 0.5, 0.55, 0.1, right=True)
-FACTS = ServedFacts(500_000, compiled=True, milliseconds=0.2, golden=(RIGHT,))
+LITTLE = MemoryFacts(30 * 2**20, without=70 * 2**20)
+FACTS = ServedFacts(500_000, compiled=True, milliseconds=0.2, memory=LITTLE, golden=(RIGHT,))
 
 
 def checks(facts):
@@ -30,31 +32,44 @@ def test_what_is_small_fast_and_right_passes():
     assert all(c.passed for c in found.values())
     assert (found["size"].value, found["size"].limit) == (500_000, 2**20)
     assert (found["latency"].value, found["latency"].limit) == (0.2, 5)
+    assert (found["memory"].value, found["memory"].limit) == (30 * 2**20, 100 * 2**20)
+    assert "takes 30 MiB more with it (100 MiB in all)" in found["memory"].detail
 
 
 def test_what_is_large_slow_or_wrong_says_what_would_pass():
     wrong = GoldenAnswer(0, 0.5, 0.75, 0.1, right=False)
     found = checks(
-        ServedFacts(3 * 2**20, why_native="no converter", milliseconds=9, golden=(wrong,))
+        ServedFacts(
+            3 * 2**20,
+            why_native="no converter",
+            milliseconds=9,
+            memory=MemoryFacts(160 * 2**20),
+            golden=(wrong,),
+        )
     )
     assert not any(c.passed for c in found.values())
     assert "2 MiB less" in found["size"].would_pass
     assert "no converter" in found["size"].detail
     assert "4 ms faster" in found["latency"].would_pass
+    assert found["memory"].would_pass.startswith("60 MiB less")
     assert "gate.golden.0: 0.75 instead of 0.5" in found["golden"].detail
     assert found["golden"].would_pass.startswith("`within: 0.25`")
 
 
 @pytest.mark.parametrize("facts", [None, ServedFacts(error="it cannot be loaded")])
 def test_what_could_not_be_asked_is_refused(facts):
-    assert [c.passed for c in checks(facts).values()] == [False] * 3
+    assert [c.passed for c in checks(facts).values()] == [False] * 4
 
 
 def test_what_was_not_measured_is_refused():
     found = checks(ServedFacts(10))
     assert found["size"].passed
     assert not found["latency"].passed
+    assert not found["memory"].passed
     assert not found["golden"].passed
+    failed = checks(ServedFacts(10, memory=MemoryFacts(error="the server ended")))["memory"]
+    assert (failed.passed, failed.value) == (False, None)
+    assert "could not be measured: the server ended" in failed.detail
     assert check_served(None, GATE) == []
 
 
