@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -31,6 +32,8 @@ from pipelines.watch.short_texts import fit_within, shorten
 from pipelines.watch.window import rules_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.ledger import Champion
 
 
@@ -88,7 +91,8 @@ def _judge_window(
         raise RequestError(
             f"The run {request.run} ingested no window.", remedy="ingest with the purpose `drift`."
         )
-    observation = observe_window(context, request, window, champion)
+    importances = partial(_importances, context, champion) if champion else None
+    observation = observe_window(context, request, window, champion, importances)
     facts, live = observation.facts, observation.facts.performance
     figures = store.put(canonical(_figures(context, request.run, window, observation)), ".json")
     result = DriftResult(
@@ -115,6 +119,15 @@ def _judge_window(
         inputs=inputs,
         failed=bool(facts.error),
     )
+
+
+def _importances(
+    context: Context, champion: Champion, inputs: Sequence[str]
+) -> dict[str, float] | None:
+    from pipelines.cards.importances import find_importances
+
+    ports = context.ports
+    return find_importances(ports.ledger, ports.store, context.spec.name, champion.version, inputs)
 
 
 def _count_labelled(context: Context, observation: Observation) -> int | None:
