@@ -15,6 +15,7 @@ from pipelines.errors import PerennialError, SpecError
 from pipelines.incidents.words import say_event
 from pipelines.intervals import iso
 from pipelines.ledger import (
+    Admission,
     Alert,
     Approval,
     DriftCheck,
@@ -237,7 +238,7 @@ def _marked_sentence(entry: Entry, marks: Marks) -> str:
     return _sentence(entry) + (f" [{mark.text}]" if mark else "")
 
 
-def _sentence(entry: Entry) -> str:  # noqa: C901, PLR0911 -- a case for each kind
+def _sentence(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 -- a case for each kind
     """Return an entry in words.
 
     One without words of its own, or of a kind that is not known here, shows its plain fields.
@@ -254,6 +255,8 @@ def _sentence(entry: Entry) -> str:  # noqa: C901, PLR0911 -- a case for each ki
             return words.proof(proof.version, proof.differences, proof.causes, proof.rows)
         case Quarantine() as quarantine:
             return iso(quarantine.interval.start) + _why(quarantine.reasons)
+        case Admission() as admission:
+            return words.admission_entry(admission.interval.name, admission.by, admission.reason)
         case RetrainRequest() as request:
             return f"retraining {request.run_id} asked for" + _why(request.reasons)
         case RetrainHold() as hold:

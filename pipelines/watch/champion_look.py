@@ -95,7 +95,7 @@ def _compare(
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
     bundle = open_bundle(store, champion.bundle, context.settings)
-    baseline = _reference_of(context, champion.version, bundle.manifest)
+    baseline = reference_of(context, champion.version, bundle.manifest)
     plan = read_plan(store, request.ingest.plan)
     observe = traffic_rows if source == "traffic" else batch_rows
     sample = observe(context, plan, window, bundle)
@@ -132,7 +132,7 @@ def _compare(
     )
 
 
-def _reference_of(context: Context, version: str, manifest: BundleManifest) -> ChampionReference:
+def reference_of(context: Context, version: str, manifest: BundleManifest) -> ChampionReference:
     """Return what a version learnt from and promised.
 
     Raises BadData where it does another task, or its bundle does not say.
