@@ -12,6 +12,7 @@ from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import context_for
 from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
+from pipelines.incidents.held_batches import held_batches
 from pipelines.incidents.words import say_event
 from pipelines.intervals import iso
 from pipelines.ledger import (
@@ -159,6 +160,7 @@ def _status(context: Context) -> dict[str, Any]:
         "serving": _describe_serving(context),
         "last_verdict": _marked_sentence(verdicts[0], marks) if verdicts else None,
         "last_quarantine": _sentence(quarantined[0]) if quarantined else None,
+        "held_batches": sorted(held_batches(ledger, model)),
         "last_drift": _sentence(drift_entries[0]) if drift_entries else None,
         "open_request": _sentence(request) if request else None,
         "ledger_entries": ledger.verify(),
@@ -180,6 +182,9 @@ def _describe(row: dict[str, Any]) -> dict[str, str]:
     }
     if row["last_quarantine"]:
         sentences["quarantine"] = row["last_quarantine"]
+    if row["held_batches"]:
+        held = how_many(len(row["held_batches"]), "batch")
+        sentences["held"] = f"{held} that no retraining learns from: `perennial quarantine`"
     sentences["drift"] = row["last_drift"] or "not looked for yet"
     if row["open_request"]:
         sentences["request"] = row["open_request"]

@@ -106,3 +106,9 @@ def test_a_batch_that_is_held_is_listed_and_let_in(world, ledger):
     history = said(run_here(world, ("history", "sales"), COLUMNS="200"))
     assert f"the batch {name} is admitted by ann: upstream knows" in history
     assert json.loads(said(ask("--json"))) == []
+    ledger.append("sales", "held again", held)
+    assert [q["version"] for q in json.loads(said(ask("--json")))] == [1]
+    status = run_here(world, ("status", "sales"), COLUMNS="200").stdout
+    assert "1 batch that no retraining learns from" in status
+    assert said(ask("--admit-all", *WHO)) == f"{name}: retrainings learn from it again\n"
+    assert said(ask()) == "No batch is held.\n"
