@@ -51,6 +51,7 @@ class Case:
     details: tuple[str, ...]
     kind: str
     detail: str
+    sureness: str
 
     @property
     def is_right(self) -> bool:
@@ -134,6 +135,7 @@ def _one(
         tuple(fault.get("details", ())),
         cause.kind,
         cause.detail,
+        cause.sureness,
     )
 
 
@@ -163,6 +165,15 @@ def summarise(cases: list[Case]) -> Iterator[Measure]:
         "unit": "windows",
         "asked": "<= 0",
     }
+    others = [c for c in cases if c.expected != "broken_upstream"]
+    yield {
+        "measure": f"windows that no pipe broke, held as broken for sure, of {len(others):,}",
+        "value": sum((c.kind, c.sureness) == ("broken_upstream", "sure") for c in others),
+        "unit": "windows",
+        "asked": "",
+    }
+    held = [c for c in broken if (c.kind, c.sureness) == ("broken_upstream", "sure")]
+    yield _share_of(f"broken pipes held for sure, of {len(broken):,}", len(held), len(broken))
     calm = [c for c in cases if c.expected in {"nothing", "season"}]
     yield {
         "measure": f"quiet or seasonal windows called broken, of {len(calm):,}",
@@ -177,6 +188,11 @@ def _share(measure: str, cases: list[Case], asked: str) -> Measure:
     return {"measure": measure, "value": round(share, 3), "unit": "share", "asked": asked}
 
 
+def _share_of(measure: str, count: int, all_of_them: int) -> Measure:
+    share = round(count / max(all_of_them, 1), 3)
+    return {"measure": measure, "value": share, "unit": "share", "asked": ""}
+
+
 def _is_met(row: Measure) -> bool:
     if not row["asked"]:
         return True
@@ -185,14 +201,17 @@ def _is_met(row: Measure) -> bool:
 
 
 def print_confusion(cases: list[Case]) -> None:
-    """Print for each fault what was named, over all that was held out (or all, of a tiny run)."""
-    held = [c for c in cases if c.part != SEEN] or cases
-    print("Named, by fault (held out):")
-    for fault in dict.fromkeys(c.fault for c in held):
-        named = Counter(c.detail or c.kind for c in held if c.fault == fault)
-        print(
-            f"| {fault} | " + ", ".join(f"{n} {count}" for n, count in named.most_common()) + " |"
-        )
+    """Print for each fault what was named, by who had seen it."""
+    for part in (HELD_SET, HELD_BACK, SEEN):
+        own = [c for c in cases if c.part == part]
+        if own:
+            print(f"Named, by fault ({part}):")
+        for fault in dict.fromkeys(c.fault for c in own):
+            cells = [c for c in own if c.fault == fault]
+            named = Counter(c.detail or c.kind for c in cells).most_common()
+            right = sum(c.is_right for c in cells)
+            words = ", ".join(f"{name} {count}" for name, count in named)
+            print(f"| {fault} | {right} of {len(cells)} | {words} |")
 
 
 def print_wrong(cases: list[Case]) -> None:

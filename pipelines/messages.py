@@ -57,6 +57,8 @@ class IngestResult(Value):
     unreadable: int
     window: Interval | None = None
     """What a drift run looks at; its end is `as_of`."""
+    left_out: list[str] = Field(default_factory=list)
+    """Batches that are held in quarantine, the newest of them, each with the reason in words."""
 
 
 class ValidateRequest(Value):

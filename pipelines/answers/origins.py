@@ -12,9 +12,10 @@ from pydantic import Field
 from pipelines.answers.service import NOT_RECORDED, Turn, turns
 from pipelines.data.manifests import Plan
 from pipelines.errors import Corrupted, RequestError
-from pipelines.intervals import Moment
+from pipelines.intervals import Interval, Moment
 from pipelines.ledger import (
     Approval,
+    DriftCheck,
     Erasure,
     Features,
     GateVerdict,
@@ -26,6 +27,7 @@ from pipelines.ledger import (
     Training,
     Validation,
 )
+from pipelines.messages import DriftCause, DriftEffect
 from pipelines.refs import Sha256, Value
 
 if TYPE_CHECKING:
@@ -97,6 +99,22 @@ class ErasedRows(Value):
     rows: int
 
 
+class AskingCheck(Value):
+    """The drift check that asked for a retraining: what changed, why, what follows, which entry.
+
+    `cause` and `effect` are None of checks of before they were named.
+    """
+
+    entry: int
+    at: Moment
+    run: str
+    window: Interval
+    verdict: str
+    reasons: list[str]
+    cause: DriftCause | None
+    effect: DriftEffect | None
+
+
 class Origin(Value):
     """How a version came to be. What is None or empty and should not be has its reason in `missing`
     (by field): an earlier Perennial did not record it, or it is no longer in the store.
@@ -117,6 +135,10 @@ class Origin(Value):
     missing: dict[str, str]
     erased: list[ErasedRows] = Field(default_factory=list)
     """When people's rows that it learnt from were erased."""
+    checks: list[AskingCheck] = Field(default_factory=list)
+    """The drift checks that asked for the retraining that brought it."""
+    left_out: dict[str, str] = Field(default_factory=dict)
+    """Batches that it did not learn from because they were held, with why, by their names."""
 
 
 def why(ledger: Ledger, store: Store, model: str, version: str) -> Origin:
@@ -176,7 +198,39 @@ def why(ledger: Ledger, store: Store, model: str, version: str) -> Origin:
             for e in entries
             if isinstance(found := e.decision, Erasure) and version in found.versions
         ],
+        checks=_asking_checks(entries, runs),
+        left_out=_left_out(store, plan) if plan else {},
     )
+
+
+def _asking_checks(entries: Sequence[Entry], runs: set[str]) -> list[AskingCheck]:
+    """Return the drift checks that asked for these runs, each as it was when it asked."""
+    found = []
+    for entry in entries:
+        request = entry.decision
+        if not isinstance(request, RetrainRequest) or request.run_id not in runs:
+            continue
+        before = [
+            (e, check)
+            for e in entries
+            if e.seq < entry.seq
+            and isinstance(check := e.decision, DriftCheck)
+            and (e.run, check.window) == (request.asked_by, request.window)
+        ]
+        if before:
+            asked, check = before[-1]
+            shared = set(AskingCheck.model_fields) & set(DriftCheck.model_fields) - {"run"}
+            said = check.model_dump(include=shared)
+            found.append(AskingCheck(entry=asked.seq, at=asked.at, run=asked.run, **said))
+    return found
+
+
+def _left_out(store: Store, plan: Ref) -> dict[str, str]:
+    """Return the batches that a plan leaves out; none where it is no longer there."""
+    try:
+        return Plan.model_validate_json(store.get(plan)).left_out
+    except Corrupted:
+        return {}
 
 
 def batches_of(store: Store, plan: Ref) -> list[UsedBatch] | None:

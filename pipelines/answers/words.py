@@ -12,13 +12,14 @@ from pipelines.intervals import iso
 from pipelines.ledger import Approval
 from pipelines.plurals import how_many
 from pipelines.verdicts import words
+from pipelines.verdicts.explanations import cause_words, effect_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from pipelines.answers.lineage import Resting
-    from pipelines.answers.origins import Answer, ErasedRows, Judgement, Origin
+    from pipelines.answers.origins import Answer, AskingCheck, ErasedRows, Judgement, Origin
     from pipelines.answers.predictions import AnsweredRow
     from pipelines.answers.service import Served, Turn
 
@@ -60,6 +61,7 @@ def say_origin(origin: Origin) -> list[Line]:
         ("asked for", f"window until {iso(r.window.end)}: {words.join(r.reasons)}")
         for r in origin.requests
     ]
+    lines += [line for check in origin.checks for line in _check(check)]
     lines += [("by a person", _answer(answer)) for answer in origin.answers]
     lines += [("served", f"release {t.release}, since {span(t)}") for t in origin.served]
     if not origin.served:
@@ -70,6 +72,18 @@ def say_origin(origin: Origin) -> list[Line]:
     ]
     lines += [("erased", _erased(rows)) for rows in origin.erased]
     return [*lines, *_making(origin), *_data(origin)]
+
+
+def _check(check: AskingCheck) -> Iterator[Line]:
+    """Return what the drift check saw that asked for the retraining: change, cause and effect."""
+    reasons = words.join(check.reasons)
+    verdict = words.plain(check.verdict)
+    yield "changed", f"{verdict}: {reasons} (entry {check.entry}, {iso(check.at)})"
+    if cause := check.cause:
+        evidence = words.join(cause.evidence)
+        yield "cause", f"{cause_words(cause.kind, cause.detail)} ({cause.sureness}): {evidence}"
+    if effect := check.effect:
+        yield "effect", f"{effect_words(effect.follows)}: {words.join(effect.words)}"
 
 
 def _erased(rows: ErasedRows) -> str:
@@ -134,6 +148,8 @@ def _data(origin: Origin) -> Iterator[Line]:
         "batches",
         origin.missing.get("batches") or how_many(len(origin.batches), "batch"),
     )
+    for name, why in origin.left_out.items():
+        yield "left out", f"the batch {name}, held in quarantine: {why}"
 
 
 def say_resting(resting: Resting) -> list[Line]:

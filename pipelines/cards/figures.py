@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FIGURES_FORMAT: Final = 1
 FIGURES: Final = "card_figures"
 """Their folder beside the kinds of pages."""
+MOST_INPUTS: Final = 60
+"""Inputs of which figures are kept: those with the greatest ones."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 

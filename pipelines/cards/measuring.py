@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.cards.figures import (
+    MOST_INPUTS,
     Amount,
     Attributed,
     CardFigures,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 NOT_MEASURED = "not measured: comparisons are turned off (PERENNIAL_COMPARISON_SECONDS is 0)"
 NOT_POSSIBLE = "not measured: the comparison could not be made (the log of the task gate says why)"
 _NAME = 60
-_AT_MOST = 60
-"""Inputs of which figures are kept."""
 
 
 def figures_of(
@@ -107,7 +106,7 @@ def _losses_by_input(store: Store, found: Importance | None, metric: str) -> Shu
         repeats=found.repeats,
         left_out=found.left_out,
         evidence=found.evidence,
-        losses=[_loss(found, name) for name in list(found.losses)[:_AT_MOST]],
+        losses=[_loss(found, name) for name in list(found.losses)[:MOST_INPUTS]],
     )
 
 
@@ -128,7 +127,7 @@ def _amounts_by_input(store: Store, look: CandidateLook) -> Attributed | None:
         return None
     means = np.abs(found.amounts).mean(axis=0)
     total = float(means.sum()) or 1.0
-    order = np.argsort(-means, kind="stable")[:_AT_MOST]
+    order = np.argsort(-means, kind="stable")[:MOST_INPUTS]
     svg = attributions(found, look.attribution_rows)
     return Attributed(
         method=found.method,

@@ -19,11 +19,13 @@ from pipelines.incidents import (
     open_incidents,
     snooze,
 )
+from pipelines.incidents.held_batches import admit_batch, held_batches
 from pipelines.incidents.words import NAMES, TO_DO, say_seen, say_state
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import model_names
 from pipelines.spec.units import parse_duration
+from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -31,12 +33,14 @@ if TYPE_CHECKING:
     from pipelines.incidents import Incident
 
 Answer = Literal["show", "ack", "snooze", "close"]
+Admit = Literal["show", "admit"]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(incidents)
     app.command()(incident)
+    app.command()(quarantine)
 
 
 def incidents(
@@ -111,6 +115,60 @@ def incident(
         lines.append(("to do", TO_DO[found.what]))
     for name, text in lines:
         typer.echo(f"  {name:<6} {on_one_line(text)}")
+
+
+def quarantine(
+    model: Annotated[str, typer.Argument(help="The model.")],
+    batch: Annotated[
+        str | None, typer.Argument(help="A batch, as it is listed; all of them when left out.")
+    ] = None,
+    answer: Annotated[Admit, typer.Argument(help="What to do with it; default: show it.")] = "show",
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")] = "",
+    by: Annotated[str, typer.Option(help="Who answers, by name.")] = "",
+    everything: Annotated[
+        bool, typer.Option("--admit-all", help="Let in every batch that is held.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List batches that a broken pipe holds back, and let them in.
+
+    `perennial quarantine sales 2024-01-07T00 admit --by ann --reason "it was a price rise"`
+
+    No retraining learns from them until somebody says that nothing is broken there, or a drift
+    check finds a newer version of the batch sound. What broke its expectations is let in by mending
+    the source or the suite.
+    """
+    settings = load_settings()
+    ledger = ConfiguredPorts(settings).ledger
+    expect_known(ledger, settings.models, model)
+    held = held_batches(ledger, model)
+    names = sorted(held) if batch is None else [batch]
+    if everything or answer == "admit":
+        if (batch is None) != everything:
+            raise RequestError(
+                "Name one batch, or --admit-all.",
+                remedy=f"`perennial quarantine {model} BATCH admit --by NAME --reason WHY`.",
+            )
+        names = sorted(held) if everything else names
+        rows = [admit_batch(ledger, model, n, by=by, reason=reason) for n in names]
+        if as_json:
+            print_json([row.model_dump(mode="json") for row in rows])
+        else:
+            typer.echo("\n".join(f"{name}: retrainings learn from it again" for name in names))
+        return
+    shown = {name: held[name] for name in names if name in held}
+    if as_json:
+        print_json([q.model_dump(mode="json") for q in shown.values()])
+    elif not shown:
+        typer.echo("No batch is held.")
+    else:
+        columns = ["batch", "version", "what is seen in it"]
+        cells = [[n, q.version, on_one_line(join(q.reasons))] for n, q in shown.items()]
+        print_table(f"Batches of {model} that no retraining learns from", columns, cells)
+        typer.echo(
+            f"To let one in: perennial quarantine {model} BATCH admit --by NAME --reason WHY"
+        )
 
 
 def _duration(text: str) -> timedelta:

@@ -12,9 +12,11 @@ from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import context_for
 from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
+from pipelines.incidents.held_batches import held_batches
 from pipelines.incidents.words import say_event
 from pipelines.intervals import iso
 from pipelines.ledger import (
+    Admission,
     Alert,
     Approval,
     DriftCheck,
@@ -158,6 +160,7 @@ def _status(context: Context) -> dict[str, Any]:
         "serving": _describe_serving(context),
         "last_verdict": _marked_sentence(verdicts[0], marks) if verdicts else None,
         "last_quarantine": _sentence(quarantined[0]) if quarantined else None,
+        "held_batches": sorted(held_batches(ledger, model)),
         "last_drift": _sentence(drift_entries[0]) if drift_entries else None,
         "open_request": _sentence(request) if request else None,
         "ledger_entries": ledger.verify(),
@@ -179,6 +182,9 @@ def _describe(row: dict[str, Any]) -> dict[str, str]:
     }
     if row["last_quarantine"]:
         sentences["quarantine"] = row["last_quarantine"]
+    if row["held_batches"]:
+        held = how_many(len(row["held_batches"]), "batch")
+        sentences["held"] = f"{held} that no retraining learns from: `perennial quarantine`"
     sentences["drift"] = row["last_drift"] or "not looked for yet"
     if row["open_request"]:
         sentences["request"] = row["open_request"]
@@ -237,7 +243,7 @@ def _marked_sentence(entry: Entry, marks: Marks) -> str:
     return _sentence(entry) + (f" [{mark.text}]" if mark else "")
 
 
-def _sentence(entry: Entry) -> str:  # noqa: C901, PLR0911 -- a case for each kind
+def _sentence(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 -- a case for each kind
     """Return an entry in words.
 
     One without words of its own, or of a kind that is not known here, shows its plain fields.
@@ -254,6 +260,8 @@ def _sentence(entry: Entry) -> str:  # noqa: C901, PLR0911 -- a case for each ki
             return words.proof(proof.version, proof.differences, proof.causes, proof.rows)
         case Quarantine() as quarantine:
             return iso(quarantine.interval.start) + _why(quarantine.reasons)
+        case Admission() as admission:
+            return words.admission_entry(admission.interval.name, admission.by, admission.reason)
         case RetrainRequest() as request:
             return f"retraining {request.run_id} asked for" + _why(request.reasons)
         case RetrainHold() as hold:

@@ -33,6 +33,11 @@ class Plan(Value):
     lookback: list[BatchRef]
     train: list[BatchRef]
     holdout: list[BatchRef]
+    left_out: dict[str, str] = Field(default_factory=dict, exclude_if=lambda left_out: not left_out)
+    """Why batches are in none of these, by their names: they are held in quarantine.
+
+    Not written where there are none, so that plans of before keep their hash.
+    """
 
     @property
     def batches(self) -> list[BatchRef]:

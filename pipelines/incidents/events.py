@@ -116,6 +116,16 @@ def forgiven_at(ledger: Ledger, model: str) -> datetime | None:
     return max(times, default=None)
 
 
+def expect_answer(by: str, reason: str) -> None:
+    """Raise RequestError where an answer lacks a person's name or the reason."""
+    for name, text in (("person", by), ("reason", reason)):
+        if not text.strip() or not text.strip().isprintable():
+            raise RequestError(
+                f"An answer needs a {name}, in one line of plain text.",
+                remedy="say who answers, and why.",
+            )
+
+
 def _answer(
     ledger: Ledger,
     model: str,
@@ -127,12 +137,7 @@ def _answer(
     now: datetime,
     until: datetime | None = None,
 ) -> Incident:
-    for name, text in (("person", by), ("reason", reason)):
-        if not text.strip() or not text.strip().isprintable():
-            raise RequestError(
-                f"An answer needs a {name}, in one line of plain text.",
-                remedy="say who answers, and why.",
-            )
+    expect_answer(by, reason)
     incident = find_incident(ledger, model, number, now)
     if incident.is_over:
         raise RequestError(

@@ -106,7 +106,7 @@ def seen_in(entry: Entry) -> Seen | None:
     match entry.decision:
         case DriftCheck(verdict="alarm") as check:
             return Seen("alarm", "the check failed" if check.failed else "the data are broken")
-        case Quarantine():
+        case Quarantine(cause=None):  # a broken pipe is told of by the check's alarm
             return Seen("quarantine", "a batch is in quarantine")
         case Outcome(outcome="refused"):
             return Seen("refused", "challengers are refused")

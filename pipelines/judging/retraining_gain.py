@@ -23,6 +23,7 @@ from pipelines.data.batches import newest, newest_batches
 from pipelines.data.feature_rows import build_batch, intervals_behind
 from pipelines.data.manifests import Plan
 from pipelines.data.plan_types import plan_types
+from pipelines.incidents.held_batches import held_batches, without_held
 from pipelines.intervals import Interval
 from pipelines.judging.draws import draws_of
 from pipelines.judging.held_out import Answers
@@ -126,7 +127,8 @@ def _plan(context: Context, by: datetime) -> Plan:
     """Return the batches that a retraining as of then would learn from and judge on."""
     spec, store = context.spec, context.ports.store
     most = spec.train.most_batches + spec.timing.holdout
-    learn = list(newest_batches(store, spec, by, most))[::-1]
+    known = list(newest_batches(store, spec, by, most))[::-1]
+    learn, _ = without_held(held_batches(context.ports.ledger, spec.name), known)
     before = []
     if learn and spec.lookback:
         start = learn[0].interval.start

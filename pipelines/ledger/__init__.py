@@ -4,6 +4,7 @@ from pipelines.ledger.alerts import Alert
 from pipelines.ledger.chain import entry_hash, first_break
 from pipelines.ledger.decision import Decision
 from pipelines.ledger.entries import (
+    Admission,
     Approval,
     Crown,
     DriftCheck,
@@ -39,6 +40,7 @@ from pipelines.ledger.run_entries import Features, Ingest, StepOfRun, Training, 
 
 __all__ = [
     "GENESIS",
+    "Admission",
     "Alert",
     "Approval",
     "Champion",

@@ -44,6 +44,7 @@ Kind = Literal[
     "training",
     "incident",
     "alert",
+    "admission",
 ]
 
 
@@ -58,9 +59,10 @@ class DecisionOfRun(Decision):
 
 
 class Quarantine(Decision):
-    """A batch that broke critical expectations.
+    """A batch that broke critical expectations, or in which a drift check saw a broken pipe.
 
-    `batch` is its manifest, `bad_rows` the broken rows by table, `page` the validation's page.
+    `batch` is its manifest, `bad_rows` the broken rows by table, `page` the validation's page. Of a
+    broken pipe `cause` is what was seen and `page` the check's; else it is None.
     """
 
     kind: Literal["quarantine"] = "quarantine"
@@ -70,6 +72,22 @@ class Quarantine(Decision):
     reasons: list[str]
     bad_rows: dict[str, Ref]
     page: Ref
+    cause: DriftCause | None = None
+
+
+class Admission(Decision):
+    """A batch that a broken pipe was seen in, and that retrainings may learn from again.
+
+    `batch` and `detail` are the quarantine's manifest and what was broken. `by` is who said so, by
+    name, with the `reason`; it is empty where a check found a newer version sound.
+    """
+
+    kind: Literal["admission"] = "admission"
+    interval: Interval
+    batch: Ref
+    detail: str
+    by: str
+    reason: str
 
 
 class MadeFrom(Value):
@@ -334,6 +352,7 @@ class UnknownDecision(Decision):
 
 KnownDecision = Annotated[
     Quarantine
+    | Admission
     | GateVerdict
     | ReleaseIntent
     | ReleaseRefusal

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from pipelines.intervals import Moment
 from pipelines.ledger.decision import Decision
 from pipelines.refs import Ref, Sha256
@@ -33,11 +35,13 @@ class Ingest(StepOfRun):
     as_of: Moment
     batches: int
     reason: str = ""
+    left_out: list[str] = Field(default_factory=list)
+    """Batches that are held in quarantine, each with the reason in words."""
 
     @property
     def words(self) -> str:
-        """Which batches are read, and what for."""
-        return words.ingest_entry(self.batches, self.purpose, self.reason)
+        """Which batches are read, and what for, and which are left out."""
+        return words.ingest_entry(self.batches, self.purpose, self.reason, self.left_out)
 
 
 class Validation(StepOfRun):

@@ -186,6 +186,20 @@ class SqlLedger:
             raise self._make_corrupted(place)
         return head.seq
 
+    def expect_writable(self) -> None:
+        """Begin to write, as `append` does, and take it back.
+
+        Raises Unreachable or Busy where an entry could not be written.
+        """
+        with (
+            self._database.border(),
+            self._database.writer.connect() as connection,
+            connection.begin() as transaction,
+        ):
+            head = self._read_head(connection, lock=True)
+            connection.execute(_MOVE_HEAD, {"newest": head.seq + 1, "newest_hash": head.hash})
+            transaction.rollback()
+
     def _write(
         self,
         model: str,

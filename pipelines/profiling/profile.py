@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.bundle.manifest import BundleManifest
 from pipelines.data.batches import read_manifest, read_table
 from pipelines.errors import BadData
+from pipelines.incidents.held_batches import held_batches
 from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import Quarantine
 from pipelines.profiling.columns import LONGEST_VALUE
@@ -164,8 +165,16 @@ def _reference(context: Context) -> tuple[str, pa.Table] | None:
 
 
 def _quarantines(context: Context) -> list[Quarantine]:
-    entries = context.ports.ledger.entries(context.spec.name, "quarantine", limit=QUARANTINES)
-    return [e.decision for e in reversed(entries) if isinstance(e.decision, Quarantine)]
+    """Return the newest batches in quarantine, without those that were admitted since."""
+    ledger, model = context.ports.ledger, context.spec.name
+    held = held_batches(ledger, model)
+    found = [e.decision for e in reversed(ledger.entries(model, "quarantine"))]
+    now = [
+        q
+        for q in found
+        if isinstance(q, Quarantine) and (q.cause is None or held.get(q.interval.name) == q)
+    ]
+    return now[:QUARANTINES]
 
 
 def _bad_rows(context: Context, quarantines: list[Quarantine]) -> list[BadRows]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.context import Context
-from pipelines.errors import RequestError
+from pipelines.errors import Busy, RequestError
 from pipelines.ledger import MemoryLedger
 from pipelines.locks import hold
 from pipelines.ports import Ports
@@ -25,6 +25,7 @@ from pipelines.store.opening import open_store
 from pipelines.versions.memory import MemoryVersions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -58,6 +59,7 @@ class Workroom:
             shared.mkdir(parents=True, exist_ok=True)
             if not own.is_symlink():
                 own.symlink_to(shared, target_is_directory=True)
+        (self.root / _LOCK).touch(mode=0o600)  # by which `unused_replays` knows when it was used
 
     def hold(self) -> AbstractContextManager[int]:
         """Hold the folder, in which one replay is at work at a time. Raises Busy."""
@@ -90,6 +92,50 @@ def forget_replays(settings: Settings) -> None:
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
         with hold(folder / _LOCK, f"{folder.name} is being replayed.", seconds=0):
             shutil.rmtree(folder / "store", ignore_errors=True)
+
+
+def unused_replays(settings: Settings, limit: float) -> Iterator[Path]:
+    """Yield the folders of models whose replays nobody has used since `limit` (seconds since 1970),
+    and in which something is kept.
+    """
+    root = settings.state / FOLDER
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if not folder.is_symlink() and _kept(folder) and _used_at(folder) < limit:
+            yield folder
+
+
+def remove_replays(folder: Path, limit: float) -> bool:
+    """Remove what a model's replays have kept, unless somebody has used it since; tell whether.
+
+    The lock's file stays: somebody may be waiting for it.
+    """
+    try:
+        with hold(folder / _LOCK, f"{folder.name} is being replayed.", seconds=0):
+            if _used_at(folder) >= limit:
+                return False
+            for path in _kept(folder):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+    except Busy:
+        return False
+    return True
+
+
+def _kept(folder: Path) -> list[Path]:
+    """Return what lies in a model's folder beside the lock's file."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path for path in found if path.name != _LOCK)
+
+
+def _used_at(folder: Path) -> float:
+    """Return when a replay last began, or kept something (seconds since 1970).
+
+    Links lead to what all of the state shares, and do not count.
+    """
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return max((path.stat().st_mtime for path in files), default=folder.stat().st_mtime)
 
 
 def recipe_key(context: Context) -> str:

@@ -10,7 +10,8 @@ entry, so a retry finishes what a kill left undone.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -31,6 +32,8 @@ from pipelines.watch.short_texts import fit_within, shorten
 from pipelines.watch.window import rules_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.ledger import Champion
 
 
@@ -83,12 +86,19 @@ def _judge_window(
     context: Context, request: DriftRequest, champion: Champion | None, inputs: str
 ) -> DriftCheck:
     """Look at the window, store what was found, and return what the ledger shall hold."""
+    from pipelines.watch.broken_batches import NOTHING, enter_findings, look_at_batches
+
     spec, store, window = context.spec, context.ports.store, request.ingest.window
     if window is None:
         raise RequestError(
             f"The run {request.run} ingested no window.", remedy="ingest with the purpose `drift`."
         )
-    observation = observe_window(context, request, window, champion)
+    importances = partial(_importances, context, champion) if champion else None
+    observation = observe_window(context, request, window, champion, importances)
+    findings = look_at_batches(context, request, champion, observation) if champion else NOTHING
+    told_reasons = [*observation.decision.reasons, *findings.reasons(spec.name)]
+    decision = replace(observation.decision, reasons=told_reasons)
+    observation = replace(observation, decision=decision)
     facts, live = observation.facts, observation.facts.performance
     figures = store.put(canonical(_figures(context, request.run, window, observation)), ".json")
     result = DriftResult(
@@ -109,12 +119,22 @@ def _judge_window(
         run_id=open_run(context, request.run, window) if observation.champion else "",
         **told(observation.explanation),
     )
+    enter_findings(context, findings, observation, window, result.page)
     return DriftCheck(
         **result.model_dump(exclude_unset=True),
         evidently=store.put(observation.evidently, ".html") if observation.evidently else None,
         inputs=inputs,
         failed=bool(facts.error),
     )
+
+
+def _importances(
+    context: Context, champion: Champion, inputs: Sequence[str]
+) -> dict[str, float] | None:
+    from pipelines.cards.importances import find_importances
+
+    ports = context.ports
+    return find_importances(ports.ledger, ports.store, context.spec.name, champion.version, inputs)
 
 
 def _count_labelled(context: Context, observation: Observation) -> int | None:

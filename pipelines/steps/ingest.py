@@ -23,8 +23,9 @@ from pipelines.data.batches import (
 )
 from pipelines.data.manifests import BatchRef, Plan
 from pipelines.errors import RequestError
+from pipelines.incidents.held_batches import in_sentences, leave_out_held
 from pipelines.intervals import SNAPSHOT, Interval, complete_before, covering, floor, iso
-from pipelines.ledger import DriftCheck, Ingest, record_step
+from pipelines.ledger import DriftCheck, Ingest, Quarantine, record_step
 from pipelines.messages import IngestRequest, IngestResult
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.plurals import how_many
@@ -75,6 +76,7 @@ def run(context: Context, request: IngestRequest) -> IngestResult:
         as_of=result.as_of,
         batches=result.batches,
         reason=result.reason[:500],
+        **({"left_out": result.left_out} if result.left_out else {}),
     )
     record_step(context.ports.ledger, context.spec.name, entry)
     return result
@@ -111,6 +113,10 @@ def _ingest(context: Context, request: IngestRequest) -> IngestResult:
         train=batches(selection.learn),
         holdout=batches(selection.judge),
     )
+    if request.purpose == "retrain":
+        plan = leave_out_held(context.ports.ledger, plan)
+        for name, why in plan.left_out.items():
+            context.log.warning("batch %s is left out, held in quarantine: %s", name, why)
     return _answer(context, selection, plan, counts)
 
 
@@ -136,6 +142,7 @@ def _answer(
         force=selection.force,
         batches=len(plan.batches),
         window=selection.window,
+        left_out=in_sentences(plan.left_out),
         **(counts or dict.fromkeys(("rows", "written", "late", "unreadable"), 0)),
     )
 
@@ -203,13 +210,14 @@ def _intervals_since_last_window(context: Context, window: Interval) -> list[Int
 
 
 def _quarantine_names(context: Context) -> set[str]:
-    """Return the names of the batches that went to quarantine.
+    """Return the names of the batches that broke their expectations.
 
     A run ended red for each, and the next one goes on without it.
     """
     return {
         e.key.rsplit(":", 1)[0]
         for e in context.ports.ledger.entries(context.spec.name, "quarantine")
+        if not (isinstance(e.decision, Quarantine) and e.decision.cause)
     }
 
 

@@ -160,10 +160,22 @@ def gate_entry(
     return ": ".join(filter(None, [challenger(candidate, version), join(reasons)])) + because
 
 
-def ingest_entry(batches: int, purpose: str, reason: str) -> str:
-    """Return which batches a run reads, as a list of decisions shows it."""
+def ingest_entry(batches: int, purpose: str, reason: str, left_out: Sequence[str] = ()) -> str:
+    """Return which batches a run reads, and which it leaves out, as a list of decisions shows."""
     what = f"{how_many(batches, 'batch')} for {PURPOSES.get(purpose, purpose)}"
-    return f"{what}: {reason}" if reason else what
+    said = f"{what}: {reason}" if reason else what
+    return f"{said}; {left_out_batches(left_out)}" if left_out else said
+
+
+def left_out_batches(sentences: Sequence[str]) -> str:
+    """Return which batches a run leaves out and why, in one line."""
+    return f"left out, held in quarantine: {join(sentences)}"
+
+
+def admission_entry(batch: str, by: str, reason: str) -> str:
+    """Return that a batch is learnt from again, as a list of decisions shows it."""
+    who = f"admitted by {by}" if by else "found sound"
+    return f"the batch {batch} is {who}: {reason}"
 
 
 def validation_entry(batches: int, rows: int, expectations: int, warnings: int) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipelines.messages import DriftRequest
     from pipelines.science.own_metrics import AnyMetric
     from pipelines.watch.explanation import Explanation
-    from pipelines.watch.sides import ChampionReference, Labelled
+    from pipelines.watch.sides import ChampionReference, Importances, Labelled
     from pipelines.watch.window_rows import WindowSource
 
 
@@ -47,9 +47,16 @@ class Observation:
 
 
 def observe_window(
-    context: Context, request: DriftRequest, window: Interval, champion: Champion | None
+    context: Context,
+    request: DriftRequest,
+    window: Interval,
+    champion: Champion | None,
+    importances: Importances | None = None,
 ) -> Observation:
-    """Look at the window with the champion's eyes; what goes wrong is an alarm."""
+    """Look at the window with the champion's eyes; what goes wrong is an alarm.
+
+    `importances` gives what the champion's metric loses without each of the inputs.
+    """
     from pipelines.watch.window_rows import source_of
 
     model, rules = context.spec.name, rules_of(context.spec)
@@ -58,7 +65,7 @@ def observe_window(
         words = f"no version of {model} serves yet, so that there is nothing to compare with"
         return Observation(source, DriftFacts(0), Decision("not_enough_data", [words]))
     try:
-        return _compare(context, request, window, champion, source)
+        return _compare(context, request, window, champion, source, importances)
     except (TryAgain, MemoryError):
         raise
     except (
@@ -77,6 +84,7 @@ def _compare(
     window: Interval,
     champion: Champion,
     source: WindowSource,
+    importances: Importances | None,
 ) -> Observation:
     from pipelines.bundle.load import open_bundle
     from pipelines.watch.batch_rows import batch_rows
@@ -87,7 +95,7 @@ def _compare(
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
     bundle = open_bundle(store, champion.bundle, context.settings)
-    baseline = _reference_of(context, champion.version, bundle.manifest)
+    baseline = reference_of(context, champion.version, bundle.manifest)
     plan = read_plan(store, request.ingest.plan)
     observe = traffic_rows if source == "traffic" else batch_rows
     sample = observe(context, plan, window, bundle)
@@ -95,7 +103,13 @@ def _compare(
     never = never_judged(spec, window.end - window.start)
     found = comparison.facts.whole or comparison.facts.changes
     explained = explain_window(
-        context, bundle, sample, baseline, least=rules.min_rows, changes=found
+        context,
+        bundle,
+        sample,
+        baseline,
+        least=rules.min_rows,
+        changes=found,
+        importances=importances,
     )
     untold = [explained] if isinstance(explained, str) and explained else []
     notes = [*comparison.facts.notes, *sample.notes, *([never] if never else []), *untold]
@@ -118,7 +132,7 @@ def _compare(
     )
 
 
-def _reference_of(context: Context, version: str, manifest: BundleManifest) -> ChampionReference:
+def reference_of(context: Context, version: str, manifest: BundleManifest) -> ChampionReference:
     """Return what a version learnt from and promised.
 
     Raises BadData where it does another task, or its bundle does not say.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipelines.bundle.load import OpenBundle
     from pipelines.science.changes.facts import Sample
     from pipelines.watch.samples import Sides
-    from pipelines.watch.sides import ChampionReference
+    from pipelines.watch.sides import ChampionReference, Labelled
     from pipelines.watch.window_rows import WindowRows
 
     Array = NDArray[Any]
@@ -44,13 +44,23 @@ def explained_sides(sample: WindowRows, champion: ChampionReference) -> Sides:
 
 
 def labelled_sides(sample: WindowRows, champion: ChampionReference) -> Sides | None:
-    """Return how wrong labelled rows were answered, of the window and of the holdout; None where
-    that is not known.
+    """Return how wrong labelled rows were answered, with their answers where these are one number
+    each, of the window and of the holdout; None where that is not known.
     """
     sides = loss_sides(sample.labelled, champion)
     if sides is None or not all(_is_timed(side) for side in sides):
         return None
-    return sides
+    window, held = (
+        replace(side, predictions=_one_number_each(rows))
+        for side, rows in zip(sides, (sample.labelled, champion.held), strict=True)
+    )
+    return window, held
+
+
+def _one_number_each(labelled: Labelled | None) -> Array | None:
+    if labelled is None or labelled.p.ndim != 1 or labelled.p.dtype == object:
+        return None
+    return np.asarray(labelled.p, dtype=np.float64)
 
 
 def _is_timed(sample: Sample) -> bool:

@@ -21,13 +21,15 @@ from pipelines.verdicts.explanations import cause_words, effect_words
 from pipelines.watch.explained_rows import asker, explained_sides, labelled_sides
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipelines.bundle.load import OpenBundle
     from pipelines.context import Context
     from pipelines.science.causes.cause import Cause
     from pipelines.science.changes.facts import Changes, Sample
     from pipelines.science.effects.effect import Effect
     from pipelines.watch.samples import Sides
-    from pipelines.watch.sides import ChampionReference
+    from pipelines.watch.sides import ChampionReference, Importances
     from pipelines.watch.window_rows import WindowRows
 
 _TEMPLATE = Path(__file__).with_name("explanation.html")
@@ -57,15 +59,17 @@ def explain_window(
     *,
     least: int,
     changes: Changes | None = None,
+    importances: Importances | None = None,
 ) -> Explanation | str:
     """Return the explanation of a window, or in words why there is none ("" of too few rows).
 
-    `least` are the rows of which a verdict is given, `changes` what the tests found.
+    `least` are the rows of which a verdict is given, `changes` what the tests found,
+    `importances` gives what the metric loses without each of the inputs.
     """
     if sample.problem or sample.window.inputs.num_rows < least:
         return ""
     try:
-        return _explain(context, bundle, sample, champion, changes)
+        return _explain(context, bundle, sample, champion, changes, importances)
     except (TryAgain, MemoryError):
         raise
     except Exception as error:  # an explanation that fails must not hide the verdict
@@ -79,6 +83,7 @@ def _explain(
     sample: WindowRows,
     champion: ChampionReference,
     changes: Changes | None,
+    importances: Importances | None,
 ) -> Explanation:
     seed = context.spec.train.seed
     window, reference = explained_sides(sample, champion)
@@ -86,7 +91,10 @@ def _explain(
     cause = name_cause(window, reference, changes, labelled=labelled, seed=seed)
     effect = None
     if cause.kind != "nothing":
-        effect = _effect(bundle, window, reference, labelled, seed)
+        known = (
+            importances([c.name for c in bundle.manifest.inputs.columns]) if importances else None
+        )
+        effect = _effect(bundle, window, reference, labelled, seed, known)
     named = cause.columns or ([c.name for c in effect.columns] if effect else [])
     return Explanation(cause, effect, draw_shapes(window, reference, named[:_PLOTS]))
 
@@ -97,6 +105,7 @@ def _effect(
     reference: Sample,
     labelled: Sides | None,
     seed: int,
+    importances: Mapping[str, float] | None,
 ) -> Effect:
     answer = asker(bundle)
     threshold = None
@@ -107,7 +116,13 @@ def _effect(
     else:
         threshold = None
     return measure_effect(
-        window, reference, labelled=labelled, threshold=threshold, answer=answer, seed=seed
+        window,
+        reference,
+        labelled=labelled,
+        threshold=threshold,
+        importances=importances,
+        answer=answer,
+        seed=seed,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.science.metrics import THRESHOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pipelines.science.pieces import Span
 
     Array = NDArray[Any]
+    Importances = Callable[[Sequence[str]], Mapping[str, float] | None]
+    """By inputs: what the metric loses without each; None where that is not known."""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ import json
 import pytest
 
 from pipelines.incidents import note_check
-from pipelines.ledger import DriftCheck
+from pipelines.ledger import DriftCheck, Quarantine
 from pipelines.ledger.sql import SqlLedger
+from pipelines.messages import DriftCause
 from tests.cli.commands import run_here
-from tests.unit.steps.verdicts import drifted
+from tests.unit.steps.verdicts import NOTHING, drifted, window
 
 
 @pytest.fixture
@@ -75,3 +76,39 @@ def test_what_cannot_be_done_says_so(ask, ledger, arguments, complaint):
     assert done.returncode == 65
     assert complaint in done.stderr
     assert len(ledger.entries("sales", "incident")) == 1
+
+
+def test_a_batch_that_is_held_is_listed_and_let_in(world, ledger):
+    held = Quarantine(
+        interval=window(3),
+        version=1,
+        batch=NOTHING,
+        reasons=["A pipe is broken upstream: values in another unit", "temp: x / 1000"],
+        bad_rows={},
+        page=NOTHING,
+        cause=DriftCause(kind="broken_upstream", detail="units", sureness="sure"),
+    )
+    ledger.append("sales", "held", held)
+
+    def ask(*arguments):
+        return run_here(world, ("quarantine", "sales", *arguments), COLUMNS="200")
+
+    name = held.interval.name
+    text = said(ask())
+    assert name in text
+    assert "values in another unit; temp: x / 1000" in text
+    refused = ask(name, "admit")
+    assert refused.returncode == 65
+    assert "needs a person" in refused.stderr
+    assert "--admit-all" in ask("--admit-all", name).stderr
+    assert f"{name}: retrainings learn from it again" in said(ask(name, "admit", *WHO))
+    assert said(ask()) == "No batch is held.\n"
+    history = said(run_here(world, ("history", "sales"), COLUMNS="200"))
+    assert f"the batch {name} is admitted by ann: upstream knows" in history
+    assert json.loads(said(ask("--json"))) == []
+    ledger.append("sales", "held again", held)
+    assert [q["version"] for q in json.loads(said(ask("--json")))] == [1]
+    status = run_here(world, ("status", "sales"), COLUMNS="200").stdout
+    assert "1 batch that no retraining learns from" in status
+    assert said(ask("--admit-all", *WHO)) == f"{name}: retrainings learn from it again\n"
+    assert said(ask()) == "No batch is held.\n"

@@ -14,6 +14,7 @@ from pipelines.errors import Unreachable
 from pipelines.ops.backup import scratch
 from pipelines.ops.prune.leftover import Leftover
 from pipelines.rebuilding.folders import find_abandoned
+from pipelines.replay import workroom
 from pipelines.settings import airflow_logs
 from pipelines.versions.objects import Objects, has_md5, md5
 
@@ -87,6 +88,16 @@ def old_logs(settings: Settings, limit: float) -> Iterator[Leftover]:
     for folder in (airflow_logs(settings), settings.state / "log"):
         for path in files_below(folder):
             yield from _old_file("log", path, folder.parent, limit)
+
+
+def unused_replays(settings: Settings, limit: float) -> Iterator[Leftover]:
+    """Yield what replays keep of models that nobody has replayed since the limit.
+
+    It is computed again when it is needed.
+    """
+    for folder in workroom.unused_replays(settings, limit):
+        remove = partial(workroom.remove_replays, folder, limit)
+        yield Leftover("replays of a model", folder.name, _size_of(folder), remove)
 
 
 def files_below(folder: Path) -> Iterator[Path]:

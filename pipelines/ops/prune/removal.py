@@ -80,6 +80,7 @@ def _find(
         *files.cached_features(settings, limit),
         *unused_runs(settings, ports.ledger, limit),
         *files.old_logs(settings, limit),
+        *files.unused_replays(settings, limit),
         *unused_environments(settings, ports, limit),
         *(unused_images(engine, ports.ledger) if engine is not None else ()),
         *(unused_environment_images(engine, limit) if engine is not None else ()),

@@ -29,13 +29,15 @@ Sureness = Literal["sure", "likely", "possible"]
 class Break:
     """A sign of a broken pipe: which one, in which columns, and a sentence with its numbers.
 
-    `strength` (0..1) is the share of the window's difference that the sign explains.
+    `strength` (0..1) is the share of the window's difference that the sign explains. `is_sure`
+    tells that nothing else leaves this sign, however few rows show it.
     """
 
     detail: Detail
     columns: list[str]
     words: str
     strength: float
+    is_sure: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,14 @@ from pipelines.science.causes.categories import find_categories
 from pipelines.science.causes.cause import Break, Cause
 from pipelines.science.causes.clock import find_clock
 from pipelines.science.causes.conversions import find_conversions
+from pipelines.science.causes.following import Following, measure_following
 from pipelines.science.causes.gaps import find_gaps
 from pipelines.science.causes.labels import LossChange, measure_losses
 from pipelines.science.causes.repeats import find_repeats
 from pipelines.science.causes.rounding import find_rounding
 from pipelines.science.causes.seasons import how_far_season, match_season
 from pipelines.science.causes.sentences import describe_shift
+from pipelines.science.causes.sentinels import find_sentinels
 from pipelines.science.causes.shift import LEAST_DEGREES, combine, degrees
 from pipelines.science.causes.stuck import find_stuck
 from pipelines.science.causes.view import MOST_ROWS, View, thin
@@ -50,6 +52,12 @@ _EXPLAINED, _MOSTLY = 0.6, 0.4
 """...and beside rows of the same season at most this part of the distance is left; the second where
 what is left is still more than days alone make."""
 _NAMED = 3
+_SURE = 0.3
+"""The share of the rows beyond which a sign is sure by itself."""
+_LESS, _LESS_OF_OTHERS = -0.15, -0.3
+"""Where outcomes follow the answers less by a smaller part, the concept is the same; the second
+where other rows come, whose outcomes may follow less than others' do.
+"""
 
 
 def name_cause(
@@ -76,11 +84,9 @@ def name_cause(
         return _broken(breaks)
     moved = _moved(view, changes)
     losses = _losses(view, moved, labelled, seed)
-    is_other = losses is not None and losses.p_value < LEVEL and abs(losses.relative) > _BY_LOSSES
-    if is_other and losses is not None:
-        if moved and labelled is not None:
-            return _either(view, moved, losses)
-        return _concept(view, moved, losses)
+    concept = _other_concept(view, moved, losses, labelled, seed)
+    if concept is not None:
+        return concept
     season = _season(view, moved or _columns_moved(view.shifts_by_days))
     if season is not None:
         return season
@@ -92,6 +98,7 @@ def find_breaks(view: View, seed: int) -> list[Break]:
     return [
         *find_repeats(view, seed),
         *find_gaps(view),
+        *find_sentinels(view),
         *find_categories(view),
         *find_stuck(view),
         *find_conversions(view),
@@ -119,7 +126,7 @@ def _broken(breaks: list[Break]) -> Cause:
         [b.words for b in [first, *further][:_NAMED]],
         first.detail,
         first.columns,
-        "sure" if first.strength > 0.3 else "likely",  # noqa: PLR2004 -- of the rows
+        "sure" if first.is_sure or first.strength > _SURE else "likely",
     )
 
 
@@ -170,6 +177,43 @@ def _concept(view: View, moved: list[str], losses: LossChange) -> Cause:
     inputs = [describe_shift(view, n) for n in moved[: _NAMED - 1]]
     if not inputs:
         inputs = ["no input has moved by more than its days do"]
+    return Cause("concept", [words, *inputs], columns=moved)
+
+
+def _other_concept(
+    view: View,
+    moved: list[str],
+    losses: LossChange | None,
+    labelled: tuple[Sample, Sample] | None,
+    seed: int,
+) -> Cause | None:
+    """Return that the same rows have other outcomes, or that it cannot be told from other rows;
+    None where nothing speaks for it.
+    """
+    cannot_tell = bool(moved) and labelled is not None
+    if losses is not None and losses.p_value < LEVEL and abs(losses.relative) > _BY_LOSSES:
+        return _either(view, moved, losses) if cannot_tell else _concept(view, moved, losses)
+    follows, least = None, _LESS_OF_OTHERS if moved else _LESS
+    if not cannot_tell:
+        follows = _following(view, labelled, seed)
+    if follows is not None and follows.p_value < LEVEL and follows.relative < least:
+        return _unfollowed(view, moved, follows)
+    return None
+
+
+def _following(view: View, labelled: tuple[Sample, Sample] | None, seed: int) -> Following | None:
+    """Return how outcomes follow the answers, of the labelled rows where they are others."""
+    if labelled is not None:
+        view = View(*(thin(side, MOST_ROWS, seed) for side in labelled))
+    return measure_following(view)
+
+
+def _unfollowed(view: View, moved: list[str], follows: Following) -> Cause:
+    words = (
+        f"outcomes rise by {follows.now:.2f} with an answer that rises by 1 on the same day, and by"
+        f" {follows.before:.2f} before: {follows.relative:+.0%}"
+    )
+    inputs = [describe_shift(view, n) for n in moved[: _NAMED - 1]]
     return Cause("concept", [words, *inputs], columns=moved)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipelines.science.causes.blocks import Blocks
     from pipelines.science.causes.view import View
     from pipelines.science.changes.facts import Sample
 
@@ -51,6 +52,15 @@ def find_repeats(view: View, seed: int) -> Iterator[Break]:
         )
         yield Break("duplicated", [], words, 1 - usual)
         return
+    every = _again(view.window, names, np.ones(view.window.rows, dtype=bool))
+    most = _most_usual(before, other, kept)
+    if _middle_day(every, own) > _MORE + _OF_USUAL * most:
+        words = (
+            f"{every.mean():.1%} of the window's rows repeat an earlier one in every value, on most"
+            f" of its days; as many rows of training would in {most:.1%} at most"
+        )
+        yield Break("duplicated", [], words, float(every.mean()) - usual)
+        return
     if share - usual < _MORE + _OF_USUAL * usual:
         return
     blocks = own.__class__(own.ids[rows], own.days, own.stretch), other
@@ -62,6 +72,27 @@ def find_repeats(view: View, seed: int) -> Iterator[Break]:
             f" ({share:.1%} at the density of training, where {usual:.1%} do)"
         )
         yield Break("duplicated", [], words, share - usual)
+
+
+def _most_usual(before: Array, blocks: Blocks, kept: float) -> float:
+    """Return the greatest share of rows that repeat another one where as many come a day as in the
+    window, by those of the reference that do (m,).
+
+    Where a part `kept` of the rows is drawn, at least that part of the repeats is left: of two that
+    are alike both must be drawn, of more any two.
+    """
+    sums, sizes = blocks.sums(before.astype(np.float64)), blocks.sums(np.ones(len(before)))
+    usual = float(before.mean())
+    spread = float(((sums - usual * sizes) ** 2).sum()) ** 0.5 / len(before)
+    return float((usual + 3 * spread + 3 / len(before)) / max(kept, 1e-9))
+
+
+def _middle_day(again: Array, blocks: Blocks) -> float:
+    """Return the share of rows that repeat another one on the median day: a day alone may have a
+    heap of them.
+    """
+    sizes = blocks.sums(np.ones(len(again)))
+    return float(np.median(blocks.sums(again.astype(np.float64)) / np.maximum(sizes, 1)))
 
 
 def _single(sample: Sample, names: list[str]) -> float:

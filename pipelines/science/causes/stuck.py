@@ -23,6 +23,8 @@ _MORE = 0.08
 """One value has this much more of the window's rows than of the reference's..."""
 _MUCH_MORE = 0.25
 """...or by this much where the reference knows the value, as a price of the season is known..."""
+_MORE_OF_RARE, _HARDLY_KNOWN = 0.12, 50.0
+"""...or by this much where it was rarer by this factor, as one value of thousands is..."""
 _RARER = 4.0
 """...and then it was rarer by this factor before, or all rows have it..."""
 _SURE = 1e-4
@@ -78,6 +80,8 @@ def _spike(view: View, name: str) -> tuple[float, float, float] | None:
     best = int(np.argmax(gained))
     value = float(known[best])
     least = _MUCH_MORE if before[best] > 0 else _MORE
+    if 0 < before[best] * _HARDLY_KNOWN <= counts[best] / len(values):
+        least = _MORE_OF_RARE
     if gained[best] < least or before[best] > _USUAL:
         return None
     is_rare = before[best] * _RARER <= counts[best] / len(values)

@@ -35,18 +35,21 @@ def rank_columns(
 ) -> list[ColumnEffect]:
     """Return the columns, the one that matters most first.
 
-    `importances` are what the metric loses without each column; without them the shift alone is
-    the weight. With `answer` rows of the window are answered again, with one column's values
+    `importances` are what the metric loses without each column, as much as nothing where it gains;
+    one that is not among them weighs like the mean of those. Without any the shift alone is the
+    weight. With `answer` rows of the window are answered again, with one column's values
     drawn from the reference: how often a decision at `threshold` turns, or for answers that are no
     decisions how far they move in standard deviations of the reference's.
     """
-    known = {n: max(importances.get(n, 0.0), 0.0) for n in view.names} if importances else {}
+    given = importances or {}
+    known = {n: max(given[n], 0.0) for n in view.names if n in given}
     total = sum(known.values())
     moved = {n: max(s.distance - s.noise, 0.0) for n, s in view.shifts.items()}
     effects = []
     for name in view.names:
-        importance = known[name] / total if total > 0 else None
-        weight = moved[name] * (1.0 if importance is None else importance)
+        importance = known[name] / total if total > 0 and name in known else None
+        untold = 1 / len(known) if total > 0 else 1.0
+        weight = moved[name] * (untold if importance is None else importance)
         effects.append(ColumnEffect(name, moved[name], importance, weight))
     effects.sort(key=lambda e: (-e.weight, -e.shift, e.name))
     if answer is None or threshold is None:

@@ -165,9 +165,12 @@ def _decisions(
 
 def _tell_columns(columns: list[ColumnEffect]) -> str:
     """Return which columns matter most, in words; those that moved most where that is all known."""
-    known = [c for c in columns if c.importance is not None]
-    if not known:
+    if all(c.importance is None for c in columns):
         moved = ", ".join(f"{c.name} ({c.shift:.0%} of the rows)" for c in columns)
         return f"what moved most, how important it is being unknown: {moved}"
-    parts = ", ".join(f"{c.name} ({c.importance:.0%} x {c.shift:.0%})" for c in known)
+    parts = ", ".join(f"{c.name} ({_share(c.importance)} x {c.shift:.0%})" for c in columns)
     return f"what matters most, by importance times shift: {parts}"
+
+
+def _share(importance: float | None) -> str:
+    return "unknown" if importance is None else f"{importance:.0%}"

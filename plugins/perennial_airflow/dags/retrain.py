@@ -48,7 +48,7 @@ Owned by **{owner}**; a {task} task on {batches}; {when}.
 
 | task | what it does | when it does not go on |
 |---|---|---|
-| `ingest` | reads the batches that the run needs, each once | a source is away: tried again |
+| `ingest` | reads the batches that the run needs, but those held | a source is away: tried again |
 | `validate` | holds each batch against `expectations/{name}.json` | quarantine, the run fails |
 | `features` | builds the feature table and gives it a version | |
 | `train` | one task per candidate: {candidates} | killed or crashed: tried again |

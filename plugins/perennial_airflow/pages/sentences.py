@@ -10,6 +10,7 @@ from perennial_airflow.links import incidents_path, page_path, run_path, why_pat
 from pipelines.incidents.words import say_event
 from pipelines.intervals import SNAPSHOT, iso
 from pipelines.ledger import (
+    Admission,
     Alert,
     Approval,
     Crown,
@@ -120,6 +121,9 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911,PLR0912 -- a ca
                 else f"the batch {span(quarantine.interval)}"
             )
             return Words("quarantine", "bad", _join(batch, words.join(quarantine.reasons)))
+        case Admission() as admission:
+            said = words.admission_entry(admission.interval.name, admission.by, admission.reason)
+            return Words("admitted", "plain", said)
         case Proof() as proof:
             return _proof(entry, proof)
         case SchemaChange() as change:

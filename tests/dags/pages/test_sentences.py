@@ -10,6 +10,7 @@ from perennial_airflow.pages.sentences import describe_entry, span
 
 from pipelines.intervals import Interval
 from pipelines.ledger import (
+    Admission,
     Approval,
     Decision,
     Ingest,
@@ -92,6 +93,12 @@ def outcome(run: str = RUN, **facts: Any) -> Outcome:
             "quarantine",
             "bad",
             "the batch 2024-01-03 to 2024-01-04: a; b",
+        ),
+        (
+            Admission(interval=WINDOW, batch=NOTHING, detail="units", by="ann", reason="it is so"),
+            "admitted",
+            "plain",
+            "the batch 2024-01-03T00 is admitted by ann: it is so",
         ),
         (
             RetrainHold(run="w", run_id="x", window=WINDOW, why="cooldown", reasons=["drifted"]),

@@ -14,10 +14,11 @@ BUNDLE = Ref(uri="objects/aa/" + "a" * 64 + ".json", sha256="a" * 64)
 BATCH = BatchRef(interval=Interval(start=START, end=END), version=1, manifest=BUNDLE)
 
 
-def judged(store, ledger=None, *, recorded=True, stored=True):
+def judged(store, ledger=None, *, recorded=True, stored=True, left_out=None):
     """Return a ledger with one promoted version, with or without the entries of its steps."""
     ledger = ledger or MemoryLedger()
     plan = Plan(model="sales", as_of=END, lookback=[], train=[BATCH], holdout=[])
+    plan = plan.model_copy(update={"left_out": left_out or {}})
     ref = store.put(canonical(plan), ".json") if stored else BUNDLE
     if recorded:
         features = Features(run="run", plan=ref, revision="rev", sha256="b" * 64, rows=3)

@@ -15,9 +15,19 @@ from pipelines.answers.predictions import why_prediction, with_predictions
 from pipelines.answers.service import NOT_RECORDED
 from pipelines.answers.words import say_origin
 from pipelines.errors import RequestError
-from pipelines.ledger import Approval, Features, MadeFrom, Override, record_step
+from pipelines.ledger import (
+    Approval,
+    Features,
+    MadeFrom,
+    MemoryLedger,
+    Override,
+    RequestConf,
+    RetrainRequest,
+    record_step,
+)
+from pipelines.messages import DriftCause, DriftEffect
 from pipelines.store.memory import MemoryStore
-from tests.decisions import gate_verdict
+from tests.decisions import drift_check, gate_verdict
 from tests.unit.answers.records import BUNDLE, END, judged
 
 ABSENT = ("pyarrow", "numpy", "pandas", "sklearn")
@@ -45,6 +55,38 @@ def test_what_was_not_recorded_and_what_was_pruned_say_so():
     assert pruned.missing["batches"] == PRUNED
     for origin, reason in ((before, NOT_RECORDED), (pruned, PRUNED)):
         assert ("batches", reason) in say_origin(origin)
+
+
+def test_the_check_that_asked_is_told_with_change_cause_and_effect():
+    store, ledger = MemoryStore(), MemoryLedger()
+    cause = DriftCause(kind="population", evidence=["pages moved"], sureness="likely")
+    effect = DriftEffect(follows="matters", words=["the loss rises"])
+    ledger.append("sales", "watch", drift_check(run="watch"))
+    ledger.append("sales", "watch~2", drift_check(run="watch", cause=cause, effect=effect))
+    ledger.append("sales", "other", drift_check(run="other"))
+    request = RetrainRequest(
+        run_id="run",
+        window=drift_check().window,
+        reasons=["3 of 4 inputs have drifted"],
+        conf=RequestConf(reason="drift"),
+        asked_by="watch",
+    )
+    ledger.append("sales", "000001", request)
+    ledger.append("sales", "watch~3", drift_check(run="watch", verdict="alarm"))
+    origin = why(judged(store, ledger), store, "sales", "1")
+    assert [(c.entry, c.verdict, c.cause) for c in origin.checks] == [(2, "drift", cause)]
+    lines = dict(say_origin(origin))
+    assert lines["changed"].startswith("drift: 3 of 4 inputs have drifted (entry 2")
+    assert lines["cause"] == "Other rows come than in training (likely): pages moved"
+    assert lines["effect"] == "It matters: the loss rises"
+
+
+def test_batches_that_were_left_out_are_told_with_why():
+    store = MemoryStore()
+    ledger = judged(store, left_out={"2026-01-03T00": "values in another unit"})
+    origin = why(ledger, store, "sales", "1")
+    said = "the batch 2026-01-03T00, held in quarantine: values in another unit"
+    assert ("left out", said) in say_origin(origin)
 
 
 def test_the_steps_of_another_run_are_not_the_versions():

@@ -23,7 +23,8 @@ from tests.decisions import NOTHING, crown, raw
 from tests.version_0 import ENTRIES
 
 STEPS = {"ingest", "validation", "features", "training"}
-LATER = {"incident", "alert", "schema", "proof", "approval", "override", "erasure"} | STEPS
+ANSWERED = {"approval", "override", "admission"}
+LATER = {"incident", "alert", "schema", "proof", "erasure"} | ANSWERED | STEPS
 """Kinds that version 0 did not know."""
 ALL = pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: f"{e.seq} {e.kind}")
 

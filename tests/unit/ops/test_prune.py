@@ -16,8 +16,10 @@ from pipelines.messages import RollbackRequest
 from pipelines.ops.prune.removal import find_leftovers, prune
 from pipelines.ports import ConfiguredPorts
 from pipelines.refs import canonical
+from pipelines.replay.workroom import Workroom
 from pipelines.settings import local_path
 from pipelines.steps import rollback
+from pipelines.store.local import LocalStore
 from pipelines.store.pages import find_page
 from pipelines.store.references import references
 from tests.contracts.processes import flip
@@ -259,6 +261,29 @@ class TestWhatGoes:
         left = {run.info.run_id for run in mlflow.search_runs([experiment])}
         assert {verdict["run_id"], running.info.run_id} <= left
         assert mlflow.get_run(forgotten.info.run_id).info.lifecycle_stage == "deleted"
+
+    def test_replays_that_nobody_used_go_and_what_the_state_shares_stays(self, lived):
+        ports, settings = lived.context().ports, lived.settings
+        workroom = Workroom(lived.context().spec, settings)
+        workroom.prepare()
+        kept = settings.state / "environments" / "kept"
+        kept.write_text("of all")
+        result = LocalStore(workroom.root / "store")
+        result.publish("results/replay-look/a", b"{}")
+        age_all(lived)
+        workroom.prepare()  # a replay that computes nothing anew uses what is there
+        assert names(prune(settings, ports, DAY), "replays of a model") == []
+        age_all(lived)
+        with workroom.hold():
+            assert names(prune(settings, ports, DAY), "replays of a model") == []
+        [leftover] = [
+            each for each in find_leftovers(settings, ports, DAY) if "replay" in each.kind
+        ]
+        assert (leftover.name, leftover.bytes > 0) == ("sales", True)
+        assert names(prune(settings, ports, DAY), "replays of a model") == ["sales"]
+        assert [path.name for path in workroom.root.iterdir()] == ["at-work.lock"]
+        assert kept.read_text() == "of all"
+        assert names(prune(settings, ports, DAY), "replays of a model") == []
 
     def test_old_logs_go_young_ones_stay(self, lived):
         logs = lived.settings.state / "airflow" / "logs" / "dag_id=x"

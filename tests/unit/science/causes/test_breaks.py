@@ -101,6 +101,15 @@ def test_rows_that_repeat_each_other_by_nature_are_no_second_feed():
     assert name_cause(*cut(twice, random_days())).kind == "nothing"
 
 
+@pytest.mark.parametrize(("every", "is_seen"), [(2, True), (5, True), (40, False)])
+def test_a_reference_that_is_a_sample_still_shows_rows_that_came_twice(every, is_seen):
+    """A tenth of the rows of the past is kept: of those that came twice hardly both are."""
+    past = pick(PAST, np.arange(0, PAST.rows, 10))
+    twice = np.sort(np.concatenate([np.arange(N), np.arange(0, N, every)]))
+    cause = name_cause(pick(WINDOW, twice), past)
+    assert (cause.detail == "duplicated") == is_seen
+
+
 def test_two_faults_are_both_told():
     broken = emptied(["region"], np.arange(N) % 3 == 0)
     broken = with_columns(broken, amount=-OLD["amount"])

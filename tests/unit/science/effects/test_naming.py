@@ -70,6 +70,10 @@ def test_columns_are_ordered_by_importance_times_shift():
     effect = measure_effect(moved, PAST, importances=known)
     assert [c.name for c in effect.columns[:2]] == ["amount", "age"]
     assert effect.columns[1].shift > effect.columns[0].shift
+    part = measure_effect(moved, PAST, importances={"amount": 0.8})
+    ages = next(c for c in part.columns if c.name == "age")
+    assert (ages.importance, ages.weight) == (None, ages.shift)  # as the mean of those known: all
+    assert any("age (unknown x" in words for words in part.words)
     without = measure_effect(moved, PAST)
     assert (without.columns[0].name, without.columns[0].importance) == ("age", None)
     assert any("how important it is being unknown: age" in words for words in without.words)
