@@ -270,20 +270,17 @@ def _drift(draft: Draft) -> list[str]:
             _line("  schedule: daily", "how often one looks at what callers ask"),
             _line("  window: 1d", "the traffic of a day"),
             _line(f"  min_rows: {draft.drift_min_rows}", "below it there is no verdict"),
-            _line("  cooldown: 7d", "how long after a retraining no other one starts"),
         ]
     times = draft.times
     rhythm = {("hour", "day"): "a whole day", ("day", "week"): "a whole week"}
     turns = [rhythm[times.batch, r] for r in times.rhythms if (times.batch, r) in rhythm]
     why = f"{turns[-1]}, so that its rhythm is no drift" if turns else "rows enough for a verdict"
     schedule = {"hour": "daily", "day": "daily", "week": "weekly", "month": "monthly"}[times.batch]
-    cooldown = {"hour": "1d", "day": "7d", "week": "14d", "month": "30d"}[times.batch]
     lines = [
         "drift:",
         _line(f"  schedule: {schedule}", "how often one looks"),
         _line(f"  window: {_batches(draft.drift_window)}", why),
         _line(f"  min_rows: {draft.drift_min_rows}", "below it there is no verdict"),
-        _line(f"  cooldown: {cooldown}", "how long after a retraining no other one starts"),
     ]
     if "year" in times.rhythms:
         lines.append(

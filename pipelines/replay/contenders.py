@@ -177,7 +177,7 @@ def parse_policy(body: object, spec: Spec, *, name: str, place: str) -> Contende
                 remedy=f"see docs/replay.md, and `drift` in models/{spec.name}/model.yaml.",
             )
         if policy.cooldown is None and spec.drift is not None:
-            policy = policy.model_copy(update={"cooldown": spec.drift.cooldown})
+            policy = policy.model_copy(update={"cooldown": spec.drift.cooldown_of(spec.batch)})
     suffix = f", {GATES[found.gate]}" if GATES[found.gate] else ""
     return Contender(found.name + suffix, found.every or 0, found.gate, policy)
 

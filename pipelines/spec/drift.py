@@ -9,10 +9,19 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from pipelines.refs import Value
 from pipelines.spec.sources import Identifier
-from pipelines.spec.units import Duration, Window, parse_duration
+from pipelines.spec.units import Duration, Window
 
 PRESETS = ("hourly", "daily", "weekly", "monthly", "yearly")
 CRON_FIELDS = 5
+COOLDOWN_BATCHES, LEAST_COOLDOWN = 4, timedelta(days=7)
+"""The cooldown where the spec has none."""
+LENGTHS: dict[str, timedelta] = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
+"""How long batches are, for a cooldown: any four months in a row are 120 days at least."""
 TRAFFIC = timedelta(days=1)
 """How much traffic one look takes in where the data have no time and the spec does not say."""
 
@@ -140,10 +149,11 @@ class Drift(Value):
     """The share of windows without drift that may be called drift, by all tests together."""
     min_rows: Annotated[int, Field(ge=1)] = 500
     """Below this many rows there is no verdict; nor below as many labels one on performance."""
-    cooldown: Duration = parse_duration("7d")
+    cooldown: Duration | None = None
     """How long after a window that started a retraining no other window starts one.
 
-    `retrain.cooldown` says the same, beside the rest of the policy.
+    Default: four batches, and 7d at least. `retrain.cooldown` says the same, beside the rest of the
+    policy.
     """
     season: Literal["auto", "none"] | tuple[Regime, ...] = "auto"
     """By which regimes the reference is matched to the window, so that a season is no change.
@@ -170,6 +180,17 @@ class Drift(Value):
     performance: Performance = Performance()
     """How live answers are held against those of the holdout."""
 
+    def cooldown_of(self, batch: str | None) -> timedelta:
+        """Return the cooldown; without one in the spec it follows from how long batches are.
+
+        Data change all the time, and each change asks for a retraining. Four batches are what
+        `benchmarks/replay.py` shows to lose little, with a quarter of the retrainings.
+        """
+        if self.cooldown is not None:
+            return self.cooldown
+        length = LENGTHS[batch] if batch else timedelta(0)
+        return max(LEAST_COOLDOWN, COOLDOWN_BATCHES * length)
+
     def rule(self, column: str, *, text: bool) -> Rule:
         """Return an input's rule."""
         return self.columns.get(column, self.texts if text else self.numbers)
@@ -188,7 +209,7 @@ class Drift(Value):
                 f" {', '.join(TEXT_METHODS)}"
             )
             raise ValueError(msg)
-        if self.cooldown < timedelta(0):
+        if self.cooldown is not None and self.cooldown < timedelta(0):
             msg = "cooldown must not be negative"
             raise ValueError(msg)
         if "holiday" in self.season and not self.holidays:

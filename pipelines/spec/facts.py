@@ -61,7 +61,7 @@ class SpecFacts(SpecFields):
         policy = self.retrain or Retrain()
         if policy.cooldown is not None or self.drift is None:
             return policy
-        return policy.model_copy(update={"cooldown": self.drift.cooldown})
+        return policy.model_copy(update={"cooldown": self.drift.cooldown_of(self.batch)})
 
     @property
     def is_snapshot(self) -> bool:

@@ -169,7 +169,7 @@ def test_the_flights_gate_refuses_probabilities_that_are_not_true(judged_flights
             challenger=changed,
             opponent=champion,
             event_times=times,
-            confidence=rule.confidence,
+            confidence=rule.confidence_by("better"),
             seed=1,
         )
 
