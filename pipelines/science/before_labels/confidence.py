@@ -52,7 +52,7 @@ _STRETCHES = 20
 _EDGE = 1e-6
 _CELLS = 200_000
 """Rows times classes of a side, at most."""
-_NOISE_ROWS, _NOISE_DRAWS = 2_000, 400
+_NOISE_ROWS, _NOISE_DRAWS = 2_000, 200
 """Rows, and draws of their outcomes, by which the noise of both sides is held beside each other."""
 _UNFIT = 0.999
 """How sure it must be that calibrated probabilities do not fit, to say nothing."""
