@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from pipelines.estimates import WindowEstimate
 from pipelines.intervals import Interval, Moment
 from pipelines.refs import FeaturesVersion, Ref, Value
 
@@ -475,6 +476,8 @@ class DriftResult(Value):
     run_id: str
     cause: DriftCause | None = None
     effect: DriftEffect | None = None
+    estimate: WindowEstimate | None = None
+    """Of the metric before labels are known; None where there is none, and in earlier results."""
 
 
 class DecideRequest(Value):

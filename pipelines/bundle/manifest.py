@@ -54,6 +54,9 @@ class Reference(Value):
     """Parquet: event_time, prediction (multiclass: the label with the highest probability;
     quantiles: the median) and target of the held-out rows, and since answers are compared row by
     row their truth and answers as metrics take them."""
+    judged: Ref | None = None
+    """Parquet: up to 50,000 held-out rows with the event time, truth, answers, and the inputs
+    (personal ones left out); None in earlier bundles, and of tasks without a loss of a row."""
 
 
 class Settings(Value):

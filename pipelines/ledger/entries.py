@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from pipelines.estimates import WindowEstimate
 from pipelines.intervals import Interval, Moment
 from pipelines.ledger.alerts import Alert
 from pipelines.ledger.decision import Decision
@@ -235,6 +236,7 @@ class DriftCheck(DecisionOfRun):
     failed: bool = False
     cause: DriftCause | None = None
     effect: DriftEffect | None = None
+    estimate: WindowEstimate | None = None
 
 
 class RequestConf(Value):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
 
 
-REASONS, NAMES = 3_000, 2_000
+REASONS, NAMES = 2_000, 1_500
 """Bytes (as JSON) of the reasons and of the drifted inputs' names in a result.
 
 The figures and the page hold all.
@@ -94,7 +94,9 @@ def _judge_window(
             f"The run {request.run} ingested no window.", remedy="ingest with the purpose `drift`."
         )
     importances = partial(_importances, context, champion) if champion else None
-    observation = observe_window(context, request, window, champion, importances)
+    observation = observe_window(
+        context, request, window, champion, importances=importances, estimates=True
+    )
     findings = look_at_batches(context, request, champion, observation) if champion else NOTHING
     told_reasons = [*observation.decision.reasons, *findings.reasons(spec.name)]
     decision = replace(observation.decision, reasons=told_reasons)
@@ -118,6 +120,7 @@ def _judge_window(
         page=store.put(_render_page(context, request.run, window, observation), ".html"),
         run_id=open_run(context, request.run, window) if observation.champion else "",
         **told(observation.explanation),
+        **({"estimate": observation.estimate} if observation.estimate else {}),
     )
     enter_findings(context, findings, observation, window, result.page)
     return DriftCheck(
@@ -164,6 +167,9 @@ def _figures(
             "coverage": None if labelled is None else labelled / rows if rows else 0.0,
             "facts": asdict(observation.facts),
             "explanation": asdict(observation.explanation) if observation.explanation else None,
+            "estimate": observation.estimate.model_dump(mode="json")
+            if observation.estimate
+            else None,
         }
     )
     return figures
@@ -181,6 +187,8 @@ def _plain(value: Any) -> Any:
 
 def _render_page(context: Context, run: str, window: Interval, observation: Observation) -> bytes:
     """Return the HTML page; Evidently's stands beside it, one folder over."""
+    from pipelines.watch.estimate_page import render_estimate
+    from pipelines.watch.estimate_record import read_record
     from pipelines.watch.explanation import render_explanation
     from pipelines.watch.page import About, render
 
@@ -196,6 +204,14 @@ def _render_page(context: Context, run: str, window: Interval, observation: Obse
             if name in _COUNTED and number
         },
     )
+    before_labels = ""
+    if observation.champion and observation.estimate:
+        before_labels = render_estimate(
+            observation.estimate,
+            read_record(context.ports.ledger, context.spec.name, observation.champion, window),
+            window,
+            observation.expected,
+        )
     href = f"../evidently/{quote(run, safe='')}" if observation.evidently else None
     return render(
         about,
@@ -204,6 +220,7 @@ def _render_page(context: Context, run: str, window: Interval, observation: Obse
         rules_of(context.spec),
         href=href,
         explanation=render_explanation(observation.explanation),
+        before_labels=before_labels,
     ).encode()
 
 

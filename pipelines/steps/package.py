@@ -199,6 +199,7 @@ def _build_bundle(
             context.spec,
             fitted=fit.rows,
             held=_held(context, best, fit, predictor, holdout),
+            holdout=holdout,
         ),
         clusters=fit.clusters,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipelines.intervals import iso
 from pipelines.plurals import how_many
 from pipelines.tasks import STAND_INS, UNPROVEN
+from pipelines.verdicts.estimates import estimate_lines
 from pipelines.verdicts.explanations import in_short
 
 if TYPE_CHECKING:
@@ -261,6 +262,7 @@ def drift(result: DriftResult) -> list[Line]:
         *(Line(logging.INFO, f"  {fact}") for fact in facts if fact),
         *_because(result.reasons, level),
         *(Line(logging.INFO, f"  {line}") for line in in_short(result.cause, result.effect)),
+        *(Line(logging.INFO, f"  {line}") for line in estimate_lines(result.estimate)),
     ]
 
 

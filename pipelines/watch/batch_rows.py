@@ -19,6 +19,8 @@ from pipelines.watch.sides import Labelled, Rows
 from pipelines.watch.window_rows import ARROW, WindowRows, build_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pipelines.bundle.load import OpenBundle
     from pipelines.bundle.schema import InputSchema
     from pipelines.context import Context
@@ -28,19 +30,27 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-def batch_rows(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> WindowRows:
+def batch_rows(
+    context: Context,
+    plan: Plan,
+    window: Interval,
+    bundle: OpenBundle,
+    *,
+    known_by: datetime | None = None,
+) -> WindowRows:
     """Return the built rows of the window's batches as the champion answers them.
 
-    Their labels are the target, where known.
+    Their labels are the target, where known by `known_by` (default: the window's end).
     """
     spec, schema = context.spec, bundle.manifest.inputs
+    by = known_by or window.end
     table = build_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
     inputs = _in_kinds(table.select([c for c in spec.inputs if c not in personal]), schema)
     visible = (
-        labelled.label_known(table, spec, window.end)
+        labelled.label_known(table, spec, by)
         if answers_scores(spec.task)
-        else labelled.visible(table, spec, window.end)
+        else labelled.visible(table, spec, by)
     )
     known = of_known_class(table, spec, schema) if spec.has_target else True
     has_label = np.asarray(visible & known)
@@ -79,6 +89,7 @@ def batch_rows(context: Context, plan: Plan, window: Interval, bundle: OpenBundl
             watched_answers(answers, schema.classes, schema.levels),
             event_times=times,
             times=times,
+            chances=answers if schema.classes else None,
         ),
         labelled=Labelled(
             truth_of(rows, spec, schema),

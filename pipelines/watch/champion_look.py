@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.bundle.schema import InputSchema
     from pipelines.context import Context
+    from pipelines.estimates import WindowEstimate
     from pipelines.intervals import Interval
     from pipelines.ledger import Champion
     from pipelines.messages import DriftRequest
     from pipelines.science.own_metrics import AnyMetric
+    from pipelines.watch.before_labels import Watched
     from pipelines.watch.explanation import Explanation
     from pipelines.watch.sides import ChampionReference, Importances, Labelled
     from pipelines.watch.window_rows import WindowSource
@@ -44,6 +46,7 @@ class Observation:
     counts: dict[str, int] = field(default_factory=dict)
     evidently: bytes | None = None
     explanation: Explanation | None = None
+    estimate: WindowEstimate | None = None
 
 
 def observe_window(
@@ -51,11 +54,15 @@ def observe_window(
     request: DriftRequest,
     window: Interval,
     champion: Champion | None,
+    *,
     importances: Importances | None = None,
+    estimates: bool = False,
 ) -> Observation:
     """Look at the window with the champion's eyes; what goes wrong is an alarm.
 
     `importances` gives what the champion's metric loses without each of the inputs.
+    Where it `estimates`, the metric is foretold too, and earlier estimates in the ledger are
+    scored.
     """
     from pipelines.watch.window_rows import source_of
 
@@ -65,7 +72,15 @@ def observe_window(
         words = f"no version of {model} serves yet, so that there is nothing to compare with"
         return Observation(source, DriftFacts(0), Decision("not_enough_data", [words]))
     try:
-        return _compare(context, request, window, champion, source, importances)
+        return _compare(
+            context,
+            request,
+            window,
+            champion,
+            source,
+            importances=importances,
+            estimates=estimates,
+        )
     except (TryAgain, MemoryError):
         raise
     except (
@@ -84,10 +99,13 @@ def _compare(
     window: Interval,
     champion: Champion,
     source: WindowSource,
+    *,
     importances: Importances | None,
+    estimates: bool,
 ) -> Observation:
     from pipelines.bundle.load import open_bundle
     from pipelines.watch.batch_rows import batch_rows
+    from pipelines.watch.before_labels import Watched
     from pipelines.watch.comparison import look
     from pipelines.watch.evidently_page import add_verdict
     from pipelines.watch.explanation import explain_window, with_cause
@@ -112,6 +130,20 @@ def _compare(
         importances=importances,
     )
     untold = [explained] if isinstance(explained, str) and explained else []
+    broken = "; ".join(comparison.facts.broken) or comparison.facts.error or sample.problem
+    watched = Watched(
+        champion.version,
+        window,
+        request.ingest.plan,
+        sample,
+        baseline,
+        lambda then, span: observe(
+            context, read_plan(store, then.plan), span, bundle, known_by=window.end
+        ),
+        broken,
+    )
+    estimate = _foretell(context, watched) if estimates else None
+    untold += [estimate] if isinstance(estimate, str) else []
     notes = [*comparison.facts.notes, *sample.notes, *([never] if never else []), *untold]
     facts = replace(comparison.facts, error=comparison.facts.error or sample.problem, notes=notes)
     decision = with_cause(decide(facts, rules), explained)
@@ -129,7 +161,22 @@ def _compare(
         asdict(sample.counts),
         evidently,
         None if isinstance(explained, str) else explained,
+        None if isinstance(estimate, str) else estimate,
     )
+
+
+def _foretell(context: Context, watched: Watched) -> WindowEstimate | str | None:
+    """Return the estimate of the window, or in words why it failed: it must hide no verdict."""
+    from pipelines.watch.before_labels import estimate_window
+
+    try:
+        return estimate_window(context, watched)
+    except (TryAgain, MemoryError):
+        raise
+    except Exception as error:
+        context.log.warning("the metric could not be estimated", exc_info=True)
+        words = f"{type(error).__name__}: {error}"[:400]
+        return f"the metric could not be estimated before labels are known: {words}"
 
 
 def reference_of(context: Context, version: str, manifest: BundleManifest) -> ChampionReference:
@@ -171,6 +218,7 @@ def reference_of(context: Context, version: str, manifest: BundleManifest) -> Ch
         calibrated_on=manifest.threshold.rows if manifest.threshold else 0,
         span=spec.alike.span,
         held=learnt.held,
+        judged=learnt.judged,
         share=min(1.0, learnt.inputs.num_rows / max(manifest.rows, 1)),
     )
 

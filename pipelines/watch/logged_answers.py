@@ -54,6 +54,19 @@ def logged_predictions(rows: pa.Table, schema: InputSchema) -> Array:
     return values
 
 
+def logged_chances(rows: pa.Table, schema: InputSchema, classes: list[str]) -> Array | None:
+    """Return the logged probabilities (n, k) in the order of the champion's classes.
+
+    `classes` are those of all the log's versions. None for a task without named classes, and where
+    one of the champion's is not among them.
+    """
+    own = schema.classes or []
+    if not has_named_classes(schema.task) or not own or not set(own) <= set(classes):
+        return None
+    values: Array = _by_class(rows, classes)[:, [classes.index(name) for name in own]]
+    return values
+
+
 def _numbers(rows: pa.Table, schema: InputSchema, names: list[str]) -> Array:
     """Return the logged answers that are values: (n,), or (n, k) at the champion's levels.
 

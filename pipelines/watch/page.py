@@ -61,11 +61,12 @@ def render(
     *,
     href: str | None,
     explanation: str = "",
+    before_labels: str = "",
 ) -> str:
     """Return the page; the same facts give the same page.
 
     `href` leads to Evidently's page; None where there is none. `explanation` is the part that tells
-    cause and effect, as HTML.
+    cause and effect, and `before_labels` the one that tells an estimate of the metric, as HTML.
     """
     verdict, meaning = plain(decision.verdict).capitalize(), MEANINGS[decision.verdict]
     inputs = [_column(c, _values(c, facts, rules)) for c in facts.columns]
@@ -81,6 +82,7 @@ def render(
         meaning=meaning,
         href=href,
         explanation=explanation,
+        before_labels=before_labels,
         notes=[n for n in facts.notes if n not in decision.reasons],
         performance=_performance(facts.performance, rules) if facts.performance else None,
         more_broken=any(b not in decision.reasons for b in facts.broken),

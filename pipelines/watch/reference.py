@@ -9,7 +9,7 @@ requests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.bundle.schema import InputSchema, Personal
+    from pipelines.refs import Ref
     from pipelines.spec import Spec
     from pipelines.store.port import Store
     from pipelines.training.predictions import Predictions
@@ -41,6 +42,8 @@ SAMPLE = 50_000
 EVENT_TIME, PREDICTION, TARGET = "event_time", "prediction", "target"
 TRUTH, ANSWERS = "truth", "answers"
 """The columns of the held-out rows; the last two as metrics take them, with one answer or more."""
+INPUT = "input:"
+"""Before the name of a held-out row's input, so that it is none of the columns above."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class ChampionSample:
     times: Array | None = None
     held_times: Array | None = None
     held: Labelled | None = None
+    judged: Labelled | None = None
+    """Held-out rows with their inputs, or a sample of them; None in earlier bundles."""
 
 
 def mark_personal(schema: InputSchema, spec: Spec) -> InputSchema:
@@ -80,26 +85,48 @@ def mark_personal(schema: InputSchema, spec: Spec) -> InputSchema:
     return schema.model_copy(update={"columns": columns, "key_personal": strictest})
 
 
-def write(store: Store, spec: Spec, *, fitted: pa.Table, held: Predictions) -> Reference:
-    """Store the sample of the fitted rows (seeded, in their order) and the held-out rows'
-    answers.
+def write(
+    store: Store,
+    spec: Spec,
+    *,
+    fitted: pa.Table,
+    held: Predictions,
+    holdout: pa.Table | None = None,
+) -> Reference:
+    """Store the sample of the fitted rows (seeded, in their order) and the held-out rows' answers.
+
+    `holdout` are those rows with their inputs, of which a sample is kept too.
     """
     inputs = [c for c in spec.inputs if c not in spec.features.personal]
     times = [spec.event_time] if spec.event_time else []
-    rows = fitted.select([*times, *inputs])
-    if rows.num_rows > SAMPLE:
-        picks = np.random.default_rng(spec.train.seed).choice(rows.num_rows, SAMPLE, replace=False)
-        rows = rows.take(pa.array(np.sort(picks)))
+    rows = _sample(fitted.select([*times, *inputs]), spec.train.seed)
     answers = {
         **({EVENT_TIME: held.rows[spec.event_time]} if spec.event_time else {}),
         PREDICTION: pa.array(watched_answers(held.score, held.classes, spec.levels)),
         **({TARGET: held.rows[spec.target.column]} if spec.has_target else {}),
         **(_as_metrics_take_them(spec, held) if has_losses(spec.task) else {}),
     }
+    judged = None
+    if holdout is not None and has_losses(spec.task):
+        kept = {name: answers[name] for name in (EVENT_TIME, TRUTH, ANSWERS) if name in answers}
+        known = pa.table({**kept, **{INPUT + name: holdout[name] for name in inputs}})
+        judged = _put(store, _sample(known, spec.train.seed))
     return Reference(
-        rows=store.put(to_parquet(rows.replace_schema_metadata(None)), ".parquet"),
-        holdout=store.put(to_parquet(pa.table(answers)), ".parquet"),
+        judged=judged,
+        rows=_put(store, rows),
+        holdout=_put(store, pa.table(answers)),
     )
+
+
+def _sample(rows: pa.Table, seed: int) -> pa.Table:
+    if rows.num_rows <= SAMPLE:
+        return rows
+    picks = np.random.default_rng(seed).choice(rows.num_rows, SAMPLE, replace=False)
+    return rows.take(pa.array(np.sort(picks)))
+
+
+def _put(store: Store, rows: pa.Table) -> Ref:
+    return store.put(to_parquet(rows.replace_schema_metadata(None)), ".parquet")
 
 
 def _as_metrics_take_them(spec: Spec, held: Predictions) -> dict[str, Any]:
@@ -131,7 +158,16 @@ def read(store: Store, reference: Reference, schema: InputSchema) -> ChampionSam
         None if first is None else as_moments(rows[first]),
         as_moments(held[EVENT_TIME]) if EVENT_TIME in held.column_names else None,
         _held(held, schema),
+        None if reference.judged is None else _judged(store, reference.judged, schema, names),
     )
+
+
+def _judged(store: Store, ref: Ref, schema: InputSchema, names: list[str]) -> Labelled | None:
+    """Return held-out rows with their inputs by name."""
+    rows = from_parquet(store.get(ref))
+    found = _held(rows, schema)
+    inputs = rows.select([INPUT + name for name in names]).rename_columns(names)
+    return None if found is None else replace(found, inputs=inputs)
 
 
 def _held(held: pa.Table, schema: InputSchema) -> Labelled | None:

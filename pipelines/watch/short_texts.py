@@ -36,5 +36,10 @@ def shorten(texts: list[str], limit: int) -> list[str]:
     )
 
 
+def cut(text: str, limit: int) -> str:
+    """Return the text, or its beginning, so that it has about `limit` bytes as JSON at most."""
+    return text if _size(text) <= limit else f"{text[: limit // 6]}…"
+
+
 def _size(text: str) -> int:
     return len(json.dumps(text))

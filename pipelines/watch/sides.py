@@ -40,6 +40,9 @@ class Rows:
     """Of the predictions (n,), datetime64; None where the data have none."""
     times: Array | None = None
     """Of the inputs (n,), datetime64; None where the data have none."""
+    chances: Array | None = None
+    """The probabilities (n, k) behind `predictions`, in the order of the champion's classes; None
+    of other tasks, and where the log does not hold one of the classes."""
 
 
 @dataclass(frozen=True)
@@ -82,5 +85,7 @@ class ChampionReference:
     """How long rows are alike (`alike.span` of the spec)."""
     held: Labelled | None = None
     """The held-out rows on which `expected` was measured; None where the bundle lacks them."""
+    judged: Labelled | None = None
+    """Those of them, or a sample, whose inputs are at hand; None where the bundle lacks them."""
     share: float = 1.0
     """Which share of the rows that it learnt from the reference's inputs are."""

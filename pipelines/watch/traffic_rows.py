@@ -20,6 +20,7 @@ from pipelines.watch.labels import keys_of, source_labels
 from pipelines.watch.logged_answers import (
     as_learnt,
     labelled_answers,
+    logged_chances,
     logged_inputs,
     logged_predictions,
 )
@@ -28,6 +29,8 @@ from pipelines.watch.sides import Rows
 from pipelines.watch.window_rows import WindowRows, build_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import numpy as np
 
     from pipelines.bundle.load import OpenBundle
@@ -42,10 +45,17 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-def traffic_rows(context: Context, plan: Plan, window: Interval, bundle: OpenBundle) -> WindowRows:
+def traffic_rows(
+    context: Context,
+    plan: Plan,
+    window: Interval,
+    bundle: OpenBundle,
+    *,
+    known_by: datetime | None = None,
+) -> WindowRows:
     """Return the window's answered rows, one per event, with their labels.
 
-    From feedback, else from the model's source.
+    From feedback, else from the model's source, as known by `known_by` (default: its end).
 
     The log's closed segments are rotated first. Predictions and live performance are the champion's
     own: of rows that another version answered only the inputs count, and those only where all
@@ -61,7 +71,7 @@ def traffic_rows(context: Context, plan: Plan, window: Interval, bundle: OpenBun
         log,
         labels,
         source=source,
-        known_by=window.end,
+        known_by=known_by or window.end,
         known_after=spec.target.known_after,
         horizon=spec.horizon,
     )
@@ -77,10 +87,17 @@ def traffic_rows(context: Context, plan: Plan, window: Interval, bundle: OpenBun
             f" other inputs were logged by {odd}"
         )
     answers = logged_predictions(own, schema)
+    chances = logged_chances(own, schema, list(log.classes))
     times = as_moments(own["event_time"])
     return WindowRows(
         window=(
-            Rows(as_learnt(own, schema), answers, event_times=times, times=times)
+            Rows(
+                as_learnt(own, schema),
+                answers,
+                event_times=times,
+                times=times,
+                chances=chances,
+            )
             if odd
             else Rows(
                 logged_inputs(matches.rows, schema),
@@ -88,6 +105,7 @@ def traffic_rows(context: Context, plan: Plan, window: Interval, bundle: OpenBun
                 own.num_rows,
                 times,
                 as_moments(matches.rows["event_time"]),
+                chances,
             )
         ),
         labelled=labelled_answers(own, schema, list(log.classes)),

@@ -68,6 +68,7 @@ TOGETHER = {
     "false_alarms": "independent rows: 50 x 1",
     "power": "mean +0.3 sd",
     "replay_evidence": "half served alike: truth",
+    "before_labels": "nothing changes: intervals that hold the truth",
     "causes": "broken pipes taken for something to learn from",
 }
 """What each of those that compute in their own process prints."""

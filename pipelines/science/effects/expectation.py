@@ -45,7 +45,7 @@ def expect_loss(view: View, weights: Array, *, confidence: float = 0.95) -> Expe
     before, now = float(loss.mean()), float((weight * loss).sum() / weight.sum())
     rows = effective_rows(weight)
     change = now - before
-    untold = _untold(view, rows, len(days))
+    untold = why_untold(view, rows, len(days))
     error = _spread(loss, weight, ids.reshape(-1), len(days))
     reach = float(stats.t.ppf((1 + confidence) / 2, max(len(days) - 1, 1))) * error
     return Expected(before, now, change, change - reach, change + reach, rows, untold)
@@ -69,8 +69,11 @@ def _spread(loss: Array, weight: Array, ids: Array, days: int) -> float:
     return float(((days - 1) / days * ((without - without.mean()) ** 2).sum()) ** 0.5)
 
 
-def _untold(view: View, rows: float, days: int) -> str:
-    """Return why the metric's change cannot be said; "" where it can."""
+def why_untold(view: View, rows: float, days: int) -> str:
+    """Return why rows of the reference tell nothing of the window's; "" where they do.
+
+    `rows` are as many as the weighted ones tell, `days` those that they are of.
+    """
     if rows < LEAST_ROWS:
         return (
             f"rows like the window's are rare in the reference: its labelled ones tell as much as"

@@ -51,6 +51,10 @@ def test_the_bundle_remembers_what_a_watch_compares_with(tmp_path, task):
     assert known.times.tolist() == moments(everything)
     assert known.held_times.tolist() == known.held.event_times.tolist() == moments(held)
     assert known.held.p.tolist() == answers.score.tolist()
+    assert known.judged.inputs.equals(held.select(known.inputs.column_names))
+    assert known.judged.y.tolist() == known.held.y.tolist()
+    assert known.judged.p.tolist() == known.held.p.tolist()
+    assert known.judged.event_times.tolist() == moments(held)
     names = answers.classes
     truth = [names[place] for place in known.held.y] if names else known.held.y.tolist()
     assert truth == held["y"].to_pylist()
