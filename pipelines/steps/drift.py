@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
 
 
-REASONS, NAMES = 2_000, 1_500
+REASONS, NAMES = 3_000, 1_500
 """Bytes (as JSON) of the reasons and of the drifted inputs' names in a result.
 
 The figures and the page hold all.

@@ -75,7 +75,7 @@ def test_what_is_found_stands_in_the_ledger_on_pages_in_the_registry_and_for_pro
     )
     [entry] = entries(watched)
     assert entry.read(DriftCheck).verdict == "no_drift"
-    assert set(entry.body) - {"cause", "effect"} in version_0.fields("drift")
+    assert set(entry.body) - {"cause", "effect", "estimate"} in version_0.fields("drift")
     shown = newest_figures(watched.ports.store, "sales")
     assert (shown.verdict, shown.rows, shown.labelled, shown.live, shown.columns) == (
         "no_drift",
