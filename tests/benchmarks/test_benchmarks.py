@@ -63,7 +63,7 @@ TOGETHER = {
     "proof": "identical answers",
     "erase": "erased and searched",
     "promotion": "ends with two winners",
-    "renewal": "promoted, though truly worse by it",
+    "renewal": "promoted, though truly worse by",
     "checks": "found by a tree",
     "false_alarms": "independent rows: 50 x 1",
     "power": "mean +0.3 sd",
