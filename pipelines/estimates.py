@@ -27,8 +27,8 @@ class ScoredEstimate(Value):
 class WindowEstimate(Value):
     """What the champion's `metric` is expected to be on a window's rows, between `low` and `high`.
 
-    It decides nothing. Where nothing can be said, `untold` says why; where the estimates of this
-    champion are switched off, `switched_off` does; the numbers are null then. `plan` is the one by
+    It decides nothing. Where nothing can be said, `untold` says why; where the estimates of the
+    model are switched off, `switched_off` does; the numbers are null then. `plan` is the one by
     which the rows are found again, and `scored` are the earlier estimates, and this one, whose
     truth became known since the last check.
     """

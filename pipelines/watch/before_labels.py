@@ -87,7 +87,7 @@ def estimate_window(context: Context, watched: Watched) -> WindowEstimate | None
 
 
 def switched_off(scored: list[ScoredEstimate]) -> str:
-    """Return in words why the estimates of a champion are switched off; "" where they are not."""
+    """Return in words why the estimates of a model are switched off; "" where they are not."""
     ordered = sorted(scored, key=lambda each: each.window.end)
     outcomes = [Outcome(s.low, s.high, s.confidence, s.truth) for s in ordered]
     end = find_end_of_trust(outcomes)
@@ -97,7 +97,7 @@ def switched_off(scored: list[ScoredEstimate]) -> str:
     return (
         f"the truth lay outside {count_misses(until)} of {len(until)} intervals, last in the window"
         f" that ended on {last.window.end:%Y-%m-%d} ({last.truth:.4g}, expected {last.low:.4g} to"
-        f" {last.high:.4g}): estimates of this champion are not to be trusted"
+        f" {last.high:.4g}): estimates are not to be trusted for now"
     )
 
 

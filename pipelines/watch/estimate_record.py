@@ -1,4 +1,4 @@
-"""The estimates that a champion's earlier checks left in the ledger, and how they came out."""
+"""The estimates that earlier checks left in the ledger, and how they came out."""
 
 from __future__ import annotations
 
@@ -22,11 +22,17 @@ class KeptEstimate:
     promised: float | None
 
 
+REMEMBERED = 12
+"""How many windows' time back a truth counts, whichever champion it was of: where estimates are
+switched off there is none to score, and without an end they would never come back."""
+
+
 @dataclass(frozen=True)
 class EstimateRecord:
     """One champion's estimates of earlier windows, oldest first, the newest of each window.
 
-    `scored` are those whose truth is known, as they were when it became known.
+    `scored` are those of any champion whose truth is known, as they were when it became known, of
+    the last windows' time: what makes intervals miss is mostly the world, and not the version.
     """
 
     kept: list[KeptEstimate]
@@ -40,17 +46,20 @@ class EstimateRecord:
 
 
 def read_record(ledger: Ledger, model: str, version: str, window: Interval) -> EstimateRecord:
-    """Return what a version's checks of windows that ended before this one have left."""
+    """Return what a version's checks of windows that ended before this one have left, and how the
+    model's estimates came out.
+    """
+    since = window.end - REMEMBERED * (window.end - window.start)
     kept: dict[Interval, KeptEstimate] = {}
     scored: dict[Interval, ScoredEstimate] = {}
     for entry in ledger.entries(model, "drift"):
         check = entry.decision
-        if not isinstance(check, DriftCheck) or check.champion != version or not check.estimate:
+        if not isinstance(check, DriftCheck) or not check.estimate:
             continue
-        if check.window.end < window.end:
+        if check.champion == version and check.window.end < window.end:
             kept[check.window] = KeptEstimate(check.window, check.estimate, check.expected)
         for each in check.estimate.scored:
-            if each.window.end < window.end:
+            if since < each.window.end < window.end:
                 scored.setdefault(each.window, each)
     return EstimateRecord(
         sorted(kept.values(), key=lambda k: k.window.end),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from pipelines.estimates import ScoredEstimate
+from pipelines.intervals import Interval
 from pipelines.ledger import DriftCheck
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.verdicts import words
@@ -102,13 +104,21 @@ def test_after_two_misses_in_a_row_it_is_switched_off(late):
     assert any("Switched off" in line.text for line in words.drift(found))
 
 
-def test_only_the_champions_own_estimates_count(late):
+@pytest.mark.parametrize("ago", [0, 12])
+def test_misses_of_earlier_champions_count_for_a_dozen_windows(late, ago):
     late.look(DAY, "one")
     entry = entries(late)[-1].decision
-    other = entry.estimate.model_copy(update={"scored": scored(0.3, 0.2)})
+    back = ago * timedelta(days=1)
+    old = [
+        each.model_copy(
+            update={"window": Interval(start=each.window.start - back, end=each.window.end - back)}
+        )
+        for each in scored(0.3, 0.2)
+    ]
+    other = entry.estimate.model_copy(update={"scored": old})
     changed = {"run": "earlier", "estimate": other, "champion": "0" * 12}
     late.ports.ledger.append("sales", "earlier", entry.model_copy(update=changed))
-    assert late.look(DAY + 1, "two").estimate.switched_off == ""
+    assert bool(late.look(DAY + 1, "two").estimate.switched_off) == (ago == 0)
 
 
 def test_what_is_switched_off_says_when_and_how_often():
