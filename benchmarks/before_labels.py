@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
         for size in sizes:
             for change in changes[: 2 if options.tiny else None]:
                 scene = replace(size, task=task, **CHANGES[change])  # type: ignore[arg-type]
-                measures += hold(metric, scene, change, worlds)
+                measures += measure_coverage(metric, scene, change, worlds)
                 if not options.tiny:
                     write("before_labels", measures)
     show("Before labels", measures)
@@ -96,7 +96,7 @@ def _is_confident(metric: str) -> bool:
     return metric not in {"mae", "rmse"}
 
 
-def hold(metric: str, scene: Scene, change: str, worlds: int) -> list[Measure]:
+def measure_coverage(metric: str, scene: Scene, change: str, worlds: int) -> list[Measure]:
     """Return how often the interval holds the truth, and the errors beside those of the promise."""
     inside, off, promised, width, untold = [], [], [], [], 0
     for seed in range(worlds):

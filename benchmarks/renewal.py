@@ -120,7 +120,7 @@ def make_rows(
     return Rows(x, y, month(0) + day * np.timedelta64(1, "D") + within)
 
 
-def concept(rng: np.random.Generator) -> Array:
+def draw_concept(rng: np.random.Generator) -> Array:
     """Return the weights (5,) of a concept, of one strength and of any direction."""
     weights = rng.normal(size=INPUTS)
     return 1.2 * weights / np.linalg.norm(weights)
@@ -249,7 +249,7 @@ def _change(rule: Rule, fit: Any, seed: int) -> tuple[float, ...]:
     above that of one that never learns; then the same two of the third month.
     """
     rng = np.random.default_rng([71, seed])
-    old, new = concept(rng), concept(rng)
+    old, new = draw_concept(rng), draw_concept(rng)
     rows = make_rows(rng, [old] * WINDOW + [new] * 3)
     frozen = serves = fit_linear(rows.months(0, WINDOW))
     found = []
@@ -296,7 +296,7 @@ def _quiet(noises: dict[float, float], memory: float, seed: int) -> list[bool]:
     Both models err by day, each in its own way; noise is added to what the worse one answers.
     """
     rng = np.random.default_rng([72, seed])
-    rows = make_rows(rng, [concept(rng)] * (WINDOW + 1), memory=memory)
+    rows = make_rows(rng, [draw_concept(rng)] * (WINDOW + 1), memory=memory)
     known, held = rows.months(0, WINDOW), rows.months(WINDOW, WINDOW + 1)
     answers = fit_linear(known)(held)
     ours, theirs = (
@@ -322,7 +322,7 @@ def _err_by_day(rng: np.random.Generator, rows: Rows, p: Array, memory: float) -
 def _noise_that_costs(share: float) -> float:
     """Return the noise by which a recipe loses a share of its lead, by bisection on many rows."""
     rng = np.random.default_rng(73)
-    rows = make_rows(rng, [concept(rng) for _ in range(1)] * 40)
+    rows = make_rows(rng, [draw_concept(rng) for _ in range(1)] * 40)
     p = fit_linear(rows)(rows)
     logits = np.log(p / (1 - p)) + ERROR_BY_DAY * (
         np.repeat(rng.normal(size=len(p) // ROWS), ROWS) * rows.x[:, 0]

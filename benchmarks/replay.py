@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     if chosen.tiny or chosen.model or missing:
         return 0
     write("replay", rows)
-    return int(not all(fulfilled(row) for row in rows if row["asked"]))
+    return int(not all(is_fulfilled(row) for row in rows if row["asked"]))
 
 
 def live(life: Life, months: int | None, kept: Path | None = None) -> ReplayOutcome:
@@ -186,7 +186,7 @@ def _gain(outcome: ReplayOutcome, one: PolicyOutcome, other: PolicyOutcome) -> f
     return float(better_by(outcome.metric, one.mean, other.mean))
 
 
-def fulfilled(row: Measure) -> bool:
+def is_fulfilled(row: Measure) -> bool:
     """Tell whether a measure is as asked."""
     sign, _, limit = row["asked"].partition(" ")
     value, bound = row["value"], float(limit)

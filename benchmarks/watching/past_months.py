@@ -84,7 +84,7 @@ def _fit(rows: Sample, *, classify: bool) -> Any:
     coder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     texts = [n for n, v in rows.columns.items() if v.dtype == object]
 
-    def coded(sample: Sample) -> Array:
+    def encode(sample: Sample) -> Array:
         frame = pd.DataFrame(dict(sample.columns))
         if texts:
             frame[texts] = coder.transform(frame[texts].astype(str))
@@ -93,7 +93,7 @@ def _fit(rows: Sample, *, classify: bool) -> Any:
     if texts:
         coder.fit(pd.DataFrame({n: rows.columns[n] for n in texts}).astype(str))
     kind = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
-    model = kind(max_iter=80, random_state=0).fit(coded(rows)[known], _truth(rows)[known])
+    model = kind(max_iter=80, random_state=0).fit(encode(rows)[known], _truth(rows)[known])
     if classify:
-        return lambda sample: model.predict_proba(coded(sample))[:, 1]
-    return lambda sample: model.predict(coded(sample))
+        return lambda sample: model.predict_proba(encode(sample))[:, 1]
+    return lambda sample: model.predict(encode(sample))

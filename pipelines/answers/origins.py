@@ -154,7 +154,7 @@ def why(ledger: Ledger, store: Store, model: str, version: str) -> Origin:
             f"The ledger knows no version {version[:60]!r} of {model}.",
             remedy=f"`perennial history {model}` shows those that there are.",
         )
-    judgements = [_judgement(e) for e in verdicts]
+    judgements = [_read_judgement(e) for e in verdicts]
     runs = {j.run for j in judgements}
     steps = [e.decision for e in entries if e.run in runs]
     training = _last(Training, steps, lambda t: t.candidate in {j.candidate for j in judgements})
@@ -253,7 +253,7 @@ def version_of(entry: Entry) -> str:
     return decision.version if isinstance(decision, GateVerdict) else ""
 
 
-def _judgement(entry: Entry) -> Judgement:
+def _read_judgement(entry: Entry) -> Judgement:
     verdict = entry.read(GateVerdict)
     shared = set(Judgement.model_fields) & set(GateVerdict.model_fields)
     return Judgement(

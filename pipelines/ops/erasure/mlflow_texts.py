@@ -67,7 +67,7 @@ def _changes(
     while experiment is not None:
         page = client.search_runs([experiment.experiment_id], max_results=_PAGE, page_token=token)
         for run in page:
-            for name in _named(run.data.tags, names_them):
+            for name in _find_naming(run.data.tags, names_them):
                 yield partial(client.set_tag, run.info.run_id, name, ERASED)
         token = page.token
         if not token:
@@ -79,7 +79,7 @@ def _changes(
         )
         for version in versions:
             number = version.version
-            for name in _named(version.tags, names_them):
+            for name in _find_naming(version.tags, names_them):
                 yield partial(client.set_model_version_tag, model, number, name, ERASED)
             if names_them(version.description or ""):
                 yield partial(client.update_model_version, model, number, description=ERASED)
@@ -88,7 +88,7 @@ def _changes(
             return
 
 
-def _named(tags: dict[str, str], names_them: Callable[[str], bool]) -> list[str]:
+def _find_naming(tags: dict[str, str], names_them: Callable[[str], bool]) -> list[str]:
     return [
         name
         for name, text in tags.items()

@@ -76,13 +76,13 @@ def name_cause(
     without their columns a loss cannot be laid to other rows.
     """
     view = View(thin(window, MOST_ROWS, seed), thin(reference, MOST_ROWS, seed))
-    untold = _untold(view)
+    untold = _why_untold(view)
     if untold:
         return Cause("unclear", [untold], sureness="possible")
     breaks = sorted(find_breaks(view, seed), key=lambda b: -b.strength)
     if breaks:
-        return _broken(breaks)
-    moved = _moved(view, changes)
+        return _tell_broken(breaks)
+    moved = _find_moved(view, changes)
     losses = _losses(view, moved, labelled, seed)
     concept = _other_concept(view, moved, losses, labelled, seed)
     if concept is not None:
@@ -107,7 +107,7 @@ def find_breaks(view: View, seed: int) -> list[Break]:
     ]
 
 
-def _untold(view: View) -> str:
+def _why_untold(view: View) -> str:
     """Return why no cause can be named; "" where one can."""
     if not view.names:
         return "no column is on both sides in the same form"
@@ -118,7 +118,7 @@ def _untold(view: View) -> str:
     return ""
 
 
-def _broken(breaks: list[Break]) -> Cause:
+def _tell_broken(breaks: list[Break]) -> Cause:
     first = breaks[0]
     further = [b for b in breaks[1:] if not set(b.columns) & set(first.columns)]
     return Cause(
@@ -130,7 +130,7 @@ def _broken(breaks: list[Break]) -> Cause:
     )
 
 
-def _moved(view: View, changes: Changes | None) -> list[str]:
+def _find_moved(view: View, changes: Changes | None) -> list[str]:
     """Return the columns that have moved by more than days do, the furthest first."""
     if changes is not None:
         families = [f for f in changes.families if f.family in ("missing", "inputs", "together")]
@@ -168,7 +168,7 @@ def _losses(
     return measure_losses(view, weigh_rows(view, seed) if moved else None, usable)
 
 
-def _concept(view: View, moved: list[str], losses: LossChange) -> Cause:
+def _tell_concept(view: View, moved: list[str], losses: LossChange) -> Cause:
     than = "the rows explain" if moved else "in training's time"
     words = (
         f"the mean loss is {losses.now:.4g}, and {losses.weighted:.4g} was to be expected of such"
@@ -192,12 +192,12 @@ def _other_concept(
     """
     cannot_tell = bool(moved) and labelled is not None
     if losses is not None and losses.p_value < LEVEL and abs(losses.relative) > _BY_LOSSES:
-        return _either(view, moved, losses) if cannot_tell else _concept(view, moved, losses)
+        return _either(view, moved, losses) if cannot_tell else _tell_concept(view, moved, losses)
     follows, least = None, _LESS_OF_OTHERS if moved else _LESS
     if not cannot_tell:
         follows = _following(view, labelled, seed)
     if follows is not None and follows.p_value < LEVEL and follows.relative < least:
-        return _unfollowed(view, moved, follows)
+        return _tell_unfollowed(view, moved, follows)
     return None
 
 
@@ -208,7 +208,7 @@ def _following(view: View, labelled: tuple[Sample, Sample] | None, seed: int) ->
     return measure_following(view)
 
 
-def _unfollowed(view: View, moved: list[str], follows: Following) -> Cause:
+def _tell_unfollowed(view: View, moved: list[str], follows: Following) -> Cause:
     words = (
         f"outcomes rise by {follows.now:.2f} with an answer that rises by 1 on the same day, and by"
         f" {follows.before:.2f} before: {follows.relative:+.0%}"
