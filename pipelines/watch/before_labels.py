@@ -79,7 +79,7 @@ def estimate_window(context: Context, watched: Watched) -> WindowEstimate | None
     scored = _score_earlier(context, watched, record, least)
     now = _score(watched.window, estimate, watched.sample, champion, least)
     scored = [*scored, *([now] if now else [])]
-    why = switched_off([*record.scored, *scored])
+    why = switched_off([*record.scored, *record.others, *scored])
     if why:
         nothing = {"value": None, "low": None, "high": None, "untold": ""}
         estimate = estimate.model_copy(update={**nothing, "switched_off": why})

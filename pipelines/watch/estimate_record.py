@@ -31,12 +31,14 @@ switched off there is none to score, and without an end they would never come ba
 class EstimateRecord:
     """One champion's estimates of earlier windows, oldest first, the newest of each window.
 
-    `scored` are those of any champion whose truth is known, as they were when it became known, of
-    the last windows' time: what makes intervals miss is mostly the world, and not the version.
+    `scored` are those whose truth is known, as they were when it became known, of the last windows'
+    time. `others` are the scored ones of other champions, of other windows: what makes intervals
+    miss is mostly the world, and not the version.
     """
 
     kept: list[KeptEstimate]
     scored: list[ScoredEstimate]
+    others: list[ScoredEstimate]
 
     @property
     def waiting(self) -> list[KeptEstimate]:
@@ -52,6 +54,7 @@ def read_record(ledger: Ledger, model: str, version: str, window: Interval) -> E
     since = window.end - REMEMBERED * (window.end - window.start)
     kept: dict[Interval, KeptEstimate] = {}
     scored: dict[Interval, ScoredEstimate] = {}
+    others: dict[Interval, ScoredEstimate] = {}
     for entry in ledger.entries(model, "drift"):
         check = entry.decision
         if not isinstance(check, DriftCheck) or not check.estimate:
@@ -60,8 +63,10 @@ def read_record(ledger: Ledger, model: str, version: str, window: Interval) -> E
             kept[check.window] = KeptEstimate(check.window, check.estimate, check.expected)
         for each in check.estimate.scored:
             if since < each.window.end < window.end:
-                scored.setdefault(each.window, each)
+                found = scored if check.champion == version else others
+                found.setdefault(each.window, each)
     return EstimateRecord(
         sorted(kept.values(), key=lambda k: k.window.end),
         sorted(scored.values(), key=lambda s: s.window.end),
+        [each for span, each in others.items() if span not in scored],
     )

@@ -13,6 +13,7 @@ from pipelines.ledger import DriftCheck
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.verdicts import words
 from pipelines.watch.before_labels import switched_off
+from pipelines.watch.estimate_record import read_record
 from tests.served import interval
 from tests.unit.steps.looks import DAY, auc, entries, figures
 from tests.worlds import ROWS
@@ -118,7 +119,22 @@ def test_misses_of_earlier_champions_count_for_a_dozen_windows(late, ago):
     other = entry.estimate.model_copy(update={"scored": old})
     changed = {"run": "earlier", "estimate": other, "champion": "0" * 12}
     late.ports.ledger.append("sales", "earlier", entry.model_copy(update=changed))
-    assert bool(late.look(DAY + 1, "two").estimate.switched_off) == (ago == 0)
+    found = late.look(DAY + 1, "two")
+    assert bool(found.estimate.switched_off) == (ago == 0)
+
+
+def test_what_another_champion_was_expected_to_reach_is_no_record_of_this_one(late):
+    late.look(DAY, "one")
+    entry = entries(late)[-1].decision
+    (mine,) = scored(0.7)
+    theirs = mine.model_copy(update={"window": entry.window, "value": 0.123})
+    other = entry.estimate.model_copy(update={"scored": [theirs]})
+    changed = {"run": "earlier", "estimate": other, "champion": "0" * 12}
+    late.ports.ledger.append("sales", "earlier", entry.model_copy(update=changed))
+    after = Interval(start=entry.window.end, end=entry.window.end + timedelta(days=1))
+    record = read_record(late.ports.ledger, "sales", entry.champion, after)
+    assert [each.window for each in record.waiting] == [entry.window]
+    assert (record.scored, record.others) == ([], [theirs])
 
 
 def test_what_is_switched_off_says_when_and_how_often():
