@@ -1,6 +1,6 @@
 """How often the drift step itself calls a quiet window changed, from the raw file to the verdict.
 
-`python -m benchmarks.quiet_lives` from the checkout; `--lives 20` asks for more than 12.
+`python -m benchmarks.quiet_lives` from the checkout; `--lives 20` asks for more than 8.
 
 Models live in worlds in which nothing changes, with the product's own steps: batches are read and
 validated, features built, champions trained, and each week is looked at with the champion's eyes,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipelines.replay.outcome import ReplayOutcome
 
 LEVEL = 0.05
-LIVES = 12
+LIVES = 8
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CHAMPIONS = {NEVER.name: "one champion", ALWAYS.name: "a champion fitted again each week"}
 WORLDS: tuple[World, ...] = get_args(World)
