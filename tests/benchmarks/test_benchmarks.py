@@ -69,6 +69,7 @@ TOGETHER = {
     "power": "mean +0.3 sd",
     "replay_evidence": "half served alike: truth",
     "before_labels": "nothing changes: intervals that hold the truth",
+    "quiet_lives": "called drift or broken",
     "causes": "broken pipes taken for something to learn from",
 }
 """What each of those that compute in their own process prints."""

@@ -25,3 +25,12 @@ def test_a_dag_that_airflow_refuses_takes_no_other_with_it(refusing):
     assert all_models.problems() == [
         "models/cabs/model.yaml: Airflow takes no retrain_cabs: TypeError: a tag is too long."
     ]
+
+
+def test_a_worker_reads_no_spec_but_that_of_the_model_it_is_asked_for(refusing, monkeypatch):
+    monkeypatch.delattr(all_models, "load_all")
+    assert list(all_models.dags("rollback", "rollback_demo")) == ["rollback_demo"]
+    assert all_models.dags("retrain", "rollback_demo") == {}
+    assert all_models.dags("retrain", "retrain_cabs") == {}, "Airflow refuses it"
+    assert all_models.dags("retrain", "retrain_nobody") == {}
+    assert all_models.dags("retrain", "retrain_../demo") == {}
