@@ -91,16 +91,18 @@ def find_clock(view: View, seed: int, *, is_alone: bool = False) -> Iterator[Bre
     name, hours = found.name, found.shift / _PER_HOUR
     what = f"the rhythm of {name} over the day" if name else "when in the day rows come"
     words = (
-        f"{what} fits that of training once the times are set {abs(hours):g} hours"
-        f" {'back' if hours > 0 else 'forward'}; {found.left:.0%} of the difference is left then"
+        f"{what} fits that of training once the times are set {abs(hours):g}"
+        f" hour{'s' * (abs(hours) != 1)} {'back' if hours > 0 else 'forward'}; {found.left:.0%} of"
+        " the difference is left then"
     )
     yield Break("clock", [name] if name else [], words, STRENGTH)
 
 
 @dataclass(frozen=True)
 class _Gain:
-    """The shift in half hours that fits best, what it gains, what part of the difference it leaves,
-    and the column ("" for the number of rows) that it gains most of.
+    """The shift in half hours that fits best, what it gains, what part of the difference it leaves
+    (`against` of what is left of a rhythm that is but stronger or weaker), and the column ("" for
+    the number of rows) that it gains most of.
     """
 
     shift: int
@@ -146,7 +148,8 @@ def _slots(times: Any) -> Array:
 
 def _costs(name: str, window: _Side, reference: _Side) -> tuple[Array, float] | None:
     """Return how far the rhythms are apart (48,) for each shift by half hours from -12 hours on, in
-    squared standard errors; None of a column that is made from the time itself.
+    squared standard errors, and how far without a shift where the past's rhythm may be stronger or
+    weaker; None of a column without a rhythm, or made from the time itself.
     """
     (now, mine), (then, theirs) = (
         _profile(sample.columns[name], slots, blocks) if name else _count_rows(slots, blocks)

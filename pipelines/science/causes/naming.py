@@ -53,6 +53,7 @@ _EXPLAINED, _MOSTLY = 0.6, 0.4
 """...and beside rows of the same season at most this part of the distance is left; the second where
 what is left is still more than days alone make."""
 _LEFT_LEVEL = 0.01
+"""What is left beside rows of the same season is more than days alone make below this p-value."""
 _NEW = 3.0
 """The standard errors by which there are more texts than the past has, none of which it holds."""
 _NAMED = 3

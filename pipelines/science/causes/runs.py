@@ -65,10 +65,12 @@ def find_runs(view: View) -> Iterator[Break]:
         longest = usual.rows / kept if usual else 0.0
         if not np.isfinite(past[alike]).any() or now.rows < _TIMES * longest:
             continue
-        since = str(now.start.astype("datetime64[m]")).replace("T", " ")
+        since, until = (
+            str(moment.astype("datetime64[m]")).replace("T", " ") for moment in (now.start, now.end)
+        )
         words = (
-            f"{name}: every value is {now.value:g} from {since} on, in {now.rows:,} rows in turn"
-            f" ({now.rows / view.window.rows:.0%} of the window's); in training no value stays for"
+            f"{name}: every value is {now.value:g} from {since} to {until}, in {now.rows:,} rows in"
+            f" turn ({now.rows / view.window.rows:.0%} of the window's); in training no value stays for"
             f" more than {longest:,.0f}"
         )
         yield Break("frozen", [name], words, now.rows / view.window.rows - before)

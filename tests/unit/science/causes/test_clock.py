@@ -29,7 +29,7 @@ def shifted(sample, hours):
 def test_a_clock_one_hour_off_is_named_with_the_way_back(hours, way):
     cause = name_cause(shifted(WINDOW, hours), PAST)
     assert (cause.detail, cause.sureness) == ("clock", "likely")
-    assert f"are set 1 hours {way}" in cause.evidence[0]
+    assert f"are set 1 hour {way}" in cause.evidence[0]
 
 
 def test_summer_time_is_no_broken_pipe():
