@@ -70,8 +70,8 @@ def find_runs(view: View) -> Iterator[Break]:
         )
         words = (
             f"{name}: every value is {now.value:g} from {since} to {until}, in {now.rows:,} rows in"
-            f" turn ({now.rows / view.window.rows:.0%} of the window's); in training no value stays for"
-            f" more than {longest:,.0f}"
+            f" turn ({now.rows / view.window.rows:.0%} of the window's); in training no value stays"
+            f" for more than {longest:,.0f}"
         )
         yield Break("frozen", [name], words, now.rows / view.window.rows - before)
 
