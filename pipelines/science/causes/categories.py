@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,14 +11,16 @@ import numpy as np
 from pipelines.science.causes.cause import Break
 from pipelines.science.causes.cells import MISSING
 from pipelines.science.causes.seasons import same_season
-from pipelines.science.causes.shift import measure_shift
+from pipelines.science.causes.shift import combine, measure_shift
+from pipelines.science.causes.view import View, pick
+from pipelines.science.causes.weights import weigh_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from pipelines.science.causes.view import Tail, View
+    from pipelines.science.causes.view import Tail
 
     Array = NDArray[Any]
 
@@ -27,6 +30,13 @@ _SURE = 1e-4
 _UNLIKELY = 0.02
 _LIKE = 0.35
 """How far the shares of a gone and a new value may lie apart, relative to the greater one."""
+_NEARLY_ALL = 0.95
+"""The share of the rows with new values that begin old ones, where texts are cut: the whole of a
+rare one may never have been seen."""
+_LESS = 0.3
+"""By the columns beside it, rows like those of a gone value are rarer by this factor..."""
+_STILL = 1e-3
+"""...which have this probability at most in the past without that value."""
 _LEAST_ROWS = 30
 _NAMED = 5
 
@@ -55,7 +65,8 @@ def _look(view: View, name: str, before: Counter[str], tail: Tail) -> Break | No
         # What came instead is a witness of its own: each value alone need not be sure to be missed.
         gone = [v for v in absent if _improbable(view, name, v, tail) < _UNLIKELY]
         lost = sum(absent[v] for v in gone)
-        is_cut = all(any(old.startswith(v) for old in absent) for v in new)
+        cut = sum(s for v, s in new.items() if any(old.startswith(v) for old in absent))
+        is_cut = cut >= _NEARLY_ALL * came
         if gone and (is_cut or abs(came - lost) <= _LIKE * max(came, lost)):
             return _rename(name, gone, new, lost=lost, since=tail.since, is_cut=is_cut)
     missing = float(np.mean(view.codes[name][0][tail.rows] == MISSING))
@@ -68,7 +79,7 @@ def _look(view: View, name: str, before: Counter[str], tail: Tail) -> Break | No
         v for v in missed
         if _improbable(view, name, v, tail) < _SURE and _in_season(view, name, v)
     ]  # fmt: skip
-    if not missed:
+    if not missed or (not instead and _is_of_other_rows(view, name, missed, tail)):
         return None
     lost = sum(absent[v] for v in missed)
     instead_words = f"; {missing:.1%} of the values are missing instead" if instead else ""
@@ -78,6 +89,23 @@ def _look(view: View, name: str, before: Counter[str], tail: Tail) -> Break | No
     )
     # Where the values are missing instead, the gap is but what this fault leaves behind.
     return Break("category_gone", [name], words, lost + max(gaps, 0.0))
+
+
+def _is_of_other_rows(view: View, name: str, missed: list[str], tail: Tail) -> bool:
+    """Tell whether values (texts) are gone because other rows come: these would hardly have them,
+    and they differ from the past's other rows too.
+    """
+    window, past = (
+        replace(s, columns={n: v for n, v in s.columns.items() if n != name})
+        for s in (pick(view.window, tail.rows), view.reference)
+    )
+    if not set(window.columns) & set(past.columns):
+        return False
+    has = np.isin(view.reference.columns[name].astype(str), missed)
+    if has.all() or float(weigh_rows(View(window, past), 0)[has].sum()) > _LESS * has.sum():
+        return False
+    rest = View(window, pick(past, ~has)).shifts.values()
+    return combine(np.array([s.p_value for s in rest if s.p_value < 1])) < _STILL
 
 
 def _rename(

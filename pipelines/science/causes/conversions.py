@@ -76,6 +76,9 @@ _FAR = 0.6
 """From this distance on (0..1) two columns are not of the same values by any drift of rows."""
 _STRANGE = 0.3
 """A window of which this share are values that the past has not looks broken, not drifted."""
+_HARDLY_STRANGE = 0.1
+_EXACT = 0.9
+"""The share of values that have no more decimals than the past's, where those have few."""
 _LEFT = 0.5
 """An explanation leaves at most this part of the distance..."""
 _FITS = 0.45
@@ -83,6 +86,7 @@ _FITS = 0.45
 _LEAST_MOVED = 0.12
 """A column that has moved by less is not looked at."""
 _LEAST_ROWS = 30
+_MOST_DECIMALS, _NEARLY_ALL = 3, 0.99
 _REPEATED = 0.98
 """A column of which this share of values comes again in its other half holds no other values."""
 
@@ -96,6 +100,8 @@ class Past:
     known: Array
     """The distinct values, sorted, where the column repeats them; else empty: then any value
     between the least and the greatest is possible."""
+    decimals: int | None
+    """How many decimals nearly all of its values have at most; None where they have many."""
 
     def distance(self, values: Array) -> float:
         """Return how far the values (n,) are from the past's (0..1)."""
@@ -116,6 +122,14 @@ class Past:
             out |= away > 1e-6 * np.maximum(np.abs(values), 1e-9)
         return float(out.mean())
 
+    def has_decimals_of(self, values: Array) -> bool:
+        """Tell whether values (n,) have no more decimals than the past's; True where those have
+        many.
+        """
+        if self.decimals is None:
+            return True
+        return _share_with(values, self.decimals) >= _EXACT
+
 
 def know_past(view: View, name: str) -> Past:
     """Return what the reference says of a column of numbers."""
@@ -130,7 +144,18 @@ def know_past(view: View, name: str) -> Past:
         cells,
         shares(view.codes[name][1], cells.count),
         np.unique(known) if repeats else np.empty(0),
+        next((d for d in range(_MOST_DECIMALS + 1) if _share_with(known, d) >= _NEARLY_ALL), None),
     )
+
+
+def _share_with(values: Array, decimals: int) -> float:
+    """Return the share of the values (n,) that have so many decimals at most."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return 0.0
+    scaled = values * 10.0**decimals
+    # A share of a float's own error, for a value that was converted and converted back.
+    return float((np.abs(scaled - np.round(scaled)) <= 1e-6 * np.maximum(1, np.abs(scaled))).mean())
 
 
 def find_conversions(view: View) -> Iterator[Break]:
@@ -172,6 +197,9 @@ def _undone(
         if left < least and after < min(_FITS, _LEFT * raw):
             best, least = (each, after), left
     if best is None or least > _LEFT * (raw + strange):
+        return None
+    # Values that the past could have held may be those of other rows: then these fit its decimals.
+    if strange < _HARDLY_STRANGE and not past.has_decimals_of(best[0].undo(values)):
         return None
     return best
 

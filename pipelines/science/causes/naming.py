@@ -15,35 +15,36 @@ import numpy as np
 from pipelines.science.causes.categories import find_categories
 from pipelines.science.causes.cause import Break, Cause
 from pipelines.science.causes.clock import find_clock
+from pipelines.science.causes.concepts import compare_losses, find_concept, find_late_answers
 from pipelines.science.causes.conversions import find_conversions
-from pipelines.science.causes.following import Following, measure_following
 from pipelines.science.causes.gaps import find_gaps
-from pipelines.science.causes.labels import LossChange, measure_losses
 from pipelines.science.causes.repeats import find_repeats
 from pipelines.science.causes.rounding import find_rounding
-from pipelines.science.causes.seasons import how_far_season, match_season
+from pipelines.science.causes.runs import find_runs
+from pipelines.science.causes.seasons import how_far_season, is_of_calendar, match_season
 from pipelines.science.causes.sentences import describe_shift
 from pipelines.science.causes.sentinels import find_sentinels
 from pipelines.science.causes.shift import LEAST_DEGREES, combine, degrees
 from pipelines.science.causes.stuck import find_stuck
 from pipelines.science.causes.view import MOST_ROWS, View, thin
-from pipelines.science.causes.weights import weigh_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipelines.science.causes.labels import LossChange
     from pipelines.science.causes.shift import Shift
     from pipelines.science.changes.facts import Changes, Sample
 
     Array = NDArray[Any]
 
-LEVEL = 0.01
+_MOVED = 0.01
 """The probability that an unchanged window is called one of another population, all columns
-together; the same again that it is called one of another concept."""
+together..."""
+_MOVED_BY_SEASON, _ONE_SEASON = 0.1, 0.6
+"""...and one of a season where this share of its months and weekends is not the reference's: days
+of one season need less of a proof that they are like it."""
 LEAST_ROWS, LEAST_PAST = 30, 100
 """Rows of the window and of the reference without which no cause is named."""
-_BY_LOSSES = 0.05
-"""A loss that differs by a smaller part is no other concept."""
 _TOGETHER = 0.05
 """Columns that are named where only all of them together have moved."""
 _SEASONAL = 0.3
@@ -51,13 +52,13 @@ _SEASONAL = 0.3
 _EXPLAINED, _MOSTLY = 0.6, 0.4
 """...and beside rows of the same season at most this part of the distance is left; the second where
 what is left is still more than days alone make."""
+_LEFT_LEVEL = 0.01
+"""What is left beside rows of the same season is more than days alone make below this p-value."""
+_NEW = 3.0
+"""The standard errors by which there are more texts than the past has, none of which it holds."""
 _NAMED = 3
 _SURE = 0.3
 """The share of the rows beyond which a sign is sure by itself."""
-_LESS, _LESS_OF_OTHERS = -0.15, -0.3
-"""Where outcomes follow the answers less by a smaller part, the concept is the same; the second
-where other rows come, whose outcomes may follow less than others' do.
-"""
 
 
 def name_cause(
@@ -71,7 +72,7 @@ def name_cause(
     """Return what is behind the window's difference from the reference.
 
     `changes` say whether there is one, where its tests are at hand; without them it is measured
-    here, at `LEVEL`. Their word decides between nothing and something, never what it is. `labelled`
+    here. Their word decides between nothing and something, never what it is. `labelled`
     are the window's and the past's labelled rows, where they are others than those of the samples;
     without their columns a loss cannot be laid to other rows.
     """
@@ -83,11 +84,16 @@ def name_cause(
     if breaks:
         return _tell_broken(breaks)
     moved = _find_moved(view, changes)
-    losses = _losses(view, moved, labelled, seed)
-    concept = _other_concept(view, moved, losses, labelled, seed)
+    off = _find_clock_alone(view, moved, seed)
+    if off is not None:
+        return _tell_broken([off])
+    losses = compare_losses(view, moved, labelled, seed)
+    concept = find_concept(view, moved, losses, labelled, seed)
     if concept is not None:
-        return concept
-    season = _season(view, moved or _columns_moved(view.shifts_by_days))
+        late = find_late_answers(view, labelled, seed)
+        return concept if late is None else _tell_broken([late])
+    by_days = moved or _columns_moved(view.shifts_by_days, _level(view, changes))
+    season = _season(view, by_days)
     if season is not None:
         return season
     return _population(view, moved, losses) if moved else _nothing(view, changes, losses)
@@ -100,6 +106,7 @@ def find_breaks(view: View, seed: int) -> list[Break]:
         *find_gaps(view),
         *find_sentinels(view),
         *find_categories(view),
+        *find_runs(view),
         *find_stuck(view),
         *find_conversions(view),
         *find_rounding(view, seed),
@@ -144,87 +151,33 @@ def _find_moved(view: View, changes: Changes | None) -> list[str]:
     return _columns_moved(view.shifts)
 
 
-def _columns_moved(all_shifts: dict[str, Shift]) -> list[str]:
-    shifts = {n: s for n, s in all_shifts.items() if s.p_value < 1}
-    if combine(np.array([s.p_value for s in shifts.values()])) >= LEVEL:
-        return []
-    moved = [n for n, s in shifts.items() if s.p_value * len(shifts) < LEVEL]
-    moved = moved or [n for n, s in shifts.items() if s.p_value < _TOGETHER]
-    return sorted(moved, key=lambda n: -shifts[n].distance)
+def _level(view: View, changes: Changes | None) -> float:
+    """Return how improbable a shift must be that may be a season's."""
+    is_one = changes is None and how_far_season(view) >= _ONE_SEASON
+    return _MOVED_BY_SEASON if is_one else _MOVED
 
 
-def _losses(
-    view: View, moved: list[str], labelled: tuple[Sample, Sample] | None, seed: int
-) -> LossChange | None:
-    """Return how the losses changed, beside what other rows explain of it."""
-    if labelled is not None:
-        both = View(*(thin(side, MOST_ROWS, seed) for side in labelled))
-        return measure_losses(both, None, np.ones(both.window.rows, dtype=bool))
-    usable = np.ones(view.window.rows, dtype=bool)
-    for name in moved:
-        cells = view.cells[name]
-        if cells.edges is None:
-            usable &= view.codes[name][0] != cells.unseen
-    return measure_losses(view, weigh_rows(view, seed) if moved else None, usable)
-
-
-def _tell_concept(view: View, moved: list[str], losses: LossChange) -> Cause:
-    than = "the rows explain" if moved else "in training's time"
-    words = (
-        f"the mean loss is {losses.now:.4g}, and {losses.weighted:.4g} was to be expected of such"
-        f" rows ({losses.before:.4g} before): {losses.relative:+.0%} against what {than}"
-    )
-    inputs = [describe_shift(view, n) for n in moved[: _NAMED - 1]]
-    if not inputs:
-        inputs = ["no input has moved by more than its days do"]
-    return Cause("concept", [words, *inputs], columns=moved)
-
-
-def _other_concept(
-    view: View,
-    moved: list[str],
-    losses: LossChange | None,
-    labelled: tuple[Sample, Sample] | None,
-    seed: int,
-) -> Cause | None:
-    """Return that the same rows have other outcomes, or that it cannot be told from other rows;
-    None where nothing speaks for it.
+def _find_clock_alone(view: View, moved: list[str], seed: int) -> Break | None:
+    """Return the sign of a wrong clock where nothing has moved but what is made from the time: rows
+    that come at other hours look like it, so less of a proof is needed.
     """
-    cannot_tell = bool(moved) and labelled is not None
-    if losses is not None and losses.p_value < LEVEL and abs(losses.relative) > _BY_LOSSES:
-        return _either(view, moved, losses) if cannot_tell else _tell_concept(view, moved, losses)
-    follows, least = None, _LESS_OF_OTHERS if moved else _LESS
-    if not cannot_tell:
-        follows = _following(view, labelled, seed)
-    if follows is not None and follows.p_value < LEVEL and follows.relative < least:
-        return _tell_unfollowed(view, moved, follows)
-    return None
+    times = view.reference.times
+    if times is None or not moved:
+        return None
+    for name in moved:
+        values = view.reference.columns[name]
+        if values.dtype == object or not is_of_calendar(values, times):
+            return None
+    return next(find_clock(view, seed, is_alone=True), None)
 
 
-def _following(view: View, labelled: tuple[Sample, Sample] | None, seed: int) -> Following | None:
-    """Return how outcomes follow the answers, of the labelled rows where they are others."""
-    if labelled is not None:
-        view = View(*(thin(side, MOST_ROWS, seed) for side in labelled))
-    return measure_following(view)
-
-
-def _tell_unfollowed(view: View, moved: list[str], follows: Following) -> Cause:
-    words = (
-        f"outcomes rise by {follows.now:.2f} with an answer that rises by 1 on the same day, and by"
-        f" {follows.before:.2f} before: {follows.relative:+.0%}"
-    )
-    inputs = [describe_shift(view, n) for n in moved[: _NAMED - 1]]
-    return Cause("concept", [words, *inputs], columns=moved)
-
-
-def _either(view: View, moved: list[str], losses: LossChange) -> Cause:
-    words = (
-        f"the mean loss is {losses.now:.4g} ({losses.before:.4g} on the held-out rows), and inputs"
-        " have moved: whether other rows or another concept is behind it cannot be told, because"
-        " the held-out rows' inputs are not kept"
-    )
-    evidence = [words, *(describe_shift(view, n) for n in moved[:2])]
-    return Cause("unclear", evidence, columns=moved, sureness="possible")
+def _columns_moved(all_shifts: dict[str, Shift], level: float = _MOVED) -> list[str]:
+    shifts = {n: s for n, s in all_shifts.items() if s.p_value < 1}
+    if combine(np.array([s.p_value for s in shifts.values()])) >= level:
+        return []
+    moved = [n for n, s in shifts.items() if s.p_value * len(shifts) < level]
+    moved = moved or [n for n, s in shifts.items() if s.p_value < max(_TOGETHER, level)]
+    return sorted(moved, key=lambda n: -shifts[n].distance)
 
 
 def _nothing(view: View, changes: Changes | None, losses: LossChange | None) -> Cause:
@@ -250,7 +203,7 @@ def _nothing(view: View, changes: Changes | None, losses: LossChange | None) -> 
 
 def _season(view: View, moved: list[str]) -> Cause | None:
     """Return the season as the cause; None where rows of the same season differ too."""
-    if not moved or how_far_season(view) < _SEASONAL:
+    if not moved or how_far_season(view) < _SEASONAL or _holds_new_texts(view, moved):
         return None
     weights = match_season(view)
     if weights is None:
@@ -266,7 +219,7 @@ def _season(view: View, moved: list[str]) -> Cause | None:
         )
     matched, plain = view.measure(weights, stretch=False), view.shifts_by_days
     stretches = view.measure(weights)
-    left = combine(np.array([s.p_value for s in stretches.values()])) < LEVEL
+    left = combine(np.array([s.p_value for s in stretches.values()])) < _LEFT_LEVEL
     before = sum(max(s.distance - s.noise, 0.0) for n, s in plain.items() if n in moved)
     after = sum(max(s.distance - s.noise, 0.0) for n, s in matched.items() if n in moved)
     if after > (_MOSTLY if left else _EXPLAINED) * before:
@@ -277,6 +230,12 @@ def _season(view: View, moved: list[str]) -> Cause | None:
         f" {matched[first].distance:.1%} beside rows of the same months and days of the week"
     )
     return Cause("season", [words, *(describe_shift(view, n) for n in moved[:2])], columns=moved)
+
+
+def _holds_new_texts(view: View, moved: list[str]) -> bool:
+    """Tell whether a column has moved to texts that no season of the past has."""
+    texts = [n for n in moved if view.cells[n].edges is None]
+    return any(view.shifts[n].z[view.cells[n].unseen] > _NEW for n in texts)
 
 
 def _population(view: View, moved: list[str], losses: LossChange | None) -> Cause:

@@ -24,6 +24,8 @@ _MORE = 0.05
 _OF_USUAL = 1.5
 """Where rows repeat each other anyway, they do so more in some mixes of rows than in others."""
 _SURE = 1e-4
+_BY_NATURE = 0.1
+"""The share of the past's rows that repeat another one from which on they do so by nature."""
 _SINGLE, _USUAL = 0.01, 0.3
 """A feed of which fewer rows than this come once is one that came twice, unless rows of the
 reference repeat each other too."""
@@ -63,6 +65,13 @@ def find_repeats(view: View, seed: int) -> Iterator[Break]:
         return
     if share - usual < _MORE + _OF_USUAL * usual:
         return
+    # Many rows that are alike are a group, and more groups are other rows: of a feed that came
+    # twice many more rows have a double.
+    doubled = _with_doubles(view.window, names, rows)
+    if doubled < _MORE + _OF_USUAL * _with_doubles(
+        view.reference, names, np.ones(len(before), bool)
+    ):
+        return
     blocks = own.__class__(own.ids[rows], own.days, own.stretch), other
     found = measure_shift(again[rows].astype(np.int64), before.astype(np.int64), 2, blocks=blocks)
     if found.p_value < _SURE:
@@ -71,7 +80,9 @@ def find_repeats(view: View, seed: int) -> Iterator[Break]:
             f"{whole:.1%} of the window's rows repeat an earlier one in every value"
             f" ({share:.1%} at the density of training, where {usual:.1%} do)"
         )
-        yield Break("duplicated", [], words, share - usual)
+        # Where rows repeat each other by nature, other rows may do so more: a weaker sign.
+        by_nature = usual > _BY_NATURE
+        yield Break("duplicated", [], words, (share - usual) * (0.5 if by_nature else 1.0))
 
 
 def _most_usual(before: Array, blocks: Blocks, kept: float) -> float:
@@ -93,6 +104,12 @@ def _middle_day(again: Array, blocks: Blocks) -> float:
     """
     sizes = blocks.sums(np.ones(len(again)))
     return float(np.median(blocks.sums(again.astype(np.float64)) / np.maximum(sizes, 1)))
+
+
+def _with_doubles(sample: Sample, names: list[str], rows: Array) -> float:
+    """Return the share of the different rows that come more than once among the chosen (n,)."""
+    counts = np.bincount(_alike(sample, names, np.flatnonzero(rows)))
+    return float((counts > 1).mean()) if len(counts) else 0.0
 
 
 def _single(sample: Sample, names: list[str]) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.science.causes.cause import Break
+from pipelines.science.causes.seasons import how_far_season, same_season
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,9 @@ _LEAST_DISTINCT = 15
 _LEFT = 0.5
 """Rounding leaves at most this part of the values that as many days of the past hold..."""
 _DRAWS = 9
+_SEASONAL = 0.3
+"""Where the window's months differ from the reference's by this share of days, days of the
+reference are drawn from those months."""
 _OWN = 0.02
 """...in a range that holds at least this share of the reference."""
 
@@ -33,10 +37,12 @@ def find_rounding(view: View, seed: int) -> Iterator[Break]:
     they say how many distinct values are to be expected.
     """
     rng = np.random.default_rng(seed)
-    _, past = view.blocks
-    count = view.blocks[0].count
-    draws = [rng.choice(past.count, min(count, past.count), replace=False) for _ in range(_DRAWS)]
-    inside = [np.isin(past.ids, days) for days in draws]
+    count, past = view.blocks[0].count, view.blocks[1]
+    # Some values are those of a season: a summer's clouds are of fewer kinds than a year's.
+    seasonal = same_season(view) if how_far_season(view) > _SEASONAL else None
+    days = np.unique(past.ids if seasonal is None else past.ids[seasonal])
+    draws = [rng.choice(days, min(count, len(days)), replace=False) for _ in range(_DRAWS)]
+    inside = [np.isin(past.ids, drawn) for drawn in draws]
     for name in view.numbers:
         values = view.window.columns[name]
         values = values[~np.isnan(values)]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.causes.blocks import draw_like
+from pipelines.science.causes.blocks import block_rows, draw_like
 from pipelines.science.causes.cause import Break
+from pipelines.science.causes.seasons import same_kind_of_day
 from pipelines.science.causes.shift import measure_shift
 
 if TYPE_CHECKING:
@@ -105,7 +106,12 @@ def _usual_top(view: View, past: Array) -> float:
     times: a column that is the same for hours or days has a great one.
     """
     tops = [0.0]
-    for rows in draw_like(*view.blocks, _DRAWS, 0):
+    days = view.blocks[1]
+    if view.window.times is not None and view.reference.times is not None:
+        # On weekends alone a column of working days is one value, and so it was before.
+        alike = same_kind_of_day(view.window.times, view.reference.times)
+        past, days = past[alike], block_rows(view.reference.times[alike], int(alike.sum()))
+    for rows in draw_like(view.blocks[0], days, _DRAWS, 0):
         drawn = past[rows]
         drawn = drawn[~np.isnan(drawn)]
         if len(drawn) >= _LEAST_RUN:

@@ -82,12 +82,6 @@ def test_a_clock_says_how_far_it_is_off():
     assert "are set 5 hours back" in name_cause(late, PAST).evidence[0]
 
 
-@pytest.mark.parametrize("hours", [1, -1])
-def test_summer_time_is_no_broken_pipe(hours):
-    summer = replace(WINDOW, times=WINDOW.times + np.timedelta64(hours, "h"))
-    assert name_cause(summer, PAST).kind != "broken_upstream"
-
-
 def test_a_new_value_without_a_lost_one_is_no_rename():
     values = OLD["region"].copy()
     values[np.arange(N) % 10 == 0] = "west"
