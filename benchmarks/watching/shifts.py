@@ -137,14 +137,19 @@ SHIFTS: tuple[Shift, ...] = (
 )
 
 
+def shape_of(scene: Scene) -> Shape:
+    """Return how the rows of ten inputs lie."""
+    words, rows = scene
+    if "each row" in words:
+        return Shape("rows", rows, 10, 20, 500)
+    if "each day" in words:
+        return Shape("days", rows, 10, 1, 250, kept=200)
+    return Shape("independent", rows, 10, 1, 10)
+
+
 def make_shifted(scene: Scene, shift: Shift, seed: int) -> tuple[Sample, Sample]:
     """Return a window with this change, and the reference of before."""
-    words, rows = scene
-    shape = Shape("independent", rows, 10, 1, 10)
-    if "each row" in words:
-        shape = Shape("rows", rows, 10, 20, 500)
-    elif "each day" in words:
-        shape = Shape("days", rows, 10, 1, 250, kept=200)
+    rows, shape = scene[1], shape_of(scene)
     if shift.claims is not None:
         kind, failure = shift.claims
         sides = zip(make(shape, seed), make_claims(kind, shape, seed, failure), strict=True)

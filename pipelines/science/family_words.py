@@ -8,6 +8,8 @@ from pipelines.science.changed_columns import strongest
 from pipelines.science.claim_words import is_claim, is_less_true, tell_claims
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.science.changes.facts import ColumnChange, FamilyChange
     from pipelines.science.drift_facts import DriftFacts
 
@@ -52,6 +54,16 @@ def is_better(family: FamilyChange) -> bool:
     return family.family == "performance" and not any(
         is_less_true(c) if is_claim(c) else c.statistic > 0 for c in changed
     )
+
+
+def find_untrue(families: Sequence[FamilyChange]) -> list[str]:
+    """Return in words what answers claim less truly than they did; empty where nothing changed."""
+    return [
+        words
+        for family in families
+        if family.family == "performance" and any(is_less_true(c) for c in family.columns)
+        for words in tell_claims(family.columns)
+    ]
 
 
 def explain_family(family: FamilyChange, facts: DriftFacts) -> str:

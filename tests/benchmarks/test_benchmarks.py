@@ -67,7 +67,7 @@ TOGETHER = {
     "checks": "found by a tree",
     "false_alarms": "independent rows: 50 x 1",
     "power": "mean +0.3 sd",
-    "claims": "log odds stated x 1.5",
+    "claims": "probabilities that hold",
     "replay_evidence": "half served alike: truth",
     "before_labels": "nothing changes: intervals that hold the truth",
     "causes": "broken pipes taken for something to learn from",
