@@ -26,8 +26,8 @@ Array = np.ndarray[Any, Any]
 Kind = Literal["probabilities", "classes", "intervals", "values"]
 TASKS: dict[Kind, tuple[Task, str]] = {
     "probabilities": ("binary", "brier"),
-    "classes": ("multiclass", "brier"),
     "intervals": ("quantiles", "pinball"),
+    "classes": ("multiclass", "brier"),
     "values": ("regression", "mae"),
 }
 """The task of each kind of answers, and a metric."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.watching.claiming import HOLDS, TASKS, Failure, make_claims
+from benchmarks.watching.shifts import CLAIM_SHIFTS, make_shifted, shape_of
 from benchmarks.watching.worlds import Shape
 from pipelines.science.changes.find import find_changes
 from pipelines.science.claim_words import tell_claims
@@ -70,6 +71,15 @@ def test_claims_that_hold_are_called_changed_no_more_often_than_asked(kind, shap
     rate = said.count("changed") / WORLDS
     assert rate <= LEVEL + 3 * (LEVEL * (1 - LEVEL) / WORLDS) ** 0.5
     assert "unchanged" in said
+
+
+def test_beside_inputs_the_family_says_what_it_says_by_itself_at_its_share_of_the_level():
+    scene, shift = ("independent rows", 200), CLAIM_SHIFTS[0]
+    kind, failure = shift.claims
+    beside = find_changes(*make_shifted(scene, shift, 3), level=0.05, span="row", seed=3, least=50)
+    alone = make_claims(kind, shape_of(scene), 3, failure)
+    found = find_changes(*alone, level=0.05 / 5, span="row", seed=3, least=50)
+    assert beside.families[-1] == found.families[-1]
 
 
 def test_rows_without_a_label_count_on_neither_side():
