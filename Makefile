@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $
 JUDGEMENT := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	gate_proof checks renewal gate dependence gate_speed replay)
 WATCHING := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
-	before_labels causes false_alarms power quiet_lives)
+	before_labels causes claims false_alarms power quiet_lives)
 LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
 .PHONY: help venv venv-dev lock check format test test-fast test-all up status down demo example \

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.watching.claiming import Failure, make_claims
 from benchmarks.watching.worlds import Shape, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from benchmarks.watching.claiming import Kind
     from pipelines.science.changes.facts import Family, Sample
 
 Array = np.ndarray[Any, Any]
@@ -32,6 +34,8 @@ class Shift:
     family: Family
     make: Callable[[Columns, Array, np.random.Generator], None]
     asked: bool = False
+    claims: tuple[Kind, Failure] | None = None
+    """What answers claim and how that fails; None where it is their losses that change."""
 
 
 def _move(size: float) -> Callable[[Columns, Array, np.random.Generator], None]:
@@ -90,6 +94,28 @@ def _flip(share: float) -> Callable[[Columns, Array, np.random.Generator], None]
     return change
 
 
+def _keep(_: Columns, __: Array, ___: np.random.Generator) -> None:
+    """Change no input and no loss: what fails is what answers claim."""
+
+
+def _fail(
+    words: str, kind: Kind, *, times: float = 1.0, moved: float = 0.0, asked: bool = False
+) -> Shift:
+    return Shift(words, "performance", _keep, asked, (kind, Failure(times, moved)))
+
+
+CLAIM_SHIFTS: tuple[Shift, ...] = (
+    _fail("log odds stated x 1.5", "probabilities", times=1 / 1.5, asked=True),
+    _fail("base rate 41 to 50 %", "probabilities", moved=0.5, asked=True),
+    _fail("90 % intervals cover 80 %", "intervals", times=1.645 / 1.2816, asked=True),
+    _fail("log odds of three classes stated x 1.5", "classes", times=1 / 1.5, asked=True),
+    _fail("values off by 0.2 of their error's deviation", "values", moved=0.2, asked=True),
+    _fail("log odds stated x 1.2", "probabilities", times=1 / 1.2),
+    _fail("base rate 41 to 46 %", "probabilities", moved=0.25),
+    _fail("90 % intervals cover 87 %", "intervals", times=1.645 / 1.514),
+    _fail("values off by 0.1 of their error's deviation", "values", moved=0.1),
+)
+"""Answers that claim what no longer holds."""
 SHIFTS: tuple[Shift, ...] = (
     Shift("mean +0.3 sd", "inputs", _move(0.3), asked=True),
     Shift("variance x 1.5", "inputs", _widen(1.5), asked=True),
@@ -107,17 +133,30 @@ SHIFTS: tuple[Shift, ...] = (
     Shift("labels flipped 3 %", "performance", _flip(0.03)),
     Shift("mean +1 sd", "inputs", _move(1.0)),
     Shift("labels flipped 30 %", "performance", _flip(0.3)),
+    *CLAIM_SHIFTS,
 )
+
+
+def shape_of(scene: Scene) -> Shape:
+    """Return how the rows of ten inputs lie."""
+    words, rows = scene
+    if "each row" in words:
+        return Shape("rows", rows, 10, 20, 500)
+    if "each day" in words:
+        return Shape("days", rows, 10, 1, 250, kept=200)
+    return Shape("independent", rows, 10, 1, 10)
 
 
 def make_shifted(scene: Scene, shift: Shift, seed: int) -> tuple[Sample, Sample]:
     """Return a window with this change, and the reference of before."""
-    words, rows = scene
-    shape = Shape("independent", rows, 10, 1, 10)
-    if "each row" in words:
-        shape = Shape("rows", rows, 10, 20, 500)
-    elif "each day" in words:
-        shape = Shape("days", rows, 10, 1, 250, kept=200)
+    rows, shape = scene[1], shape_of(scene)
+    if shift.claims is not None:
+        kind, failure = shift.claims
+        sides = zip(make(shape, seed), make_claims(kind, shape, seed, failure), strict=True)
+        window, reference = (
+            replace(side, losses=own.losses, claims=own.claims) for side, own in sides
+        )
+        return window, reference
     rng = np.random.default_rng([seed, rows, 7])
     window, reference = (_with_labels(side, rng) for side in make(shape, seed))
     columns = dict(window.columns)

@@ -55,15 +55,15 @@ class Shape:
 def make(shape: Shape, seed: int) -> tuple[Sample, Sample]:
     """Return the window and the reference of one quiet world."""
     rng = np.random.default_rng([seed, shape.rows, shape.columns])
-    times, day, before = _days(shape)
-    latent = _draw_latent(rng, shape, day)
+    times, day, before = lay_days(shape)
+    latent = draw_latent(rng, shape, day)
     columns = {f"x{i}": _column(rng, latent[:, i], i) for i in range(shape.columns)}
     answers = latent[:, : min(3, shape.columns)].sum(axis=1)
     everything = Sample(columns, times, answers, np.abs(latent[:, -1]))
     return take(everything, slice(before, None)), take(everything, slice(0, before))
 
 
-def _days(shape: Shape) -> tuple[Array | None, Array, int]:
+def lay_days(shape: Shape) -> tuple[Array | None, Array, int]:
     """Return the rows' times and days, and how many rows are the reference's."""
     if shape.alike == "independent":
         before = shape.rows * shape.past
@@ -81,16 +81,10 @@ def _days(shape: Shape) -> tuple[Array | None, Array, int]:
 
 def take(sample: Sample, rows: Any) -> Sample:
     """Return some of a sample's rows."""
-    return Sample(
-        {name: values[rows] for name, values in sample.columns.items()},
-        *(
-            None if values is None else values[rows]
-            for values in (sample.times, sample.predictions, sample.losses)
-        ),
-    )
+    return sample.take(rows)
 
 
-def _draw_latent(rng: np.random.Generator, shape: Shape, day: Array) -> Array:
+def draw_latent(rng: np.random.Generator, shape: Shape, day: Array) -> Array:
     """Return normal values (rows, columns + 1), the last for the losses, with variance 1."""
     count, width = len(day), shape.columns + 1
     if shape.alike == "independent":

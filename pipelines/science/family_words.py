@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.science.changed_columns import strongest
+from pipelines.science.claim_words import is_claim, is_less_true, tell_claims
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.science.changes.facts import ColumnChange, FamilyChange
     from pipelines.science.drift_facts import DriftFacts
 
@@ -15,7 +18,7 @@ _WORDS = {
     "inputs": "each input",
     "together": "the inputs together",
     "predictions": "the predictions",
-    "performance": "how wrong the answers are",
+    "performance": "how right the answers are",
 }
 _STATISTICS = {
     "mean": "its mean",
@@ -44,15 +47,30 @@ def tell_statistic(method: str) -> str:
 
 
 def is_better(family: FamilyChange) -> bool:
-    """Tell whether the family says that answers are less wrong than they were."""
-    return family.family == "performance" and all(c.statistic <= 0 for c in family.columns)
+    """Tell whether the family says that answers are less wrong than they were, or claim more truly,
+    and none the contrary.
+    """
+    changed = [c for c in family.columns if c.changed]
+    return family.family == "performance" and not any(
+        is_less_true(c) if is_claim(c) else c.statistic > 0 for c in changed
+    )
+
+
+def find_untrue(families: Sequence[FamilyChange]) -> list[str]:
+    """Return in words what answers claim less truly than they did; empty where nothing changed."""
+    return [
+        words
+        for family in families
+        if family.family == "performance" and any(is_less_true(c) for c in family.columns)
+        for words in tell_claims(family.columns)
+    ]
 
 
 def explain_family(family: FamilyChange, facts: DriftFacts) -> str:
     """Return a sentence on a family that says "changed"."""
     p_value = _p_text(family.p_value)
     if family.family == "performance":
-        return _explain_losses(family, facts, p_value)
+        return _explain_answers(family, facts, p_value)
     if family.family == "predictions":
         return f"the predictions have changed ({_tell(strongest(family.columns))}, {p_value})"
     if family.family == "together":
@@ -68,8 +86,10 @@ def explain_family(family: FamilyChange, facts: DriftFacts) -> str:
     return f"{what} have changed: {names}{more}"
 
 
-def _explain_losses(family: FamilyChange, facts: DriftFacts, p_value: str) -> str:
-    how = "less" if is_better(family) else "more"
+def _explain_answers(family: FamilyChange, facts: DriftFacts, p_value: str) -> str:
+    """Return what has changed of losses, and of what answers claim."""
+    losses = [c for c in family.columns if c.changed and not is_claim(c)]
+    claims = "; ".join(tell_claims(family.columns))
     live = facts.performance
     told = ""
     if live is not None and live.expected is not None:
@@ -77,7 +97,13 @@ def _explain_losses(family: FamilyChange, facts: DriftFacts, p_value: str) -> st
             f": {live.metric} is {live.live:.4g}{live.behind} on {live.rows_in_words}, and was"
             f" {live.expected:.4g} there"
         )
-    return f"the champion's answers are {how} wrong than on its holdout ({p_value}){told}"
+    if losses:
+        how = "more" if any(c.statistic > 0 for c in losses) else "less"
+        words = f"the champion's answers are {how} wrong than on its holdout ({p_value}){told}"
+        return f"{words}; {claims}" if claims else words
+    how = "more" if is_better(family) else "less"
+    words = f"what the champion's answers claim is {how} true than on its holdout ({p_value})"
+    return f"{words}: {claims}"
 
 
 def _tell(change: ColumnChange) -> str:

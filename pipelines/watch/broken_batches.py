@@ -23,7 +23,6 @@ from pipelines.watch.batch_rows import batch_rows
 from pipelines.watch.champion_look import reference_of
 from pipelines.watch.explained_result import told
 from pipelines.watch.explained_rows import explained_sides
-from pipelines.watch.samples import take
 
 if TYPE_CHECKING:
     from pipelines.context import Context
@@ -172,4 +171,4 @@ class _Look:
             np.datetime64(moment.replace(tzinfo=None), "us")
             for moment in (batch.interval.start, batch.interval.end)
         )
-        return take(self.window, np.flatnonzero((times >= start) & (times < end)))
+        return self.window.take(np.flatnonzero((times >= start) & (times < end)))

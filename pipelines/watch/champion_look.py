@@ -11,6 +11,7 @@ from pipelines.data.batches import read_plan
 from pipelines.errors import BadData, TryAgain
 from pipelines.science.drift import Decision, decide
 from pipelines.science.drift_facts import DriftFacts
+from pipelines.science.family_words import find_untrue
 from pipelines.tasks import answers_scores, finds_classes, with_article
 from pipelines.watch.window import never_judged, rules_of
 
@@ -127,6 +128,7 @@ def _compare(
         baseline,
         least=rules.min_rows,
         changes=found,
+        claims=find_untrue(comparison.facts.families),
         importances=importances,
     )
     untold = [explained] if isinstance(explained, str) and explained else []

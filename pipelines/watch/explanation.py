@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import TryAgain
 from pipelines.plurals import how_many
+from pipelines.science.causes.claims import with_claims
 from pipelines.science.causes.naming import name_cause
 from pipelines.science.causes.shapes import Shape, draw_shapes
 from pipelines.science.drift import Decision
@@ -21,7 +22,7 @@ from pipelines.verdicts.explanations import cause_words, effect_words
 from pipelines.watch.explained_rows import asker, explained_sides, labelled_sides
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pipelines.bundle.load import OpenBundle
     from pipelines.context import Context
@@ -59,17 +60,19 @@ def explain_window(
     *,
     least: int,
     changes: Changes | None = None,
+    claims: Sequence[str] = (),
     importances: Importances | None = None,
 ) -> Explanation | str:
     """Return the explanation of a window, or in words why there is none ("" of too few rows).
 
-    `least` are the rows of which a verdict is given, `changes` what the tests found,
-    `importances` gives what the metric loses without each of the inputs.
+    `least` are the rows of which a verdict is given, `changes` what the tests found, `claims` in
+    words what answers claim less truly than they did, `importances` gives what the metric loses
+    without each of the inputs.
     """
     if sample.problem or sample.window.inputs.num_rows < least:
         return ""
     try:
-        return _explain(context, bundle, sample, champion, changes, importances)
+        return _explain(context, bundle, sample, champion, changes, claims, importances)
     except (TryAgain, MemoryError):
         raise
     except Exception as error:  # an explanation that fails must not hide the verdict
@@ -83,12 +86,14 @@ def _explain(
     sample: WindowRows,
     champion: ChampionReference,
     changes: Changes | None,
+    claims: Sequence[str],
     importances: Importances | None,
 ) -> Explanation:
     seed = context.spec.train.seed
     window, reference = explained_sides(sample, champion)
     labelled = labelled_sides(sample, champion)
     cause = name_cause(window, reference, changes, labelled=labelled, seed=seed)
+    cause = with_claims(cause, claims)
     effect = None
     if cause.kind != "nothing":
         known = (

@@ -14,7 +14,7 @@ from pipelines.science.family_words import tell_family
 from pipelines.science.regimes import match
 from pipelines.science.row_losses import has_losses
 from pipelines.watch.preconditions import rule_of, watched_inputs
-from pipelines.watch.samples import input_sides, loss_sides, prediction_sides, take
+from pipelines.watch.samples import input_sides, loss_sides, prediction_sides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,7 +189,7 @@ def _ask(
         window, reference = tested.parts[part]
         changes = find_changes(
             window,
-            take(reference, rows[part]) if part in rows else reference,
+            reference.take(rows[part]) if part in rows else reference,
             level=share * (tested.of_inputs if part == "inputs" else 1),
             span=span,
             seed=seed,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines.science.claim_words import is_less_true, sort_claims, tell_claim
 from pipelines.science.drift_reasons import score_text, strength, values_gone, values_new
 from pipelines.science.family_words import is_better, tell_family, tell_statistic
 from pipelines.spec.drift import P_VALUES
@@ -88,6 +89,7 @@ def render(
         more_broken=any(b not in decision.reasons for b in facts.broken),
         families=[_family(f) for f in facts.families],
         whole=[_family(f) for f in facts.whole.families] if facts.whole else [],
+        claims=_claims(facts),
         columns=(
             ([{**_column(facts.predictions, ""), "whole": True}] if facts.predictions else [])
             + inputs
@@ -116,6 +118,20 @@ def _family(family: FamilyChange) -> dict[str, Any]:
         "p_value": "" if family.p_value is None else f"{family.p_value:.3g}",
         "null": family.untold or family.null,
     }
+
+
+def _claims(facts: DriftFacts) -> list[dict[str, Any]]:
+    """Return what answers claim, in words, and whether that has changed."""
+    columns = [c for f in facts.families if f.family == "performance" for c in f.columns]
+    return [
+        {
+            "words": tell_claim(claim, columns),
+            "changed": claim.changed,
+            "truer": claim.changed and not is_less_true(claim),
+            "p_value": "" if claim.p_value is None else f"{claim.p_value:.3g}",
+        }
+        for claim in sort_claims(columns)
+    ]
 
 
 def _seen_by(fact: ColumnFact) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.science.changes.facts import Sample
+from pipelines.science.claims import find_claims
 from pipelines.science.row_losses import has_losses, row_losses
 from pipelines.watch.preconditions import numbers, textual
 
@@ -82,31 +83,48 @@ def as_its_ancestor(answers: Array, reference: Array) -> Array:
 
 
 def loss_sides(labelled: Labelled | None, champion: ChampionReference) -> Sides | None:
-    """Return how wrong the window's labelled answers are, and those of the held-out rows.
+    """Return how wrong the window's labelled answers are and what they claim, and those of the
+    held-out rows.
 
     None where there are none, or the task's answers are not more or less wrong.
     """
     if labelled is None or champion.held is None or not has_losses(champion.schema.task):
         return None
-    levels = tuple(champion.schema.levels or ())
+    schema, held = champion.schema, champion.held
+    levels = tuple(schema.levels or ())
+    own = _by_own_classes(labelled, schema.classes)
+    claims = (
+        ((), ())
+        if own is None
+        else find_claims(
+            schema.task, own, (held.y, held.p), classes=schema.classes or (), levels=levels
+        )
+    )
     sides = [
         Sample(
             {},
             _moments(rows.event_times, len(rows.y)),
-            losses=row_losses(champion.metric, champion.schema.task, rows.y, rows.p, levels),
+            losses=row_losses(champion.metric, schema.task, rows.y, rows.p, levels),
+            claims=claimed,
         )
-        for rows in (labelled, champion.held)
+        for rows, claimed in zip((labelled, held), claims, strict=True)
     ]
     return sides[0], sides[1]
 
 
-def take(sample: Sample, rows: Array) -> Sample:
-    """Return some of a sample's rows, by their places (m,)."""
-    parts = (sample.times, sample.predictions, sample.losses)
-    return Sample(
-        {name: values[rows] for name, values in sample.columns.items()},
-        *(None if part is None else part[rows] for part in parts),
-    )
+def _by_own_classes(labelled: Labelled, classes: list[str] | None) -> tuple[Array, Array] | None:
+    """Return outcomes and answers in the order of the champion's classes, as the held-out rows are.
+
+    A log holds the classes of all versions that answered. None where it lacks one of them.
+    """
+    if not classes or not labelled.classes or labelled.classes == classes:
+        return labelled.y, labelled.p
+    if not set(classes) <= set(labelled.classes):
+        return None
+    places = np.array([labelled.classes.index(name) for name in classes])
+    own = np.full(len(labelled.classes) + 1, -1)
+    own[places] = np.arange(len(classes))
+    return own[labelled.y], labelled.p[:, places]
 
 
 def _timed(

@@ -67,6 +67,7 @@ TOGETHER = {
     "checks": "found by a tree",
     "false_alarms": "independent rows: 50 x 1",
     "power": "mean +0.3 sd",
+    "claims": "probabilities that hold",
     "replay_evidence": "half served alike: truth",
     "before_labels": "nothing changes: intervals that hold the truth",
     "quiet_lives": "called drift or broken",

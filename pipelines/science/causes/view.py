@@ -11,13 +11,13 @@ import numpy as np
 from pipelines.science.causes.blocks import block_rows
 from pipelines.science.causes.cells import cut
 from pipelines.science.causes.shift import Shift, measure_shift
-from pipelines.science.changes.facts import Sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.science.causes.blocks import Blocks
     from pipelines.science.causes.cells import Cells
+    from pipelines.science.changes.facts import Sample
 
     Array = NDArray[Any]
 
@@ -140,10 +140,4 @@ def thin(sample: Sample, rows: int, seed: int) -> Sample:
 
 def pick(sample: Sample, rows: Array) -> Sample:
     """Return the rows at these places, or where a mask (n,) holds."""
-    return Sample(
-        {n: v[rows] for n, v in sample.columns.items()},
-        *(
-            None if values is None else values[rows]
-            for values in (sample.times, sample.predictions, sample.losses)
-        ),
-    )
+    return sample.take(rows)

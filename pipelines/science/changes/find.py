@@ -11,7 +11,8 @@ from pipelines.science.changes.coding import code, kind_of
 from pipelines.science.changes.facts import Changes, ColumnChange, FamilyChange
 from pipelines.science.changes.families import Question, say_nothing
 from pipelines.science.changes.groups import OF_VALUES
-from pipelines.science.changes.layout import lay_out
+from pipelines.science.changes.layout import lay_out, why_too_few
+from pipelines.science.changes.performance import compare_answers
 from pipelines.science.changes.summing import Summing
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 DEFAULT_OF: dict[str, Method] = {"number": "wasserstein", "text": "jensenshannon"}
 PREDICTIONS = "predictions"
-LOSS = "loss"
 _NAMED = 10
 _ROWS: tuple[Family, ...] = ("missing", "inputs", "together", "predictions")
 
@@ -71,7 +71,7 @@ def find_changes(
         f.family: f for f in _of_rows(window, reference, rows, share, span, seed, methods, least)
     }
     if "performance" in asked:
-        found["performance"] = _of_losses(window, reference, share, span, seed, least)
+        found["performance"] = compare_answers(window, reference, share, span, seed, least)
     if schema:
         found["missing"] = _with_schema(found["missing"], schema)
     order: tuple[Family, ...] = (*_ROWS, "performance")
@@ -145,17 +145,6 @@ def _with_schema(missing: FamilyChange, schema: list[ColumnChange]) -> FamilyCha
     )
 
 
-def _too_few(window: int, reference: int, least: int, what: str) -> str:
-    """Return why so few rows say nothing; "" where they are enough."""
-    least = max(least, 2)
-    few = [
-        f"the {side} has {rows:,} {what}"
-        for side, rows in (("window", window), ("reference", reference))
-        if rows < least
-    ]
-    return f"{' and '.join(few)}; at least {least:,} are needed" if few else ""
-
-
 def _of_rows(
     window: Sample,
     reference: Sample,
@@ -167,11 +156,11 @@ def _of_rows(
     least: int,
 ) -> list[FamilyChange]:
     """Return what is said of inputs and predictions."""
-    few = _too_few(window.rows, reference.rows, least, "rows")
+    few = why_too_few(window.rows, reference.rows, least, "rows")
     if few or not asked:
         return [say_nothing(family, share, few) for family in asked]
     layout = lay_out(window.times, reference.times, (window.rows, reference.rows), span, seed)
-    few = _too_few(len(layout.window), len(layout.reference), least, "rows to compare")
+    few = why_too_few(len(layout.window), len(layout.reference), least, "rows to compare")
     if few:
         return [say_nothing(family, share, few) for family in asked]
     summing = Summing(layout.pieces, layout.count)
@@ -224,26 +213,3 @@ def _method(column: Coded, methods: Mapping[str, Method] | None) -> Method:
     usual = DEFAULT_OF[column.kind]
     method = (methods or {}).get(column.name, usual)
     return usual if column.kind == "text" and method in OF_VALUES else method
-
-
-def _of_losses(
-    window: Sample, reference: Sample, share: float, span: Span, seed: int, least: int
-) -> FamilyChange:
-    """Return whether answers are as wrong as they were."""
-    sides, times = [], []
-    for side in (window, reference):
-        losses = np.asarray(side.losses, dtype=float)
-        known = np.isfinite(losses)
-        sides.append(losses[known])
-        times.append(None if side.times is None else side.times[known])
-    few = _too_few(len(sides[0]), len(sides[1]), least, "labelled rows")
-    if few:
-        return say_nothing("performance", share, few)
-    layout = lay_out(times[0], times[1], (len(sides[0]), len(sides[1])), span, seed)
-    few = _too_few(len(layout.window), len(layout.reference), least, "labelled rows to compare")
-    if few:
-        return say_nothing("performance", share, few)
-    summing = Summing(layout.pieces, layout.count)
-    losses = np.concatenate([sides[0][layout.window], sides[1][layout.reference]])
-    summing.add_means("performance", "mean", {LOSS: losses})
-    return Question("performance", summing.end(), layout, share, span != "row", seed).answer()

@@ -53,7 +53,7 @@ class Group(Protocol):
         ...
 
 
-SHARES = frozenset({"missing", "infinite"})
+SHARES = frozenset({"missing", "infinite", "coverage", "level"})
 OF_VALUES = frozenset({"wasserstein", "ed", "t_test"})
 """Distances on the scale of the scores."""
 _OF_CUMULATED = frozenset({"ks", "cramer_von_mises"})

@@ -48,6 +48,17 @@ class Layout:
         return self.before + self.within
 
 
+def why_too_few(window: int, reference: int, least: int, what: str) -> str:
+    """Return why so few rows say nothing; "" where they are enough."""
+    least = max(least, 2)
+    few = [
+        f"the {side} has {rows:,} {what}"
+        for side, rows in (("window", window), ("reference", reference))
+        if rows < least
+    ]
+    return f"{' and '.join(few)}; at least {least:,} are needed" if few else ""
+
+
 def lay_out(
     window: Array | None, reference: Array | None, rows: tuple[int, int], span: Span, seed: int
 ) -> Layout:

@@ -9,15 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
-from pipelines.science.causes.blocks import spread_of_means
 from pipelines.science.causes.shift import measure_shift
 from pipelines.science.causes.view import MOST_ROWS, View, thin
 from pipelines.science.causes.weights import weigh_rows
 from pipelines.science.effects.columns import rank_columns
 from pipelines.science.effects.effect import ColumnEffect, Effect, Expected
 from pipelines.science.effects.expectation import expect_loss
+from pipelines.science.effects.measured import measure_claims, measure_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,9 +57,8 @@ def measure_effect(
         few = f"{view.window.rows:,} rows of the window, {view.reference.rows:,} of the reference"
         return Effect("cannot_be_said", [f"too few rows to say what follows: {few}"])
     expected = expect_loss(view, weigh_rows(view, seed))
-    measured = _measured(
-        view if labelled is None else View(*(thin(side, MOST_ROWS, seed) for side in labelled))
-    )
+    known = view if labelled is None else View(*(thin(side, MOST_ROWS, seed) for side in labelled))
+    measured = measure_loss(known)
     decided, flips, sure = _decisions(view, threshold)
     columns = rank_columns(view, importances, answer=answer, threshold=threshold, seed=seed)
     words, bounds = [], []
@@ -69,6 +67,10 @@ def measure_effect(
             words.append(_loss_words(loss, text))
             bounds.append(_bound(loss, tolerated))
             break  # what is measured needs no expectation
+    claims = measure_claims(known, tolerated)
+    bounds += [bound for bound, _ in claims]
+    for bound in ("matters", "cannot_be_said"):
+        words += [told for each, told in claims if each == bound][:_NAMED]
     if decided is not None:
         words.append(
             f"{decided[1]:.1%} of the rows are decided for the positive class ({decided[0]:.1%}"
@@ -109,35 +111,6 @@ def _loss_words(loss: Expected, text: str) -> str:
         f"the mean loss, {text}, changes by {loss.change:+.4g} (from {loss.low:+.4g} to"
         f" {loss.high:+.4g}); before it was {loss.before:.4g}"
     )
-
-
-def _measured(view: View) -> Expected | None:
-    """Return the loss of the window's labelled rows; None where it has too few."""
-    own, past = view.window.losses, view.reference.losses
-    if own is None or past is None:
-        return None
-    rows, others = np.isfinite(own), np.isfinite(past)
-    days = len(np.unique(view.blocks[0].ids[rows]))
-    if rows.sum() < _LEAST_ROWS or others.sum() < _LEAST_ROWS or days < 2:  # noqa: PLR2004
-        return None
-    before, now = float(past[others].mean()), float(own[rows].mean())
-    error = 0.0
-    for losses, known, blocks in (
-        (own, rows, view.blocks[0]),
-        (past, others, view.blocks[1]),
-    ):
-        mean = float(losses[known].mean())
-        sums = np.bincount(blocks.ids[known], weights=losses[known] - mean, minlength=blocks.count)
-        there = np.bincount(blocks.ids[known], minlength=blocks.count)
-        each = sums[there > 0] / there[there > 0].mean()
-        count = len(each)
-        spread = spread_of_means(
-            each[:, None], max(1, count), stretch=False, weights=np.ones(count)
-        )[0]
-        error += float(spread) * count / max(count - 1, 1)
-    reach = float(stats.t.ppf(0.975, days - 1)) * error**0.5
-    change = now - before
-    return Expected(before, now, change, change - reach, change + reach, float(rows.sum()))
 
 
 def _decisions(

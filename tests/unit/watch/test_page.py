@@ -103,13 +103,35 @@ def test_each_family_stands_with_its_level_its_p_value_and_what_chance_does():
         "missing values unchanged 1.00% 0.4 40 windows of the past",
         "each input changed 1.00% 0.002 days drawn 600 times",
         "the inputs together cannot be said 1.00% the past is 3 days",
-        "how wrong the answers are less wrong than before 1.00% 0.003",
+        "how right the answers are better than before 1.00% 0.003",
     ):
         assert row in text
     assert "against the whole reference" not in text
     matched = replace(FACTS, whole=CHANGES, matched="matched by hour of the day")
     text = _text(_page(matched))
     assert text.index("matched by hour of the day") < text.index("against the whole reference")
+
+
+def _claim(method, now, before, *, changed, nominal=0.0, name=""):
+    return ColumnChange(
+        name, method, now - before, 0.05, 0.002, changed, now=now, before=before, nominal=nominal
+    )
+
+
+def test_what_answers_claim_stands_in_words_with_what_changed():
+    columns = [
+        ColumnChange("loss", "mean", 0.01, 0.1, 0.4, changed=False, now=0.2, before=0.19),
+        _claim("bias", -0.001, 0.002, changed=False),
+        _claim("coverage", 0.78, 0.91, changed=True, nominal=0.9, name="0.05 to 0.95"),
+        _claim("error", 0.5, 1.5, changed=True),
+    ]
+    family = FamilyChange("performance", "changed", 0.01, 0.002, columns)
+    text = _text(_page(replace(FACTS, changes=Changes([family]))))
+    assert "90% intervals (0.05 to 0.95) cover 78.0%, they covered 91.0% changed 0.002" in text
+    assert "probabilities are too high by 0.001 (too low by 0.002 before) unchanged" in text
+    assert "too low by 1.5 before) truer than before" in text
+    assert text.index("What the tests say") < text.index("What answers claim")
+    assert "What answers claim" not in _text(_page(FACTS))
 
 
 @pytest.mark.parametrize(

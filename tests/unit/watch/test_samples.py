@@ -6,11 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from pipelines.watch.preconditions import watched_inputs
 from pipelines.watch.samples import as_its_ancestor, input_sides, loss_sides, prediction_sides
-from pipelines.watch.sides import Rows
-from tests.unit.watch.windows import CHAMPION, ROWS, answers, labelled, table, times, window
+from pipelines.watch.sides import Labelled, Rows
+from tests.unit.watch.windows import (
+    CHAMPION,
+    ROWS,
+    answers,
+    champion,
+    labelled,
+    table,
+    times,
+    window,
+)
 
 
 def test_inputs_are_numbers_with_nan_and_texts_with_none_beside_their_times():
@@ -34,6 +44,31 @@ def test_losses_are_of_labelled_rows_and_of_the_holdout():
     assert reference.losses.tolist() == ((p - y) ** 2).tolist()
     assert loss_sides(None, CHAMPION) is None
     assert loss_sides(labelled(), replace(CHAMPION, held=None)) is None
+
+
+def test_what_answers_claim_stands_beside_the_losses():
+    found, reference = loss_sides(labelled(), CHAMPION)
+    told = [(claim.method, len(claim.values)) for claim in found.claims]
+    assert told == [(m, ROWS) for m in ("bias", "high", "low", "confidence")]
+    p, y = CHAMPION.held.p, CHAMPION.held.y
+    assert reference.claims[0].values.tolist() == pytest.approx((y - p).tolist())
+
+
+def of_classes(names, y, p):
+    return Labelled(np.array(y), np.array(p), times(len(y)), classes=names)
+
+
+def test_claims_of_classes_are_in_the_champions_order_whatever_the_log_holds():
+    held = of_classes(["cat", "dog"], [0, 1], [[0.6, 0.4], [0.3, 0.7]])
+    own = champion(task="multiclass", classes=["cat", "dog"], metric="log_loss", held=held)
+    logged = of_classes(["ant", "dog", "cat"], [2, 1, 0], [[0.0, 0.2, 0.8]] * 3)
+    found, reference = loss_sides(logged, own)
+    by_name = {claim.name: claim for claim in found.claims if claim.method == "bias"}
+    assert by_name["cat"].values.tolist() == pytest.approx([0.2, -0.8, -0.8])
+    assert by_name["dog"].values.tolist() == pytest.approx([-0.2, 0.8, -0.2])
+    assert len(reference.claims[0].values) == 2
+    lacking = of_classes(["ant", "cat"], [1, 0], [[0.2, 0.8]] * 2)
+    assert loss_sides(lacking, own)[0].claims == ()
 
 
 def test_rows_without_a_time_have_none_that_anyone_knows():

@@ -1,0 +1,40 @@
+"""A claim that fails has consequences, whatever the mean loss says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.science.changes.facts import Claim
+from pipelines.science.effects.naming import measure_effect
+from tests.unit.science.causes.orders import cut, orders, random_days
+
+WINDOW, PAST = cut(orders(), random_days(120))
+
+
+def covered(sample, share, seed):
+    """The side with 90 % intervals that cover so large a share of its rows."""
+    inside = np.random.default_rng(seed).random(sample.rows) < share
+    claim = Claim("coverage", "0.05 to 0.95", inside.astype(float), nominal=0.9)
+    return replace(sample, claims=(claim,))
+
+
+def test_intervals_that_cover_less_matter_though_the_loss_is_as_it_was():
+    held = covered(PAST, 0.9, 1)
+    quiet = measure_effect(covered(WINDOW, 0.9, 2), held, tolerated=0.1)
+    assert quiet.follows == "nothing_follows"
+    assert not any("intervals" in words for words in quiet.words)
+    less = measure_effect(covered(WINDOW, 0.7, 2), held, tolerated=0.1)
+    assert less.follows == "matters"
+    [told] = [words for words in less.words if "intervals" in words]
+    told_now = float(told.split("cover ")[1].split("%")[0])
+    assert 66 < told_now < 74
+    assert "10% is tolerated" in told
+
+
+def test_a_few_rows_cannot_say_whether_a_claim_fails():
+    few = covered(WINDOW.take(np.arange(0, WINDOW.rows, 30)), 0.88, 3)
+    effect = measure_effect(few, covered(PAST, 0.9, 1), tolerated=0.03)
+    assert effect.follows == "cannot_be_said"
+    assert any("intervals" in words and "3% is tolerated" in words for words in effect.words)
