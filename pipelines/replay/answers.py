@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from pipelines.replay.scoring import judged_rows, score_version
 from pipelines.replay.versions import make_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from pipelines.context import Context
@@ -88,6 +89,7 @@ class Score:
 
 
 Question = Make | Judge | LookBack | Probe | Rows | Score
+Asking = Callable[[Sequence[Question]], list[Any]]
 
 
 def answer(context: Context, past: Past, question: Question) -> Value:

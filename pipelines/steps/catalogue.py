@@ -242,6 +242,23 @@ _STEPS = (
         room="pipelines.rebuilding",
     ),
     Step(
+        "plan_replay",
+        "Cut a model's past into parts, which are computed side by side.",
+        messages.PlanReplayRequest,
+        messages.PlanReplayResult,
+        by_hand=False,
+        room="pipelines.replay",
+    ),
+    Step(
+        "prepare_replay",
+        "Make and score the versions of one part of a model's past.",
+        messages.PrepareReplayRequest,
+        messages.PrepareReplayResult,
+        timeout=timedelta(hours=24),
+        by_hand=False,
+        room="pipelines.replay",
+    ),
+    Step(
         "replay",
         "Live through a model's past under several policies.",
         messages.ReplayRequest,
