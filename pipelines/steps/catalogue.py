@@ -243,7 +243,7 @@ _STEPS = (
     ),
     Step(
         "plan_replay",
-        "Cut a model's past into parts, which are computed side by side.",
+        "Cut a model's past into parts, for tasks side by side.",
         messages.PlanReplayRequest,
         messages.PlanReplayResult,
         by_hand=False,
