@@ -8,11 +8,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pipelines.plurals import how_many
 from pipelines.replay.answers import Judge, Make, Rows, Score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from pipelines.intervals import Interval
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from pipelines.replay.judging import ReplayVerdict
     from pipelines.replay.scoring import JudgedRows
     from pipelines.replay.versions import Version
-
-_TOGETHER = 4
-"""Versions that are asked for at once, after which it is said how far the replay is."""
 
 
 def counted_places(contenders: Sequence[Contender], count: int) -> list[int]:
@@ -34,22 +30,9 @@ def counted_places(contenders: Sequence[Contender], count: int) -> list[int]:
     return [p for p in range(count) if not p or any(c.counts_to(p) for c in contenders)]
 
 
-def make_ahead(
-    intervals: Sequence[Interval],
-    places: Sequence[int],
-    ask: Asking,
-    say: Callable[[str], None] = lambda _: None,
-) -> list[Version]:
-    """Return the versions made before the batches at these places, a few at a time."""
-    made: list[Version] = []
-    for begin in range(0, len(places), _TOGETHER):
-        part = places[begin : begin + _TOGETHER]
-        made += ask([Make(intervals[p].start) for p in part])
-        say(
-            f"{begin + len(part)} of {how_many(len(places), 'version')} made, the last one at"
-            f" {intervals[part[-1]].name}"
-        )
-    return made
+def make_ahead(intervals: Sequence[Interval], places: Sequence[int], ask: Asking) -> list[Version]:
+    """Return the versions made before the batches at these places."""
+    return ask([Make(intervals[place].start) for place in places])
 
 
 def judge_ahead(

@@ -16,7 +16,7 @@ from pipelines.replay.answers import Judge, LookBack, Make, Probe
 from pipelines.science.policy import Choice, PastRequest, Situation, decide_retraining
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from pipelines.intervals import Interval
@@ -71,7 +71,6 @@ def live_through(
     ask: Asking,
     *,
     all_look: bool = False,
-    say: Callable[[str], None] = lambda _: None,
 ) -> list[Life]:
     """Return the lives of contenders through batches, oldest first; all begin with one version.
 
@@ -79,7 +78,7 @@ def live_through(
     `all_look` each does. Raises BadData where no version can be made before the first batch.
     """
     places = counted_places(contenders, len(intervals))
-    make_ahead(intervals, places, ask, say)
+    make_ahead(intervals, places, ask)
     judge_ahead(contenders, intervals, places, ask)
     start = intervals[0].start
     (first,) = ask([Make(start)])

@@ -21,7 +21,7 @@ from pipelines.replay.ahead import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from pipelines.intervals import Interval
     from pipelines.replay.answers import Asking
@@ -55,7 +55,6 @@ def prepare_part(
     contenders: Sequence[Contender],
     intervals: Sequence[Interval],
     ask: Asking,
-    say: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Version], list[ReplayVerdict]]:
     """Make and score the versions of a part, and judge those whose champions lie in it too.
 
@@ -72,7 +71,7 @@ def prepare_part(
             " the part holds nothing.",
             remedy="clear the task plan_replay, which cuts the past anew.",
         )
-    made = make_ahead(intervals, places, ask, say)
+    made = make_ahead(intervals, places, ask)
     verdicts = judge_ahead(contenders, intervals, places, ask)
     whole = [version for version in made if version.bundle is not None]
     score_versions(whole, intervals, ask_rows(intervals[places[0] :], ask), ask)

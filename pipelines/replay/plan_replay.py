@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipelines.messages import PlanReplayResult
 from pipelines.replay.conf import read_conf
 from pipelines.replay.parts import cut
-from pipelines.replay.replaying import open_past
+from pipelines.replay.replaying import MOST_WORKERS, count_cores, open_past
 
 if TYPE_CHECKING:
     from pipelines.context import Context
@@ -21,7 +21,9 @@ def run(context: Context, request: PlanReplayRequest) -> PlanReplayResult:
     replayed already.
     """
     asked = read_conf(context.spec, request.conf)
-    with open_past(context, asked.span, request.now, say=context.log.info) as (_, past):
+    count = min(count_cores(), MOST_WORKERS)
+    opened = open_past(context, asked.span, request.now, workers=count, say=context.log.info)
+    with opened as (past, _):
         parts = cut(asked.contenders, past.intervals)
     context.log.info("%d batches, %d parts", len(past.intervals), len(parts))
     return PlanReplayResult(batches=len(past.intervals), parts=parts)

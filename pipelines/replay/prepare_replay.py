@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.messages import PrepareReplayResult
-from pipelines.replay.answers import answering
 from pipelines.replay.conf import read_conf
 from pipelines.replay.parts import prepare_part
 from pipelines.replay.replaying import open_past
@@ -22,11 +21,10 @@ def run(context: Context, request: PrepareReplayRequest) -> PrepareReplayResult:
     where the conf or the part is wrong, Busy where the model is being replayed by another run.
     """
     asked = read_conf(context.spec, request.conf)
-    opened = open_past(context, asked.span, request.now, shared=True, say=context.log.info)
-    with opened as (workroom, past), answering(workroom, past, 1) as ask:
-        made, verdicts = prepare_part(
-            request.part, asked.contenders, past.intervals, ask, context.log.info
-        )
+    say = context.log.info
+    opened = open_past(context, asked.span, request.now, workers=1, shared=True, say=say)
+    with opened as (past, ask):
+        made, verdicts = prepare_part(request.part, asked.contenders, past.intervals, ask)
     none = sum(version.bundle is None for version in made)
     return PrepareReplayResult(
         part=request.part.name,

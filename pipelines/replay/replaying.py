@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.refs import Value
 from pipelines.replay.ahead import ask_rows, score_versions
-from pipelines.replay.answers import answering
+from pipelines.replay.answers import Check, answering
 from pipelines.replay.batches import choose_span, gather
 from pipelines.replay.contenders import refuse_same_names
 from pipelines.replay.live import live_through
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.context import Context
-    from pipelines.replay.answers import Asking
+    from pipelines.replay.answers import Answers, Asking
     from pipelines.replay.batches import Past
     from pipelines.replay.contenders import Contender
     from pipelines.replay.live import Life
@@ -92,10 +92,10 @@ def replay(
     refuse_same_names(contenders)
     if manner.all_look:
         rules_of(spec)
-    count = min(manner.workers or os.cpu_count() or 1, MOST_WORKERS)
-    opened = open_past(context, span, now, fresh=manner.fresh, say=say)
-    with opened as (workroom, past), answering(workroom, past, count) as ask:
-        lives = live_through(contenders, past.intervals, ask, all_look=manner.all_look, say=say)
+    count = min(manner.workers or count_cores(), MOST_WORKERS)
+    opened = open_past(context, span, now, workers=count, fresh=manner.fresh, say=say)
+    with opened as (past, ask):
+        lives = live_through(contenders, past.intervals, ask, all_look=manner.all_look)
         say("scoring what served")
         return _assemble(spec, past, lives, ask)
 
@@ -106,14 +106,15 @@ def open_past(
     span: tuple[datetime | None, datetime | None],
     now: datetime,
     *,
+    workers: int,
     fresh: bool = False,
     shared: bool = False,
     say: Callable[[str], None] = lambda _: None,
-) -> Iterator[tuple[Workroom, Past]]:
-    """Yield the folder of a model's replays, held, and the past between two moments.
+) -> Iterator[tuple[Past, Answers]]:
+    """Yield the past between two moments, and who answers about it in so many processes.
 
-    A `shared` folder is held together with other parts of one replay, else alone. Raises as
-    `replay` does.
+    The folder of the model's replays is held meanwhile: `shared` with other parts of one replay,
+    else alone. Raises as `replay` does.
     """
     refuse_what_has_no_batches(context.spec)
     since, until = choose_span(context.spec, *span, now)
@@ -122,7 +123,15 @@ def open_past(
     with workroom.share() if shared else workroom.hold():
         if fresh:
             workroom.forget()
-        yield workroom, gather(workroom.open(), since, until, say)
+        with answering(workroom, workers, say) as ask:
+            past = gather(workroom.open(), since, until, say, lambda b: ask([Check(e) for e in b]))
+            ask.tell_past(past)
+            yield past, ask
+
+
+def count_cores() -> int:
+    """Return how many processors this machine has."""
+    return os.cpu_count() or 1
 
 
 def _assemble(spec: Spec, past: Past, lives: list[Life], ask: Asking) -> Replayed:
