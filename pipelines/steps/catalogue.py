@@ -246,6 +246,7 @@ _STEPS = (
         "Cut a model's past into parts, for tasks side by side.",
         messages.PlanReplayRequest,
         messages.PlanReplayResult,
+        timeout=timedelta(hours=24),
         by_hand=False,
         room="pipelines.replay",
     ),
