@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.005
 """How often `hold_bare` looks whether the lock is free."""
 
+REMEDY = "wait for it to end, then run again."
+
 _LOCKS = Path("/proc/locks")
 
 
@@ -31,7 +33,7 @@ def hold(
     complaint: str,
     *,
     seconds: float,
-    remedy: str = "wait for it to end, then run again.",
+    remedy: str = REMEDY,
     mode: int = 0o600,
 ) -> Iterator[int]:
     """Hold the lock of the file `path`; yield its file descriptor, which stays ours to close.
@@ -74,6 +76,24 @@ def hold_bare(path: Path, complaint: str, *, seconds: float, remedy: str) -> Ite
                 if time.monotonic() > deadline:
                     raise _busy(path, complaint, remedy) from None
                 time.sleep(LOOK_SECONDS)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def share(path: Path, complaint: str, *, remedy: str = REMEDY) -> Iterator[None]:
+    """Hold a lock together with others that share it; whoever `hold`s the file holds it alone.
+
+    Raises Busy at once where somebody holds it alone.
+    """
+    make_folder(path.parent)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _busy(path, complaint, remedy) from None
         yield
     finally:
         os.close(handle)

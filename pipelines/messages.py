@@ -523,6 +523,50 @@ class ProveRequest(Value):
     conf: dict[str, Any] = Field(default_factory=dict)
 
 
+class ReplayPart(Value):
+    """A part of a past: what a retraining makes at moments from `start` on and before `end`."""
+
+    name: Annotated[str, StringConstraints(max_length=100)]
+    start: Moment
+    end: Moment
+
+
+class PlanReplayRequest(Value):
+    """Cut a past into parts. `conf` is hostile input as it came (`ReplayConf`)."""
+
+    run: RunId
+    now: Moment
+    conf: dict[str, Any] = Field(default_factory=dict)
+
+
+class PlanReplayResult(Value):
+    """The parts of a past, oldest first; there is at least one."""
+
+    batches: int
+    parts: list[ReplayPart]
+
+
+class PrepareReplayRequest(Value):
+    """Compute one part of a past. `conf` is hostile input as it came (`ReplayConf`)."""
+
+    run: RunId
+    now: Moment
+    conf: dict[str, Any] = Field(default_factory=dict)
+    part: ReplayPart
+
+
+class PrepareReplayResult(Value):
+    """How many versions a part has, at how many moments none could be made, and how many verdicts
+    were given; `seconds` of computing, those of an earlier try too.
+    """
+
+    part: str
+    versions: int
+    none: int
+    verdicts: int
+    seconds: float
+
+
 class ReplayRequest(Value):
     """Live through a past. `conf` is hostile input as it came (`ReplayConf`)."""
 

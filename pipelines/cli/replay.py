@@ -69,6 +69,9 @@ def replay(  # noqa: PLR0913 -- each is an option of the command
     with --policy FILE more: `retrain: {by: schedule, schedule: monthly}` as in model.yaml, or
     `every: 6`, and with it `gate: better`, `not_worse`, `none` or `spec` (the default).
 
+    Such as `perennial replay MODEL --from 2013-01-01 --policy calm.yaml --only`, where calm.yaml
+    says `retrain: {by: performance, at_most: 1 per month}`.
+
     Printed are the mean of the metric, the retrainings, the regret against the best in hindsight,
     and which policy to take, with an interval, or that it cannot be told. The page shows each
     batch. Nothing that serves is touched. What was computed is kept: a replay that was killed goes

@@ -40,6 +40,8 @@ _BY_DAG = (
     " start."
 )
 
+_OF_A_REPLAY = ("plan_replay", "prepare_replay")
+_REPLAY = "By hand: `perennial replay MODEL`, which does it all."
 _REBUILD = "By hand: `perennial rebuild MODEL VERSION`."
 
 Name = Annotated[
@@ -75,6 +77,8 @@ def _help(step: Step) -> str:
         return (
             f"{step.help}\n\nFor programs: the DAG prove_MODEL calls it with --request. {_REBUILD}"
         )
+    if step.name in _OF_A_REPLAY:
+        return f"{step.help}\n\nFor programs: the DAG replay_MODEL calls it. {_REPLAY}"
     if not step.by_hand:
         return f"{step.help}\n\nFor programs: the DAG drift_MODEL calls it with --request."
     if step.name == "drift":
@@ -115,6 +119,8 @@ def _command(step: Step) -> Callable[..., None]:
             return
         if step.name == "prove":
             raise RequestError("prove is for programs.", remedy=_REBUILD)
+        if step.name in _OF_A_REPLAY:
+            raise RequestError(f"{step.name} is for programs.", remedy=_REPLAY)
         if not step.by_hand:
             raise RequestError(
                 f"{step.name} by hand would ask for a retraining that nobody starts,"

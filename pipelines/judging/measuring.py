@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.data import labelled_rows
 from pipelines.judging.causes import cause_of
 from pipelines.judging.checks import measure_checks
-from pipelines.judging.held_out import measure_answers, read_answers
+from pipelines.judging.held_out import Answers, measure_answers, read_answers
 from pipelines.judging.opponents import compare_with_opponent
 from pipelines.judging.renewal import renew
 from pipelines.judging.snapshots import measure_snapshot
@@ -19,13 +20,28 @@ from pipelines.spec.rule_problems import why_no_renewal
 from pipelines.tasks import finds_classes, stand_in_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipelines.context import Context
     from pipelines.ledger import Champion
     from pipelines.messages import GateRequest, TrainResult
+    from pipelines.science.gate.facts import Judging
+
+
+Renewing = Callable[
+    ["Context", "GateRequest", "TrainResult", Answers, "pa.Table", "Judging"],
+    tuple[Answers, "Judging"],
+]
+"""What fits a challenger's recipe again: `renew`, or one that remembers what it answered."""
 
 
 def measure_challenger(
-    context: Context, request: GateRequest, best: TrainResult | None, champion: Champion | None
+    context: Context,
+    request: GateRequest,
+    best: TrainResult | None,
+    champion: Champion | None,
+    *,
+    renewing: Renewing = renew,
 ) -> GateFacts:
     """Return what the gate is told of the chosen candidate; `best` is None where there is none."""
     spec = context.spec
@@ -52,7 +68,7 @@ def measure_challenger(
             facts = replace(facts, judging=judging.without_renewal(why))
         facts = measure_snapshot(context, request, best, champion, holdout, facts)
     else:
-        answers, judging = renew(
+        answers, judging = renewing(
             context, request, best, read_answers(context, best, holdout), holdout, judging
         )
         facts = replace(facts, judging=judging)

@@ -10,14 +10,20 @@ import logging
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.die_with_parent import die_with_parent
 from pipelines.errors import TryAgain
+from pipelines.intervals import iso
+from pipelines.refs import canonical
+from pipelines.replay.batches import Past
+from pipelines.replay.checking import check_batch
 from pipelines.replay.judging import judge_version
 from pipelines.replay.looking import look_back
 from pipelines.replay.probing import probe_gain
@@ -25,18 +31,25 @@ from pipelines.replay.scoring import judged_rows, score_version
 from pipelines.replay.versions import make_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from pipelines.context import Context
+    from pipelines.data.manifests import BatchRef
     from pipelines.intervals import Interval
-    from pipelines.refs import Value
-    from pipelines.replay.batches import Past
+    from pipelines.refs import Ref, Value
     from pipelines.replay.judging import GateName
     from pipelines.replay.scoring import JudgedRows
     from pipelines.replay.versions import Version
     from pipelines.replay.workroom import Workroom
     from pipelines.spec.rules import Cause
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is wrong with this batch?"""
+
+    batch: BatchRef
 
 
 @dataclass(frozen=True)
@@ -87,11 +100,26 @@ class Score:
     rows: tuple[tuple[str, JudgedRows], ...]
 
 
-Question = Make | Judge | LookBack | Probe | Rows | Score
+_SAID_AFTER = 4
+"""Versions after which it is said how far the replay is."""
+
+AboutPast = Make | Judge | LookBack | Probe | Rows | Score
+Question = Check | AboutPast
+Asking = Callable[[Sequence[Question]], list[Any]]
 
 
-def answer(context: Context, past: Past, question: Question) -> Value:
-    """Return the answer: a Version, ReplayVerdict, Look, ProbedGain, JudgedRows or Scores."""
+def answer(context: Context, past: Past | None, question: Question) -> Value:
+    """Return the answer: a Version, ReplayVerdict, Look, ProbedGain, JudgedRows, Scores or Checked.
+
+    Only a batch is checked while the past is not known yet (None).
+    """
+    if isinstance(question, Check):
+        return check_batch(context, question.batch)
+    assert past is not None  # noqa: S101 -- whoever asks about it has gathered it
+    return _answer_about(context, past, question)
+
+
+def _answer_about(context: Context, past: Past, question: AboutPast) -> Value:
     match question:
         case Make(moment):
             return make_version(context, past, moment)
@@ -108,27 +136,50 @@ def answer(context: Context, past: Past, question: Question) -> Value:
 
 
 class Answers:
-    """Asks in this process, or in a pool; the same question is asked once."""
+    """Asks in this process, or in a pool; the same question is asked once.
+
+    It says how far it is where several versions are asked for.
+    """
 
     def __init__(
-        self, workroom: Workroom, past: Past, pool: ProcessPoolExecutor | None = None
+        self,
+        workroom: Workroom,
+        pool: ProcessPoolExecutor | None = None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Answer about a past that was gathered."""
-        self._workroom, self._past, self._pool = workroom, past, pool
+        """Answer in a folder; what lies in it is told by `tell_past`."""
+        self._workroom, self._pool, self._say = workroom, pool, say
+        self._past: Past | None = None
+        self._where: Ref | None = None
         self._known: dict[Any, Any] = {}
+
+    def tell_past(self, past: Past) -> None:
+        """Answer about this past from now on."""
+        self._past = past
+        if self._pool is not None:
+            self._where = self._workroom.open().ports.store.put(canonical(past), ".json")
 
     def __call__(self, questions: Sequence[Question]) -> list[Any]:
         """Return the answers, in the order of the questions."""
         names = [_name(question) for question in questions]
         new = {n: q for n, q in zip(names, questions, strict=True) if n not in self._known}
-        self._known |= dict(zip(new, self._ask(list(new.values())), strict=True))
+        makes = sum(isinstance(question, Make) for question in new.values())
+        made = 0
+        for (name, question), found in zip(new.items(), self._ask(list(new.values())), strict=True):
+            self._known[name] = found
+            if isinstance(question, Make) and makes > 1:
+                made += 1
+                if not made % _SAID_AFTER or made == makes:
+                    at = iso(question.moment)[:13]
+                    self._say(f"{made} of {makes} versions made, the last one at {at}")
         return [self._known[name] for name in names]
 
-    def _ask(self, questions: list[Question]) -> list[Any]:
+    def _ask(self, questions: list[Question]) -> Iterator[Any]:
         if self._pool is None:
-            return [answer(self._workroom.open(), self._past, q) for q in questions]
+            yield from (answer(self._workroom.open(), self._past, q) for q in questions)
+            return
         try:
-            return list(self._pool.map(_answer_there, questions))
+            yield from self._pool.map(partial(_answer_there, self._where), questions)
         except BrokenProcessPool as error:
             raise TryAgain(
                 "A process of the replay was ended, perhaps for want of memory.",
@@ -153,33 +204,48 @@ def _name(question: Question) -> Any:
 
 
 @contextmanager
-def answering(workroom: Workroom, past: Past, workers: int) -> Iterator[Answers]:
+def answering(
+    workroom: Workroom, workers: int, say: Callable[[str], None] = lambda _: None
+) -> Iterator[Answers]:
     """Yield who answers, in so many processes; with one in this process."""
     if workers == 1:
-        yield Answers(workroom, past)
+        yield Answers(workroom, say=say)
         return
     # Not forked: a copy of a process with threads may stand still for ever.
     pool = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin,
-        initargs=(workroom, past, os.getpid()),
+        initargs=(workroom, os.getpid()),
     )
     try:
-        yield Answers(workroom, past, pool)
+        for _ in range(workers):
+            pool.submit(_load)  # while this process reads the past
+        yield Answers(workroom, pool, say)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 _THERE: dict[str, Any] = {}
-"""What a process of the pool answers about."""
+"""What a process of the pool answers in, and about."""
 
 
-def _begin(workroom: Workroom, past: Past, parent: int) -> None:
+def _begin(workroom: Workroom, parent: int) -> None:
     die_with_parent(signal.SIGTERM, parent)
     logging.getLogger("perennial").setLevel(logging.ERROR)
-    _THERE.update(workroom=workroom, past=past)
+    _THERE.update(workroom=workroom)
 
 
-def _answer_there(question: Question) -> Value:
-    return answer(_THERE["workroom"].open(), _THERE["past"], question)
+def _load() -> None:
+    """Load what learning needs, which takes some seconds."""
+    import sklearn.ensemble  # noqa: F401
+
+    import pipelines.training.candidate_fit  # noqa: F401
+
+
+def _answer_there(where: Ref | None, question: Question) -> Value:
+    context = _THERE["workroom"].open()
+    if where is not None and _THERE.get("where") != where:
+        past = Past.model_validate_json(context.ports.store.get(where))
+        _THERE.update(where=where, past=past)
+    return answer(context, _THERE.get("past"), question)

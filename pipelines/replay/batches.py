@@ -13,17 +13,17 @@ from pipelines.errors import BadData, Corrupted, RequestError, Unreachable
 from pipelines.intervals import Interval, Moment, complete_before, covering, floor, iso
 from pipelines.plurals import how_many
 from pipelines.refs import Value
+from pipelines.replay.checking import check_batch
 from pipelines.replay.workroom import recipe_key
 from pipelines.sources import open_source
 from pipelines.steps.ingest import intervals_for
-from pipelines.steps.validate import findings_of
-from pipelines.validation.suites import read_suite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from pipelines.context import Context
+    from pipelines.replay.checking import Checked
     from pipelines.sources import Source
     from pipelines.spec import Spec
 
@@ -130,36 +130,40 @@ def choose_span(
 
 
 def gather(
-    context: Context, start: datetime, end: datetime, say: Callable[[str], None] = lambda _: None
+    context: Context,
+    start: datetime,
+    end: datetime,
+    say: Callable[[str], None] = lambda _: None,
+    check: Callable[[list[BatchRef]], list[Checked]] | None = None,
 ) -> Past:
     """Return the past between two moments, each of its batches read and held against its suite.
 
-    `context` is the replay's own, see `workroom`. Raises Unreachable where the source gives no
-    batch at all.
+    `context` is the replay's own, see `workroom`; `check` tells what is wrong with batches, by
+    default one after the other. Raises Unreachable where the source gives no batch at all.
     """
     spec = context.spec
     source = open_source(spec, context.settings, paths=context.paths)
-    suites = {table: read_suite(path) for table, path in context.suites.items()}
     lived = covering(start, end, spec.timing.batch, start)
-    batches: dict[str, BatchRef] = {}
+    read: dict[str, BatchRef] = {}
     broken: dict[str, str] = {}
     away: list[Unreachable] = []
     for interval in _all_intervals(spec, start, end):
         try:
-            batch = _read(context, source, interval)
-            why = "; ".join(findings_of(context, batch, suites).critical)
+            read[interval.name] = _read(context, source, interval)
         except (BadData, Corrupted) as error:
-            why = error.message
+            broken[interval.name] = error.message
         except Unreachable as error:  # a file that is gone is a gap; a source that is away is none
             away.append(error)
-            why = error.message
-        if why:
-            broken[interval.name] = why[:_SHOWN]
-            say(f"{interval.name}: passed over, {why[:_SHOWN]}")
-        else:
-            batches[interval.name] = batch
-    if away and not batches:
+            broken[interval.name] = error.message
+    if away and not read:
         raise away[0]
+    found = list(read.values())
+    checked = check(found) if check else [check_batch(context, batch) for batch in found]
+    whys = zip(read, (each.why for each in checked), strict=True)
+    broken = {n: why[:_SHOWN] for n, why in sorted((broken | dict(whys)).items()) if why}
+    for name, why in broken.items():
+        say(f"{name}: passed over, {why}")
+    batches = {name: batch for name, batch in read.items() if name not in broken}
     past = Past(
         recipe=recipe_key(context),
         start=start,

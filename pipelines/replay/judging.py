@@ -16,6 +16,7 @@ from pipelines.messages import GateRequest
 from pipelines.ports import Ports
 from pipelines.refs import Value, digest
 from pipelines.replay.features import build_features
+from pipelines.replay.renewing import renewing_once
 from pipelines.run_names import SCHEDULED
 from pipelines.science.gate.verdict import judge
 from pipelines.store.results import once
@@ -63,7 +64,13 @@ def judge_version(
         features = build_features(own, past.plan(spec, challenger.moment))
         request = GateRequest(run=_run(challenger), features=features, train=challenger.train)
         with limit_threads(context.settings.threads):
-            facts = measure_challenger(own, request, challenger.challenger, as_champion(champion))
+            facts = measure_challenger(
+                own,
+                request,
+                challenger.challenger,
+                as_champion(champion),
+                renewing=renewing_once(challenger.key),
+            )
         verdict = judge(facts, asked, spec.own_metrics)
         return ReplayVerdict(
             is_promoted=verdict.is_promoted,

@@ -5,30 +5,27 @@ Nothing here reads or trains: it asks, and whoever answers may be a test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.errors import BadData
 from pipelines.intervals import iso
 from pipelines.plurals import how_many
-from pipelines.replay.answers import Judge, LookBack, Make, Probe, Question
+from pipelines.replay.ahead import counted_places, judge_ahead, make_ahead
+from pipelines.replay.answers import Judge, LookBack, Make, Probe
 from pipelines.science.policy import Choice, PastRequest, Situation, decide_retraining
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from pipelines.intervals import Interval
+    from pipelines.replay.answers import Asking
     from pipelines.replay.contenders import Contender
     from pipelines.replay.judging import ReplayVerdict
     from pipelines.replay.looking import Look
     from pipelines.replay.probing import ProbedGain
     from pipelines.replay.versions import Version
-
-Asking = Callable[[Sequence[Question]], list[Any]]
-_TOGETHER = 4
-"""Versions that are asked for at once, after which it is said how far the replay is."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +71,15 @@ def live_through(
     ask: Asking,
     *,
     all_look: bool = False,
-    say: Callable[[str], None] = lambda _: None,
 ) -> list[Life]:
     """Return the lives of contenders through batches, oldest first; all begin with one version.
 
     Those that go by windows look at the one before each batch, with their champion's eyes; with
     `all_look` each does. Raises BadData where no version can be made before the first batch.
     """
-    _make_ahead(contenders, intervals, ask, say)
-    _judge_ahead(contenders, intervals, ask)
+    places = counted_places(contenders, len(intervals))
+    make_ahead(intervals, places, ask)
+    judge_ahead(contenders, intervals, places, ask)
     start = intervals[0].start
     (first,) = ask([Make(start)])
     if first.bundle is None:
@@ -95,41 +92,6 @@ def live_through(
         before = intervals[place - 1] if place else None
         _step(lives, place, (before, interval), ask, all_look=all_look)
     return lives
-
-
-def _make_ahead(
-    contenders: Sequence[Contender],
-    intervals: Sequence[Interval],
-    ask: Asking,
-    say: Callable[[str], None],
-) -> None:
-    """Ask for the versions that are needed whatever happens, a few at a time, side by side."""
-    places = [p for p in range(len(intervals)) if not p or any(c.counts_to(p) for c in contenders)]
-    for begin in range(0, len(places), _TOGETHER):
-        part = places[begin : begin + _TOGETHER]
-        ask([Make(intervals[p].start) for p in part])
-        say(
-            f"{begin + len(part)} of {how_many(len(places), 'version')} made, the last one at"
-            f" {intervals[part[-1]].name}"
-        )
-
-
-def _judge_ahead(
-    contenders: Sequence[Contender], intervals: Sequence[Interval], ask: Asking
-) -> None:
-    """Ask, side by side, for the verdicts that are needed if each challenger takes over.
-
-    A verdict needs the champion, and so all verdicts before it. Most challengers take over; where
-    one does not, the verdict on the next is given anew. Of a gate that asks for a gain most do not.
-    """
-    questions: list[Question] = []
-    for contender in contenders:
-        places = [p for p in range(len(intervals)) if not p or contender.counts_to(p)]
-        made = [v for v in ask([Make(intervals[p].start) for p in places]) if v.bundle is not None]
-        if contender.gate in {"spec", "not_worse"}:
-            gate, cause = contender.gate, contender.cause
-            questions += [Judge(new, old, gate, cause) for old, new in pairwise(made)]
-    ask(questions)
 
 
 def _step(

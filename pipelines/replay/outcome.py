@@ -107,7 +107,7 @@ class ReplayOutcome(Value):
 class Costs(Value):
     """Seconds of computing, as they were measured when each thing was computed.
 
-    `by_policy` is what each would have cost by itself, `together` what all did.
+    `by_policy` is of what each asked for, batch by batch, `together` of all.
     """
 
     by_policy: dict[str, list[float]]

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from pipelines.errors import RequestError
-from pipelines.messages import ReplayRequest, ReplayResult
-from pipelines.plain_errors import in_one_line, problems
-from pipelines.replay.contenders import parse_policy, usual
+from pipelines.messages import ReplayResult
+from pipelines.replay.conf import read_conf
 from pipelines.replay.page import render
 from pipelines.replay.replaying import replay
 from pipelines.replay.words import advice_lines
 from pipelines.store.pages import publish_page
-from pipelines.trigger_conf import ReplayConf
 
 if TYPE_CHECKING:
     from pipelines.context import Context
+    from pipelines.messages import ReplayRequest
 
 _SHOWN = 400
 
@@ -27,15 +23,11 @@ def run(context: Context, request: ReplayRequest) -> ReplayResult:
 
     Raises RequestError where the conf is wrong, and what `replay` raises.
     """
-    conf = _conf(request)
-    given = [
-        parse_policy(body, context.spec, name=f"policy {place}", place=f"conf: policies.{place}")
-        for place, body in enumerate(conf.policies, start=1)
-    ]
+    asked = read_conf(context.spec, request.conf)
     found = replay(
         context,
-        [*usual(context.spec), *given],
-        span=(conf.start, conf.end),
+        asked.contenders,
+        span=asked.span,
         now=request.now,
         say=lambda text: context.log.info("%s", text),
     )
@@ -52,13 +44,3 @@ def run(context: Context, request: ReplayRequest) -> ReplayResult:
         retrainings={policy.name: policy.retrainings for policy in outcome.policies},
         page=page,
     )
-
-
-def _conf(request: ReplayRequest) -> ReplayConf:
-    try:
-        return ReplayConf.model_validate(request.conf)
-    except ValidationError as error:
-        faults = in_one_line(problems(error, request.conf, ReplayConf))
-        raise RequestError(
-            f"The run's conf is wrong: {faults}", remedy="see docs/replay.md."
-        ) from error

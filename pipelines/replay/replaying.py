@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.refs import Value
-from pipelines.replay.answers import Rows, Score, answering
+from pipelines.replay.ahead import ask_rows, score_versions
+from pipelines.replay.answers import Check, answering
 from pipelines.replay.batches import choose_span, gather
 from pipelines.replay.contenders import refuse_same_names
 from pipelines.replay.live import live_through
@@ -29,13 +31,14 @@ from pipelines.science.policy_worth import Tried, recommend
 from pipelines.watch.window import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from pipelines.context import Context
+    from pipelines.replay.answers import Answers, Asking
     from pipelines.replay.batches import Past
     from pipelines.replay.contenders import Contender
-    from pipelines.replay.live import Asking, Life
+    from pipelines.replay.live import Life
     from pipelines.replay.scoring import JudgedRows
     from pipelines.replay.versions import Version
     from pipelines.science.policy_worth import Difference
@@ -86,29 +89,56 @@ def replay(
     be trained at its start, Busy where the model is being replayed already.
     """
     spec = context.spec
-    refuse_what_has_no_batches(spec)
     refuse_same_names(contenders)
     if manner.all_look:
         rules_of(spec)
-    since, until = choose_span(spec, *span, now)
-    workroom = Workroom(spec, context.settings)
+    count = min(manner.workers or count_cores(), MOST_WORKERS)
+    opened = open_past(context, span, now, workers=count, fresh=manner.fresh, say=say)
+    with opened as (past, ask):
+        lives = live_through(contenders, past.intervals, ask, all_look=manner.all_look)
+        say("scoring what served")
+        return _assemble(spec, past, lives, ask)
+
+
+@contextmanager
+def open_past(
+    context: Context,
+    span: tuple[datetime | None, datetime | None],
+    now: datetime,
+    *,
+    workers: int,
+    fresh: bool = False,
+    shared: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[tuple[Past, Answers]]:
+    """Yield the past between two moments, and who answers about it in so many processes.
+
+    The folder of the model's replays is held meanwhile: `shared` with other parts of one replay,
+    else alone. Raises as `replay` does.
+    """
+    refuse_what_has_no_batches(context.spec)
+    since, until = choose_span(context.spec, *span, now)
+    workroom = Workroom(context.spec, context.settings)
     workroom.prepare()
-    with workroom.hold():
-        if manner.fresh:
+    with workroom.share() if shared else workroom.hold():
+        if fresh:
             workroom.forget()
-        past = gather(workroom.open(), since, until, say)
-        count = min(manner.workers or os.cpu_count() or 1, MOST_WORKERS)
-        with answering(workroom, past, count) as ask:
-            lives = live_through(contenders, past.intervals, ask, all_look=manner.all_look, say=say)
-            say("scoring what served")
-            return _assemble(spec, past, lives, ask)
+        with answering(workroom, workers, say) as ask:
+            past = gather(workroom.open(), since, until, say, lambda b: ask([Check(e) for e in b]))
+            ask.tell_past(past)
+            yield past, ask
+
+
+def count_cores() -> int:
+    """Return how many processors this machine has."""
+    return os.cpu_count() or 1
 
 
 def _assemble(spec: Spec, past: Past, lives: list[Life], ask: Asking) -> Replayed:
     intervals = past.intervals
-    rows = dict(zip((i.name for i in intervals), ask([Rows(i) for i in intervals]), strict=True))
+    rows = ask_rows(intervals, ask)
     versions = _versions(lives)
-    scores = _scores(versions, rows, past, ask)
+    scores = score_versions(versions.values(), intervals, rows, ask)
     greater = spec.metric_named(spec.train.metric).greater_is_better
     losses = _losses(versions, scores, past, greater=greater)
     best = best_losses(losses)
@@ -150,17 +180,6 @@ def _versions(lives: list[Life]) -> dict[Any, Version]:
     served = {event.served.moment: event.served for life in lives for event in life.events}
     made = {v.moment: v for life in lives for e in life.events if (v := e.made) is not None}
     return dict(sorted((made | served).items()))
-
-
-def _scores(
-    versions: dict[Any, Version], rows: dict[str, JudgedRows], past: Past, ask: Asking
-) -> dict[Any, dict[str, float | None]]:
-    """Return the score of each version on the batches that came after it."""
-    asked = []
-    for moment, version in versions.items():
-        later = [i for i in past.intervals if i.start >= moment and rows[i.name].data is not None]
-        asked.append(Score(version, tuple((i.name, rows[i.name]) for i in later)))
-    return {m: found.by_batch for m, found in zip(versions, ask(asked), strict=True)}
 
 
 def _losses(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pipelines.context import Context
 from pipelines.errors import Busy, RequestError
 from pipelines.ledger import MemoryLedger
-from pipelines.locks import hold
+from pipelines.locks import hold, share
 from pipelines.ports import Ports
 from pipelines.private_files import make_folder
 from pipelines.rebuilding.inputs import InputStore
@@ -63,7 +63,15 @@ class Workroom:
 
     def hold(self) -> AbstractContextManager[int]:
         """Hold the folder, in which one replay is at work at a time. Raises Busy."""
-        return hold(self.root / _LOCK, f"{self.spec.name} is being replayed already.", seconds=0)
+        return hold(self.root / _LOCK, self._complaint, seconds=0)
+
+    def share(self) -> AbstractContextManager[None]:
+        """Hold the folder together with other parts of one replay. Raises Busy."""
+        return share(self.root / _LOCK, self._complaint)
+
+    @property
+    def _complaint(self) -> str:
+        return f"{self.spec.name} is being replayed already."
 
     def forget(self) -> None:
         """Remove all that earlier replays have kept."""

@@ -18,11 +18,20 @@ def dag():
 def test_the_dag_is_started_by_a_person_and_explained(dag):
     assert dag.dag_id == "replay_demo"
     assert dag.tags == {"perennial", "replay", "demo", "binary"}
-    assert dag.task_ids == ["replay"]
+    assert dag.task_ids == ["plan_replay", "prepare_replay", "replay"]
     assert dag.schedule is None or type(dag.timetable).__name__ == "NullTimetable"
     assert (dag.catchup, dag.max_active_runs, dag.is_paused_upon_creation) == (False, 1, False)
-    for word in ["Is demo late?", "`policies`", "perennial replay demo", "not touched", "one task"]:
+    for word in ["Is demo late?", "`policies`", "perennial replay demo", "not touched", "per part"]:
         assert word in dag.doc_md
+
+
+def test_one_task_is_mapped_over_the_parts_that_the_plan_gives_and_shows_their_names(dag):
+    plan, prepare, replay = (dag.get_task(name) for name in dag.task_ids)
+    assert (plan.gives, prepare.is_mapped) == ("parts", True)
+    assert list(prepare.expand_input.value) == ["part"]
+    assert prepare.upstream_task_ids == {"plan_replay"}
+    assert replay.upstream_task_ids == {"prepare_replay"}
+    assert prepare.partial_kwargs["map_index_template"] == "{{ task.part.name }}"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from pipelines.errors import Busy
-from pipelines.locks import find_holder, hold, hold_bare
+from pipelines.locks import find_holder, hold, hold_bare, share
 from tests.contracts.processes import start
 
 HOLDER = """
@@ -94,4 +94,16 @@ def test_a_program_that_inherits_a_lock_holds_it_until_it_ends(tmp_path):
     process.communicate(timeout=60)  # it ends when the heir has closed its stderr, too
     # An heir that ends closes its stderr before the lock, which may take it another moment.
     with hold(tmp_path / "lock", "The heir is at work.", seconds=60):
+        pass
+
+
+def test_several_share_a_lock_that_nobody_else_gets_meanwhile(tmp_path):
+    path = tmp_path / "l.lock"
+    with share(path, "x."), share(path, "x."), pytest.raises(Busy), hold(path, "y.", seconds=0):
+        pass
+    with hold(path, "y.", seconds=0):
+        with pytest.raises(Busy, match=r"x\.") as error, share(path, "x."):
+            pass
+        assert error.value.remedy
+    with share(path, "x."):
         pass

@@ -40,7 +40,9 @@ Owned by **{owner}**; a person starts it.
 
 | task | what it does | when it does not go on |
 |---|---|---|
-| `replay` | lives through the past under several policies | a source is away: tried again |
+| `plan_replay` | reads the past, and cuts it into parts | a source is away: tried again |
+| `prepare_replay` | one task per part: makes, judges and scores versions | killed: tried again |
+| `replay` | lives through the past under all policies, and writes the page | |
 
 Before each batch each policy looks back, retrains or not, and its gate judges the challenger;
 then the batch scores what serves.
@@ -48,8 +50,9 @@ Compared are: never, every batch without a gate, every batch, every third one,
 the model's own policy, and those of the run.
 The page says what each was worth, and which to take, or that it cannot be told.
 
-It is one task, which computes in as many processes as its machine has cores.
-What it has computed is kept: a run that is cleared goes on where it was.
+Parts are computed side by side, each version once; what depends on the moment before,
+such as a look with a champion's eyes, `replay` computes in as many processes as there are cores.
+What was computed is kept: a task that is cleared goes on where it was.
 What serves, the registry and the ledger are not touched.
 
 **Params** &nbsp; `start`: {start} &nbsp; `end`: {end} &nbsp; `policies`: {policies}
@@ -65,7 +68,10 @@ By hand: `perennial replay {name}`.
 def replay(spec: Spec) -> DAG:
     """Return the model's replay DAG."""
     with model_dag(spec, REPLAY, schedule=None, params=PARAMS, doc=_doc(spec)) as dag:
-        Steps(spec)("replay")
+        step = Steps(spec)
+        plan = step("plan_replay", gives="parts")
+        parts = step.each_part("prepare_replay", plan)
+        step("replay").set_upstream(parts)
     return dag
 
 

@@ -37,17 +37,23 @@ class Steps:
         constants: Mapping[str, Any] | None = None,
         skip_unless: dict[str, dict[str, Any]] | None = None,
         trigger_rule: str = "all_success",
+        gives: str | None = None,
         **needs: BaseOperator | MappedOperator,
     ) -> StepOperator:
         """Return the step's task, which runs after the tasks whose results it needs, by request
         field.
 
-        `constants` are fields of the request that are the same in every run.
+        `constants` are fields of the request that are the same in every run. The task returns its
+        result, or the field of it that it `gives`.
         """
         arguments = self._arguments(step, needs)
         request = {**(constants or {}), **arguments.pop("request")}
         task = self._operator(
-            **arguments, request=request, skip_unless=skip_unless, trigger_rule=trigger_rule
+            **arguments,
+            request=request,
+            skip_unless=skip_unless,
+            trigger_rule=trigger_rule,
+            gives=gives,
         )
         task.set_upstream(list(needs.values()))
         return task
@@ -59,6 +65,12 @@ class Steps:
         ).expand(candidate=list(candidates))
         tasks.set_upstream(list(needs.values()))
         return tasks
+
+    def each_part(self, step: str, parts: StepOperator) -> MappedOperator:
+        """Return the step's task, mapped: one for each part that a task gives, under its name."""
+        return self._operator.partial(
+            **self._arguments(step, {}), map_index_template="{{ task.part.name }}"
+        ).expand(part=parts.output)
 
     def _arguments(self, step: str, needs: Mapping[str, Any]) -> dict[str, Any]:
         request = {field: task.output for field, task in needs.items()}

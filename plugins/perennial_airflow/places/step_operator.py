@@ -41,10 +41,11 @@ REQUEST_LIMIT = 120_000
 class StepOperator(BaseOperator):
     """Runs one step of one model and gives its result, a small JSON object, to the tasks after it.
 
-    `request` holds the step's request by field: constants, or other tasks' `output`. `candidate` is
-    one more field, apart so that tasks can be mapped over it. With `skip_unless={"gate":
-    {"verdict": "promote"}}` the task is skipped unless that field of the request says so. There are
-    no template fields: nothing that a trigger sends reaches Jinja.
+    `request` holds the step's request by field: constants, or other tasks' `output`. `candidate`
+    and `part` are two more fields, apart so that tasks can be mapped over them. `gives` names the
+    one field of the result, a list, that is returned alone: a task is mapped over it. With
+    `skip_unless={"gate": {"verdict": "promote"}}` the task is skipped unless that field of the
+    request says so. There are no template fields: nothing that a trigger sends reaches Jinja.
     """
 
     template_fields: Sequence[str] = ()
@@ -57,6 +58,8 @@ class StepOperator(BaseOperator):
         model: str,
         request: Mapping[str, Any] | None = None,
         candidate: str | None = None,
+        part: Mapping[str, Any] | None = None,
+        gives: str | None = None,
         skip_unless: Mapping[str, Mapping[str, Any]] | None = None,
         place: Place | None = None,
         **kwargs: Any,
@@ -67,6 +70,8 @@ class StepOperator(BaseOperator):
         self.model = model
         self.request = dict(request or {})
         self.candidate = candidate
+        self.part = part
+        self.gives = gives
         self.skip_unless = dict(skip_unless or {})
         self.place = place
         self.fields: dict[str, Any] = {}
@@ -90,8 +95,8 @@ class StepOperator(BaseOperator):
         decision = self.fields.get("decide") or {}
         return decision.get("run_id") if decision.get("start") else None
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Run the step and return its result."""
+    def execute(self, context: Context) -> dict[str, Any] | list[Any]:
+        """Run the step and return its result, or the field of it that the task `gives`."""
         request = self.fields = self._request(context)
         self._skip(request)
         output = Output(self.step, self.log)
@@ -102,7 +107,7 @@ class StepOperator(BaseOperator):
             context["ti"].xcom_push(VERDICT, text)
         if self.outlets:
             add_events(context, self.step, self.model, self.result)
-        return self.result
+        return self.result if self.gives is None else list(self.result[self.gives])
 
     def _verdict(self) -> str:
         """Return what the step decided, in one line; empty where it decides nothing.
@@ -134,9 +139,11 @@ class StepOperator(BaseOperator):
         run = {"run": context["run_id"]}
         if STEPS[self.step].reads_conf:
             dag_run = context["dag_run"]
+            part = {} if self.part is None else {"part": dict(self.part)}
             return {
                 **run,
                 **self.request,
+                **part,
                 "now": iso(_requested_at(dag_run)),
                 "conf": dict(dag_run.conf or {}),
             }

@@ -162,5 +162,19 @@ def test_a_mapped_task_gets_its_candidate(command):
     )
 
 
+def test_a_mapped_task_gets_its_part_beside_what_a_trigger_sent(command):
+    part = {"name": "{{ 7 * 7 }}", "start": "2024-01-03T00:00:00Z"}
+    asked = execute(command(ECHO), "prepare_replay", run=dag_run({"part": "mine"}), part=part)[
+        "request"
+    ]
+    assert (asked["part"], asked["conf"]) == (part, {"part": "mine"})
+
+
+def test_a_task_gives_the_list_that_others_are_mapped_over(command):
+    parts = [{"name": "a"}, {"name": "b"}]
+    answer = f"record({{'batches': 2, 'parts': {parts!r}}})"
+    assert execute(command(answer), "plan_replay", gives="parts") == parts
+
+
 def test_no_field_is_a_template():
     assert tuple(StepOperator.template_fields) == ()

@@ -171,13 +171,10 @@ def test_what_starts_a_retraining_is_what_the_gate_is_told():
         assert causes == {cause}
 
 
-def test_versions_are_asked_for_together_and_it_is_said_how_far_it_is():
-    said = []
-    live_through([NEVER, DEFAULT], DAYS, Somebody(), say=said.append)
-    assert [text.partition(",")[0] for text in said] == [
-        "4 of 8 versions made",
-        "8 of 8 versions made",
-    ]
+def test_versions_are_asked_for_together():
+    somebody = Together()
+    live_through([NEVER, DEFAULT], DAYS, somebody)
+    assert somebody.calls[0] == [Make(day(n)) for n in range(8)]
 
 
 def test_without_a_first_version_there_is_no_replay():

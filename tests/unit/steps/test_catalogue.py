@@ -90,15 +90,17 @@ def test_a_step_needs_what_its_request_holds():
         "decide": ("drift",),
         "report": ("drift", "decide"),
         "prove": (),
+        "plan_replay": (),
+        "prepare_replay": (),
         "replay": (),
     }
     assert STEPS["close"].required == ()
     assert STEPS["gate"].required == ("features", "train")
 
 
-def test_only_the_first_step_of_a_run_reads_what_a_trigger_sent():
+def test_only_the_first_step_of_a_run_and_those_of_a_replay_read_what_a_trigger_sent():
     reading = [step.name for step in STEPS.values() if step.reads_conf]
-    assert reading == ["ingest", "rollback", "prove", "replay"]
+    assert reading == ["ingest", "rollback", "prove", "plan_replay", "prepare_replay", "replay"]
 
 
 def test_a_link_to_mlflow_names_a_field_that_is_there():
