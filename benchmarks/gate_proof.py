@@ -19,6 +19,7 @@ from rich.table import Table
 
 from benchmarks.proving.bad_models import BAD
 from benchmarks.proving.better import KINDS, judge_better, judge_equal
+from benchmarks.proving.kept_server import KeptServer
 from benchmarks.proving.nature import GATE
 from benchmarks.proving.outcomes import judge
 from benchmarks.proving.rules import RULES
@@ -29,6 +30,7 @@ from benchmarks.report import Measure, is_tiny, show, write
 if TYPE_CHECKING:
     from benchmarks.proving.better import Judged
     from benchmarks.proving.outcomes import Outcome
+    from pipelines.judging.trial_server import Servers
 
 OF_A_KIND, TINY_OF_A_KIND = 50, 1
 CHAMPIONS, EQUAL = 10, 20
@@ -42,19 +44,26 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where something is not as asked."""
     tiny = is_tiny(__doc__, argv)
     quiet()
+    with KeptServer() as servers:
+        return _measure(servers, tiny=tiny)
+
+
+def _measure(servers: Servers, *, tiny: bool) -> int:
     per_day = TINY_PER_DAY if tiny else PER_DAY
     better: list[Judged] = []
     for kind in KINDS[:1] if tiny else KINDS:
-        found = judge_better(kind, TINY_OF_A_KIND if tiny else OF_A_KIND, SEED, per_day, GATE)
+        found = judge_better(
+            kind, TINY_OF_A_KIND if tiny else OF_A_KIND, SEED, per_day, GATE, servers
+        )
         lost = [judged for judged in found if not judged.outcome.promoted]
         print(f"better by {kind.name}: {len(lost)} of {len(found)} are refused", flush=True)
         for judged in lost:
             print(f"  a gain of {judged.gain:.3f}: {'; '.join(judged.outcome.reasons)}")
         better += found
     count, champions = (1, 1) if tiny else (EQUAL, CHAMPIONS)
-    equal = judge_equal(count, SEED, per_day, GATE, champions)
+    equal = judge_equal(count, SEED, per_day, GATE, champions, servers)
     print(f"as good: {sum(o.promoted for o in equal)} of {len(equal)} are promoted", flush=True)
-    bad = judge_bad(per_day, TINY if tiny else None)
+    bad = judge_bad(per_day, servers, TINY if tiny else None)
     print_cases(bad)
     rows = [*_measure_gate(bad, better, equal), *_measure_rules(bad, better, equal)]
     show("Gate proof", rows)
@@ -73,10 +82,12 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def judge_bad(per_day: int, names: tuple[str, ...] | None = None) -> dict[str, Outcome]:
+def judge_bad(
+    per_day: int, servers: Servers, names: tuple[str, ...] | None = None
+) -> dict[str, Outcome]:
     """Return what becomes of each bad case, or of those named."""
     home = scratch()
-    scene = Scene(lambda: World(home, per_day=per_day), GATE)
+    scene = Scene(lambda: World(home, per_day=per_day, servers=servers), GATE)
     return {bad.name: judge(*bad.make(scene)) for bad in BAD if names is None or bad.name in names}
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from benchmarks.proving.outcomes import Outcome
     from benchmarks.proving.world import Trained
+    from pipelines.judging.trial_server import Servers
 
     Array = np.ndarray[Any, Any]
 
@@ -77,13 +78,15 @@ class Judged:
     outcome: Outcome
 
 
-def judge_better(kind: Kind, count: int, seed: int, per_day: int, gate: str) -> list[Judged]:
+def judge_better(
+    kind: Kind, count: int, seed: int, per_day: int, gate: str, servers: Servers
+) -> list[Judged]:
     """Return what becomes of so many truly better challengers of a kind.
 
     Raises RuntimeError where the kind does not make so many.
     """
     found: list[Judged] = []
-    challengers = islice(_challengers(kind, seed, per_day, gate), TRIES * count)
+    challengers = islice(_challengers(kind, seed, per_day, gate, servers), TRIES * count)
     for number, (world, trained, nature) in enumerate(challengers):
         gain = true_gain(world, trained, nature, number)
         if gain >= LEAST_GAIN:
@@ -94,13 +97,13 @@ def judge_better(kind: Kind, count: int, seed: int, per_day: int, gate: str) -> 
 
 
 def _challengers(
-    kind: Kind, seed: int, per_day: int, gate: str
+    kind: Kind, seed: int, per_day: int, gate: str, servers: Servers
 ) -> Iterator[tuple[World, Trained, Nature]]:
     while True:
         natures = dict.fromkeys(LEARNT, kind.before or kind.now)
         later = range(LEARNT.stop, LEARNT.stop + CHALLENGERS * SPAN)
         natures |= dict.fromkeys(later, kind.now)
-        world = World(scratch(), seed=seed, per_day=per_day, natures=natures)
+        world = World(scratch(), seed=seed, per_day=per_day, natures=natures, servers=servers)
         world.crown(replace(kind.champion, gate=gate), LEARNT[-kind.champions_days :])
         recipe = replace(kind.challenger, gate=gate)
         for first in later[::SPAN]:
@@ -120,11 +123,13 @@ def true_gain(world: World, trained: Trained, nature: Nature, seed: int) -> floa
     return float(roc_auc_score(truth, ours) - roc_auc_score(truth, theirs))
 
 
-def judge_equal(count: int, seed: int, per_day: int, gate: str, champions: int) -> list[Outcome]:
+def judge_equal(
+    count: int, seed: int, per_day: int, gate: str, champions: int, servers: Servers
+) -> list[Outcome]:
     """Return what becomes of so many challengers of each of the champions that are as good."""
     found: list[Outcome] = []
     for champion in range(champions):
-        world = World(scratch(), seed=seed + champion, per_day=per_day)
+        world = World(scratch(), seed=seed + champion, per_day=per_day, servers=servers)
         world.crown(Recipe(gate=gate))
         trained = world.train(replace(TWINS, gate=gate))
         for number in range(count):

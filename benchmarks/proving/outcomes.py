@@ -29,7 +29,7 @@ def judge(world: World, trained: Trained) -> Outcome:
     """Return what the step `gate` and the rules say; an error that the gate names is a refusal."""
     rules = promoting_rules(world, trained)
     try:
-        result = gate.run(trained.context, trained.request)
+        result = gate.run(trained.context, trained.request, world.servers)
     except PerennialError as error:
         name = type(error).__name__
         return Outcome(promoted=False, checks=(name,), reasons=(str(error),), promoted_by=rules)

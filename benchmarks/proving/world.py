@@ -32,6 +32,7 @@ from pipelines.context import Context
 from pipelines.data import labelled_rows
 from pipelines.data.manifests import BatchRef, Plan
 from pipelines.intervals import Interval
+from pipelines.judging.trial_server import running_server
 from pipelines.ledger import Crown, MemoryLedger
 from pipelines.messages import (
     FeaturesResult,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipelines.judging.trial_server import Servers
     from pipelines.ledger import Champion
 
     Array = np.ndarray[Any, Any]
@@ -118,6 +120,8 @@ class World:
             ledger=MemoryLedger(),
         )
     )
+    servers: Servers = running_server
+    """Gives the real server in which the gate asks a challenger."""
     runs: int = 0
     """How many runs there were; each has a name of its own."""
 
@@ -195,7 +199,7 @@ class World:
         """
         held = min(CHAMPIONS_HELD, len(learnt) // 2)
         trained = self.train(recipe, learnt[:-held], learnt[-held:])
-        verdict = gate.run(trained.context, trained.request)
+        verdict = gate.run(trained.context, trained.request, self.servers)
         request = PackageRequest(
             run=trained.run, features=trained.features, train=[trained.result], gate=verdict
         )

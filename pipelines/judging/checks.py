@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.comparison.judged import judged_rows
-from pipelines.errors import BadData, ModelFailed, Refused, SpecError
+from pipelines.errors import BadData
 from pipelines.judging.baselines import measure_baselines
-from pipelines.judging.cost import measure_cost
 from pipelines.judging.fairness import measure_fairness
 from pipelines.judging.flips import measure_flip_facts
 from pipelines.judging.held_out import read_answers
 from pipelines.judging.leak import measure_leaks
 from pipelines.judging.opponents import pair_with_opponent
 from pipelines.judging.refit_comparison import fair_rows
-from pipelines.judging.robustness import measure_robustness
-from pipelines.judging.served_model import served_model
-from pipelines.judging.server_memory import measure_memory
+from pipelines.judging.served import measure_served
 from pipelines.judging.slices import measure_slices
 from pipelines.science.gate.flips import FlipFacts
 from pipelines.science.gate.further import CheckFacts
 from pipelines.science.gate.leak_check import LeakFacts
-from pipelines.science.gate.robustness import RobustnessFacts
-from pipelines.science.gate.served_check import ServedFacts
 from pipelines.science.gate.slice_check import SliceFacts
-from pipelines.training.decision_threshold import threshold_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.judging.held_out import Answers
     from pipelines.judging.pairs import Pair
+    from pipelines.judging.trial_server import Servers
     from pipelines.ledger import Champion
     from pipelines.messages import FeaturesResult, TrainResult
     from pipelines.science.gate.baselines import BaselineFacts
@@ -48,6 +42,7 @@ def measure_checks(
     best: TrainResult,
     champion: Champion | None,
     holdout: pa.Table,
+    servers: Servers,
 ) -> CheckFacts:
     """Return what is known for the checks; nothing is measured that the spec does not ask for.
 
@@ -69,7 +64,7 @@ def measure_checks(
         fairness=measure_fairness(context.spec, answers) if gate.fairness else None,
         flips=_flips(context.spec, opponent, pair),
         baselines=_baselines(context, features, answers),
-        **_measure_served(context, features, best),
+        **measure_served(context, features, best, servers),
     )
 
 
@@ -111,26 +106,6 @@ def _baselines(
     if context.spec.gate.baselines is None:
         return None
     return measure_baselines(context, answers, judged_rows(context, features))
-
-
-def _measure_served(
-    context: Context, features: FeaturesResult, best: TrainResult
-) -> dict[str, Any]:
-    """Return what is known of the challenger as it would be served, by the fields of the facts."""
-    gate = context.spec.gate
-    if not any((gate.size, gate.latency, gate.memory, gate.golden, gate.robustness)):
-        return {}
-    try:
-        with served_model(context, features, best) as model:
-            threshold = threshold_of(best.threshold)
-            memory = measure_memory(context, features, best, model) if gate.memory else None
-            return {
-                "served": replace(measure_cost(model, gate), memory=memory),
-                "robustness": measure_robustness(context.spec, model, threshold),
-            }
-    except (BadData, SpecError, Refused, ModelFailed) as error:
-        words = str(error)
-        return {"served": ServedFacts(error=words), "robustness": RobustnessFacts(error=words)}
 
 
 def _leak(context: Context, answers: Answers) -> LeakFacts | None:

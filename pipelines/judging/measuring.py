@@ -14,6 +14,7 @@ from pipelines.judging.opponents import compare_with_opponent
 from pipelines.judging.renewal import renew
 from pipelines.judging.snapshots import measure_snapshot
 from pipelines.judging.succession import compare_clusters
+from pipelines.judging.trial_server import running_server
 from pipelines.science.gate.facts import GateFacts, Opponent
 from pipelines.science.gate.rules import choose_rule
 from pipelines.spec.rule_problems import why_no_renewal
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.context import Context
+    from pipelines.judging.trial_server import Servers
     from pipelines.ledger import Champion
     from pipelines.messages import GateRequest, TrainResult
     from pipelines.science.gate.facts import Judging
@@ -42,8 +44,12 @@ def measure_challenger(
     champion: Champion | None,
     *,
     renewing: Renewing = renew,
+    servers: Servers = running_server,
 ) -> GateFacts:
-    """Return what the gate is told of the chosen candidate; `best` is None where there is none."""
+    """Return what the gate is told of the chosen candidate; `best` is None where there is none.
+
+    `servers` gives the real server in which it is asked.
+    """
     spec = context.spec
     holdout, interval = labelled_rows.holdout(context, request.features)
     cause = cause_of(context.ports.ledger, spec.name, request.run, request.features.as_of)
@@ -78,4 +84,5 @@ def measure_challenger(
     if finds_classes(spec.task):
         answers = read_answers(context, best, holdout)
         facts = replace(facts, succession=compare_clusters(context, answers, champion))
-    return replace(facts, checks=measure_checks(context, request.features, best, champion, holdout))
+    checks = measure_checks(context, request.features, best, champion, holdout, servers)
+    return replace(facts, checks=checks)

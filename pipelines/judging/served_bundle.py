@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 GOLDEN_ROWS = 16
 """Held-out rows by which the server proves the model before it serves it."""
-NUMBER = 1
-"""The release's."""
 
 
 def write_served(
@@ -72,12 +70,12 @@ def write_served(
     return write_bundle(store, manifest)
 
 
-def release_served(store: Store, manifest: Ref, model: str, version: str) -> None:
-    """Let a server that follows the store serve the bundle."""
+def release_served(store: Store, manifest: Ref, model: str, version: str, number: int) -> None:
+    """Let a server that follows the store serve the bundle, as the release of that number."""
     release = Release(
-        model=model, number=NUMBER, version=version, bundle=manifest, reason="the gate measures it"
+        model=model, number=number, version=version, bundle=manifest, reason="the gate measures it"
     )
-    store.publish(release_key(model, NUMBER), canonical(release))
+    store.publish(release_key(model, number), canonical(release))
     store.publish(served_key(model), b"1")
 
 

@@ -28,10 +28,12 @@ class Size(Value):
 
 
 class Latency(Value):
-    """How long an answer may take."""
+    """How long an answer of a real server may take, over HTTP on its own machine."""
 
     milliseconds: Annotated[float, Field(gt=0, le=600_000, allow_inf_nan=False)]
-    """For one row asked alone, by the model as it is served, without network and JSON."""
+    """For a request for one row, from its first byte to the answer's last."""
+    quantile: Annotated[float, Field(ge=0.5, le=0.99)] = 0.5
+    """The share of requests that must be answered so fast: 0.5 is the middle one."""
 
 
 class Memory(Value):

@@ -16,6 +16,7 @@ from pipelines.deployment import orders
 from pipelines.errors import Corrupted, GiveUp
 from pipelines.judging.challenger import choose_challenger, log_candidates
 from pipelines.judging.measuring import measure_challenger
+from pipelines.judging.trial_server import running_server
 from pipelines.judging.window import choose_window
 from pipelines.ledger import GateVerdict
 from pipelines.messages import (
@@ -34,6 +35,7 @@ from pipelines.verdicts import page
 from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
+    from pipelines.judging.trial_server import Servers
     from pipelines.ledger import Champion, MadeFrom
     from pipelines.messages import CheckFindings
     from pipelines.refs import Ref
@@ -42,18 +44,19 @@ if TYPE_CHECKING:
     from pipelines.spec import Spec
 
 
-def run(context: Context, request: GateRequest) -> GateResult:
+def run(context: Context, request: GateRequest, servers: Servers = running_server) -> GateResult:
     """Return the verdict of this run; a retry finds the one in the ledger and changes nothing.
 
     The challenger is chosen by cross-validation, so that the held-out rows have chosen nothing. A
     champion that cannot answer is an incident; only a service that is away is an error (and may be
-    retried).
+    retried). `servers` gives the real server in which a challenger is asked, where the spec wants
+    that.
     """
     spec, ledger = context.spec, context.ports.ledger
     entry = ledger.find(spec.name, "verdict", request.run)
     if entry is None:
         _reconcile(context)
-        result = _judge_challenger(context, request, ledger.champion(spec.name))
+        result = _judge_challenger(context, request, ledger.champion(spec.name), servers)
         entry = ledger.append(spec.name, request.run, _verdict_of(context, request, result))
     result = entry.read(GateVerdict).part(GateResult)
     log_candidates(context, request.train, result)
@@ -78,12 +81,12 @@ def _reconcile(context: Context) -> None:
 
 
 def _judge_challenger(
-    context: Context, request: GateRequest, champion: Champion | None
+    context: Context, request: GateRequest, champion: Champion | None, servers: Servers
 ) -> GateResult:
     """Choose the challenger, measure it, judge it and register it, whatever the verdict."""
     spec = context.spec
     best, choice = choose_challenger(context, request.train)
-    facts = measure_challenger(context, request, best, champion)
+    facts = measure_challenger(context, request, best, champion, servers=servers)
     verdict = judge(facts, spec.gate, spec.own_metrics)
     if best is None:
         return _result(spec, verdict, facts, champion, None, version="")

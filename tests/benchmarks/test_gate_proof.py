@@ -11,6 +11,7 @@ import pytest
 from benchmarks.gate_proof import quiet
 from benchmarks.proving import rules
 from benchmarks.proving.bad_models import BAD
+from benchmarks.proving.kept_server import KeptServer
 from benchmarks.proving.outcomes import judge
 from benchmarks.proving.scene import Scene
 from benchmarks.proving.world import World
@@ -49,7 +50,8 @@ KILLED_BY = {
 def scene(tmp_path_factory):
     quiet()
     home = tmp_path_factory.mktemp("proof")
-    return Scene(lambda: World(home))
+    with KeptServer() as servers:
+        yield Scene(lambda: World(home, servers=servers))
 
 
 def test_no_case_is_taken_out():

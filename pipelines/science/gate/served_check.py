@@ -55,19 +55,39 @@ class MemoryFacts:
 
 
 @dataclass(frozen=True)
-class ServedFacts:
-    """What is known of a challenger as it would be served.
+class LatencyFacts:
+    """What a request for one row took, in milliseconds: the quantile that the spec names, of so
+    many requests over HTTP.
+    """
 
-    `milliseconds` are those of one row asked alone, `memory` what a server takes for it; None where
-    they were not measured. `error` says in words why nothing is known.
+    milliseconds: float
+    requests: int
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What a real server showed of a challenger; None where it was not asked for.
+
+    `error` says in words why nothing is known.
+    """
+
+    latency: LatencyFacts | None = None
+    memory: MemoryFacts | None = None
+    golden: tuple[GoldenAnswer, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ServedFacts:
+    """What is known of a challenger as it would be served, `server` by a real server.
+
+    `error` says in words why nothing is known.
     """
 
     bundle_bytes: int = 0
     compiled: bool = False
     why_native: str = ""
-    milliseconds: float | None = None
-    memory: MemoryFacts | None = None
-    golden: tuple[GoldenAnswer, ...] = ()
+    server: ServerFacts | None = None
     error: str = ""
 
 
@@ -110,23 +130,23 @@ def _check_size(facts: ServedFacts, gate: Gate) -> GateCheck:
 
 
 def _check_latency(facts: ServedFacts, gate: Gate) -> GateCheck:
-    limit, found = (gate.latency.milliseconds if gate.latency else 0.0), facts.milliseconds
-    if found is None or not isfinite(found):
-        return GateCheck(
-            name="latency",
-            passed=False,
-            detail="how long an answer takes is not known",
-            limit=limit,
-            would_pass="hold rows out by which it can be asked",
-        )
+    limit, quantile = (
+        (gate.latency.milliseconds, gate.latency.quantile) if gate.latency else (0.0, 0.5)
+    )
+    server = facts.server or ServerFacts()
+    if server.latency is None or not isfinite(server.latency.milliseconds):
+        failure = "how long an answer takes could not be measured"
+        return refuse_unmeasured("latency", failure, server.error, field="latency", limit=limit)
+    found = server.latency.milliseconds
     passed = found <= limit
     how = "compiled" if facts.compiled else "native"
     return GateCheck(
         name="latency",
         passed=passed,
         detail=(
-            f"the {how} model answers a row in {found:.3g} ms,"
-            f" {'within' if passed else 'beyond'} the {limit:.3g} ms"
+            f"a server with the {how} model answers {100 * quantile:.3g} % of requests for one row"
+            f" within {found:.3g} ms over HTTP (of {server.latency.requests} requests, JSON and log"
+            f" included), {'within' if passed else 'beyond'} the {limit:.3g} ms"
         ),
         value=found,
         limit=limit,
@@ -140,10 +160,11 @@ def _check_latency(facts: ServedFacts, gate: Gate) -> GateCheck:
 
 
 def _check_memory(facts: ServedFacts, gate: Gate) -> GateCheck:
-    limit, found = (gate.memory.limit if gate.memory else 0), facts.memory
-    if found is None or found.more is None:
+    limit, server = (gate.memory.limit if gate.memory else 0), facts.server or ServerFacts()
+    found = server.memory or MemoryFacts()
+    if found.more is None:
         failure = "how much memory a server takes for it could not be measured"
-        return refuse_unmeasured("memory", failure, found.error if found else "", field="memory")
+        return refuse_unmeasured("memory", failure, server.error or found.error, field="memory")
     passed = found.more <= limit
     more, most, in_all = (
         f"{value / _MEBIBYTE:.3g} MiB" for value in (found.more, limit, found.without + found.more)
@@ -167,8 +188,12 @@ def _check_memory(facts: ServedFacts, gate: Gate) -> GateCheck:
 
 
 def _check_golden(facts: ServedFacts, gate: Gate) -> GateCheck:
-    wrong = [answer for answer in facts.golden if not answer.right]
-    missing = len(gate.golden) - len(facts.golden)
+    server = facts.server or ServerFacts()
+    if server.error:
+        failure = "golden requests could not be asked in a server"
+        return refuse_unmeasured("golden", failure, server.error, field="golden")
+    wrong = [answer for answer in server.golden if not answer.right]
+    missing = len(gate.golden) - len(server.golden)
     if not wrong and not missing:
         asked = how_many(len(gate.golden), "golden request")
         return GateCheck(

@@ -148,6 +148,20 @@ def test_a_build_that_goes_wrong_is_named(run, world, old, new, error, words):
         run()
 
 
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ("slices: {by: [{column: pages}, {column: colour}]}", ("gate", "slices", "by", 1)),
+        ("fairness: {by: colour, selection_rate: 0.1}", ("gate", "fairness", "by")),
+    ],
+)
+def test_a_column_that_only_the_gate_knows_is_named_with_its_place(run, world, asked, place):
+    world.respec("  min_rows: 50\n", f"  min_rows: 50\n  {asked}\n")
+    with pytest.raises(SpecError, match="build returned no column colour") as caught:
+        run()
+    assert tuple(caught.value.at)[: len(place)] == place
+
+
 def test_the_parent_run_is_opened_once_with_the_validation_page(run, ports):
     first, again = run(), run()
     assert first.parent_run == again.parent_run
