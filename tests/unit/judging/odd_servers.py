@@ -22,6 +22,17 @@ def reply(status, body, more=""):
     peer.sendall(head.encode() + b"\\r\\n" + body)
 
 
+def whole_request():
+    # What is left unread would reset the connection under the answer.
+    data = b""
+    while b"\\r\\n\\r\\n" not in data or data.startswith(b"POST") and not data.endswith(b"}"):
+        more = peer.recv(65536)
+        if not more:
+            break
+        data += more
+    return data.decode()
+
+
 def drip():
     peer.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 100000\\r\\n\\r\\n")
     while True:
@@ -85,7 +96,7 @@ def say_model():
 while True:
     peer, _ = listener.accept()
     try:
-        asked = peer.recv(65536).decode()
+        asked = whole_request()
         if "/health" in asked and how == "silent":
             time.sleep(600)
         elif "/health" in asked and how == "drips health":
