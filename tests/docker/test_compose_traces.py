@@ -11,7 +11,7 @@ import pytest
 from tests.docker.composed import FIRST_RUN, RETRAIN, as_json
 from tests.docker.sales import ROW
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1200)]
 
 PERSON = "0-17"
 """A visit of the first day: the rows that other tests of this stack learn from later lack it."""

@@ -25,6 +25,9 @@ _LEAST_SHARE, _LEAST_ROWS = 0.03, 20
 """Rows that must hold the value: this share of them, and so many."""
 _FAR = 0.5
 """How far it lies beyond the reference's values, by their range..."""
+_STEPS = 2.0
+"""...and by the greatest step between two of them: after the seasons 1 and 2 comes 3, which nobody
+filled in..."""
 _ALONE = 0.9
 """...and this share of all rows beyond them must hold it: others would be other rows' values."""
 _MOST_DAYS = 0.6
@@ -56,6 +59,8 @@ def _sentinel(values: Array, past: Array) -> tuple[float, Array, float, float] |
         return None
     low, high = float(known.min()), float(known.max())
     reach = _FAR * (high - low)
+    if len(steps := np.diff(np.unique(known))):
+        reach = max(reach, _STEPS * float(steps.max()))
     for beyond in (values < low, values > high):
         distinct, counts = np.unique(values[beyond], return_counts=True)
         if not len(distinct):

@@ -41,3 +41,10 @@ def test_a_few_rows_with_a_value_that_cannot_be_are_a_sure_sign(name, value, eve
 )
 def test_other_values_are_none(window):
     assert list(find_sentinels(View(window, PAST))) == []
+
+
+@pytest.mark.parametrize(("value", "found"), [(3, 0), (4, 0), (-1, 1), (99, 1)])
+def test_the_next_step_of_few_values_is_no_value_that_cannot_be(value, found):
+    past = with_columns(PAST, season=1.0 + (np.arange(PAST.rows) % 2))
+    window = with_columns(WINDOW, season=np.full(N, float(value)))
+    assert len(list(find_sentinels(View(window, past)))) == found
