@@ -17,7 +17,7 @@ from benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run, run_together
 
 LONG = ("loop", "demo", "kills", "init", "suites", "metrics", "replay", "replay_speed")
-LONG += ("plain_replay", "gate_proof", "gate_speed")
+LONG += ("plain_replay", "gate_proof", "gate_speed", "quiet_lives")
 
 
 def test_each_benchmark_is_started_by_a_test():
@@ -70,7 +70,6 @@ TOGETHER = {
     "claims": "probabilities that hold",
     "replay_evidence": "half served alike: truth",
     "before_labels": "nothing changes: intervals that hold the truth",
-    "quiet_lives": "called drift or broken",
     "causes": "broken pipes taken for something to learn from",
 }
 """What each of those that compute in their own process prints."""
