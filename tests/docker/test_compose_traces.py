@@ -26,9 +26,10 @@ PSQL = (
     'PGPASSWORD="$POSTGRES_PASSWORD" psql -h 127.0.0.1 -U postgres -d airflow -v ON_ERROR_STOP=1'
     ' -c "$0"'
 )
-APPEND = (
-    f'echo \'{{"event": "slice visit = {PERSON}"}}\' >>'
-    f" $(ls /airflow/logs/dag_id={RETRAIN}/run_id={FIRST_RUN}/task_id=gate/*.log | head -n 1)"
+LOGS = f"/airflow/logs/dag_id={RETRAIN}/run_id={FIRST_RUN}/task_id=gate"
+APPEND = (  # a stack that was lost and restored has no logs of before
+    f"mkdir -p '{LOGS}' &&"
+    f" echo '{{\"event\": \"slice visit = {PERSON}\"}}' >> '{LOGS}/attempt=1.log'"
 )
 
 
