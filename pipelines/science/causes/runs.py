@@ -1,7 +1,7 @@
 """A value that stays: the longest run of one value beside the longest that the reference knows.
 
-However late in the window a sensor freezes, its run is longer than any before. What stays for hours
-or days by nature, as a working day does, has such runs in the reference too.
+Even where a sensor freezes late in the window, its run is longer than any before. What stays for
+hours or days by nature, as a working day does, has such runs in the reference too.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _LEAST_ROWS, _LEAST_MOMENTS = 20, 5
 """...and how many rows and moments it must last..."""
 _MANY_ROWS, _FEW_MOMENTS = 100, 3
 """...or so many, where moments are days of many rows each."""
+_LEAST_SHARE = 0.05
+"""...and this share of the window's rows: of many short runs one is longer than any before."""
 _USUAL = 0.4
 """A value that had this share of the rows before is no sign where it stays."""
 
@@ -53,7 +55,7 @@ def find_runs(view: View) -> Iterator[Break]:
     kept = min(1.0, (view.reference.rows / other.count) / max(view.window.rows / own.count, 1e-9))
     for name in view.numbers:
         now = longest_run(view.window.columns[name], view.window.times)
-        if now is None or not _is_long(now):
+        if now is None or not _is_long(now, view.window.rows):
             continue
         past = view.reference.columns[name]
         before = float(np.mean(past == now.value))
@@ -76,9 +78,10 @@ def find_runs(view: View) -> Iterator[Break]:
         yield Break("frozen", [name], words, now.rows / view.window.rows - before)
 
 
-def _is_long(run: Run) -> bool:
-    return (run.rows >= _LEAST_ROWS and run.moments >= _LEAST_MOMENTS) or (
-        run.rows >= _MANY_ROWS and run.moments >= _FEW_MOMENTS
+def _is_long(run: Run, rows: int) -> bool:
+    return run.rows >= _LEAST_SHARE * rows and (
+        (run.rows >= _LEAST_ROWS and run.moments >= _LEAST_MOMENTS)
+        or (run.rows >= _MANY_ROWS and run.moments >= _FEW_MOMENTS)
     )
 
 

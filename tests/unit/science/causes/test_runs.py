@@ -69,3 +69,13 @@ def test_a_moment_with_several_values_ends_a_run():
     assert run.start == np.datetime64("2024-01-03")
     assert longest_run(np.array([np.nan]), times[:1]) is None
     assert longest_run(np.array([1.0, 2.0]), times[1:3]) is None
+
+
+def test_a_run_of_a_busy_hour_is_not_frozen():
+    """What all rows of an hour share is one value for an hour, and once in a month for two."""
+    hour = (WINDOW.times - ORDERED[0]).astype("timedelta64[h]").astype(int)
+    traffic = np.where(hour % 100 < 2, 7.0, hour % 13 * 1.0)
+    window = with_columns(WINDOW, traffic=traffic)
+    past = with_columns(PAST, traffic=np.arange(PAST.rows) % 13 * 1.0)
+    assert longest_run(traffic, WINDOW.times).rows < 0.05 * WINDOW.rows
+    assert not list(find_runs(View(window, past)))
