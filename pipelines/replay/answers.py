@@ -29,6 +29,7 @@ from pipelines.replay.looking import look_back
 from pipelines.replay.probing import probe_gain
 from pipelines.replay.scoring import judged_rows, score_version
 from pipelines.replay.versions import make_version
+from pipelines.training.threads import announce_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,6 +212,9 @@ def answering(
     if workers == 1:
         yield Answers(workroom, say=say)
         return
+    # Processes that each have a thread for every core get in each other's way, also where answers
+    # are scored. What they inherit holds before anything native is loaded.
+    announce_threads(workroom.settings.threads)
     # Not forked: a copy of a process with threads may stand still for ever.
     pool = ProcessPoolExecutor(
         workers,

@@ -15,15 +15,23 @@ if TYPE_CHECKING:
 _NAMES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+def announce_threads(threads: int) -> None:
+    """Hold native thread pools that are not loaded yet to `threads`, in this process and its own.
+
+    Threads that wait do not spin.
+    """
+    for name in _NAMES:
+        os.environ[name] = str(threads)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
 @contextlib.contextmanager
 def limit_threads(threads: int) -> Iterator[None]:
     """Hold native thread pools to `threads`.
 
     Those not loaded yet through the environment, the loaded ones through threadpoolctl.
     """
-    for name in _NAMES:
-        os.environ[name] = str(threads)
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    announce_threads(threads)
     import sklearn  # noqa: F401 -- loads the pools that the next line holds down
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
