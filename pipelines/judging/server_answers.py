@@ -111,10 +111,10 @@ class Answer:
             raise NotMeasured("The server answers what makes no sense.") from error
         if found.release != self.release or len(found.predictions) != rows:
             raise NotMeasured("The server answers something else than it was asked.")
-        return [_told(each) for each in found.predictions]
+        return [_value_of(each) for each in found.predictions]
 
 
-def _told(prediction: float | _Labelled | _Scored | dict[str, float]) -> float | str:
+def _value_of(prediction: float | _Labelled | _Scored | dict[str, float]) -> float | str:
     if isinstance(prediction, _Labelled):
         return prediction.label
     if isinstance(prediction, _Scored):

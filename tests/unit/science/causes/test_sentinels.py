@@ -48,3 +48,11 @@ def test_the_next_step_of_few_values_is_no_value_that_cannot_be(value, found):
     past = with_columns(PAST, season=1.0 + (np.arange(PAST.rows) % 2))
     window = with_columns(WINDOW, season=np.full(N, float(value)))
     assert len(list(find_sentinels(View(window, past)))) == found
+
+
+@pytest.mark.parametrize(("value", "found"), [(6, 0), (-1, 1), (999, 1)])
+def test_a_month_that_training_never_had_is_no_value_that_cannot_be(value, found):
+    """As of a model that has learnt from January to March and meets June."""
+    past = with_columns(PAST, month=1.0 + PAST.times.astype("datetime64[D]").astype(int) // 90 % 3)
+    window = with_columns(WINDOW, month=np.full(N, float(value)))
+    assert len(list(find_sentinels(View(window, past)))) == found
