@@ -90,3 +90,26 @@ def is_of_calendar(values: Array, times: Array) -> bool:
     level = np.bincount(cells, weights=values, minlength=7 * 24) / np.maximum(rows, 1)
     left = float(np.mean((values - level[cells]) ** 2))
     return left <= _OF_CALENDAR * float(np.var(values))
+
+
+_LAST_DAY = 366
+"""The greatest number that a calendar gives to a day, as month, week or day of the year."""
+
+
+def is_later_in_calendar(view: View, name: str, value: float) -> bool:
+    """Tell whether a value lies above all of the reference in a column of whole numbers that all
+    rows of a day share, as the month is: after 1 to 3 comes 6, where the window is one of June.
+    """
+    past = view.reference.columns[name]
+    if not np.nanmax(past, initial=-np.inf) < value <= _LAST_DAY:
+        return False
+    for side in (view.window, view.reference):
+        if side.times is None:
+            return False
+        values = side.columns[name]
+        known = np.isfinite(values)
+        days = side.times[known].astype("datetime64[D]")
+        pairs = set(zip(days.tolist(), values[known].tolist(), strict=True))
+        if len(pairs) > len(np.unique(days)) or (values[known] % 1).any():
+            return False
+    return True

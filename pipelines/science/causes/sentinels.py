@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.science.causes.cause import Break
+from pipelines.science.causes.seasons import is_later_in_calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +31,6 @@ _STEPS = 2.0
 filled in..."""
 _ALONE = 0.9
 """...and this share of all rows beyond them must hold it: others would be other rows' values."""
-_LAST_DAY = 366
-"""The greatest number that a calendar gives to a day, as month, week or day of the year."""
 _MOST_DAYS = 0.6
 """The share of the window's days on which it must be seen."""
 
@@ -43,7 +42,7 @@ def find_sentinels(view: View) -> Iterator[Break]:
         if found is None:
             continue
         value, rows, low, high = found
-        if high < value <= _LAST_DAY and _counts_days(view, name):
+        if is_later_in_calendar(view, name, value):
             continue
         own = view.blocks[0]
         if len(np.unique(own.ids[rows])) < _MOST_DAYS * own.count:
@@ -54,22 +53,6 @@ def find_sentinels(view: View) -> Iterator[Break]:
             f" its values lie between {low:g} and {high:g}"
         )
         yield Break("one_value", [name], words, share, is_sure=True)
-
-
-def _counts_days(view: View, name: str) -> bool:
-    """Tell whether a column is a whole number that all rows of a day share, then and now, as the
-    month is: after the months 1 to 3 comes 6, where the window is one of June.
-    """
-    for side in (view.window, view.reference):
-        if side.times is None:
-            return False
-        values = side.columns[name]
-        known = np.isfinite(values)
-        days = side.times[known].astype("datetime64[D]")
-        pairs = set(zip(days.tolist(), values[known].tolist(), strict=True))
-        if len(pairs) > len(np.unique(days)) or (values[known] % 1).any():
-            return False
-    return True
 
 
 def _sentinel(values: Array, past: Array) -> tuple[float, Array, float, float] | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.science.causes.blocks import block_rows, draw_like
 from pipelines.science.causes.cause import Break
-from pipelines.science.causes.seasons import same_kind_of_day
+from pipelines.science.causes.seasons import is_later_in_calendar, same_kind_of_day
 from pipelines.science.causes.shift import measure_shift
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def find_stuck(view: View) -> Iterator[Break]:
         if found is None:
             continue
         value, now, before = found
+        if is_later_in_calendar(view, name, value):
+            continue
         start = _frozen_from(view, name, value)
         if start is not None:
             moment, share = start

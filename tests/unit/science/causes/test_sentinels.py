@@ -56,3 +56,4 @@ def test_a_month_that_training_never_had_is_no_value_that_cannot_be(value, found
     past = with_columns(PAST, month=1.0 + PAST.times.astype("datetime64[D]").astype(int) // 90 % 3)
     window = with_columns(WINDOW, month=np.full(N, float(value)))
     assert len(list(find_sentinels(View(window, past)))) == found
+    assert (name_cause(window, past).kind == "broken_upstream") == bool(found)
