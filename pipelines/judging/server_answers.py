@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pipelines.judging.trial_server import TrialServer
 
 _MOST_BYTES = 2**24
+_LAST_SECONDS = 5.0
+"""How long a server that hung up may take to end."""
 _WORDS = 200
 """Characters of a refusal that are kept."""
 _REFUSALS = range(400, 500)
@@ -163,7 +165,9 @@ class Caller:
             if answer.length:  # it ended before it was whole
                 raise http.client.IncompleteRead(data, answer.length)
         except (OSError, http.client.HTTPException) as error:
-            self._server.expect_alive()
+            # The connection of a process that dies closes before the process has ended.
+            hung_up = isinstance(error, (ConnectionError, http.client.IncompleteRead))
+            self._server.expect_alive(within=_LAST_SECONDS if hung_up else 0)
             raise NotMeasured(f"The server answers no more: {error!r:.200}") from error
         return Answer(self._release, answer.status, data, seconds)
 

@@ -78,8 +78,10 @@ class TrialServer:
         """The store that it follows."""
         return LocalStore(self.folder / "store")
 
-    def expect_alive(self) -> None:
-        """Raise NotMeasured where it has ended, with its last words."""
+    def expect_alive(self, *, within: float = 0.0) -> None:
+        """Raise NotMeasured where it has ended, or ends in so many seconds, with its last words."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(within)
         if self.overdue:
             raise NotMeasured(self.overdue)
         code = self.process.poll()

@@ -68,6 +68,10 @@ def predict():
     elif how == "dies":
         print("out of luck", file=sys.stderr, flush=True)
         os._exit(4)
+    elif how == "hangs up and dies":
+        peer.shutdown(socket.SHUT_RDWR)
+        time.sleep(0.3)
+        sys.exit("out of breath")
     elif how == "hangs":
         time.sleep(600)
     elif how == "drips":

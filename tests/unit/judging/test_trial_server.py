@@ -84,6 +84,7 @@ def ask(context, how, **limits):
         ("fails", "answers 500: the model failed"),
         ("fails in silence", "answers 500, and does not say why in words"),
         ("dies", "ended with exit code 4; its last words: out of luck"),
+        ("hangs up and dies", "ended with exit code 1; its last words: out of breath"),
     ],
 )
 def test_an_answer_that_makes_no_sense_is_none(context, how, words):
