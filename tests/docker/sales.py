@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 ROOM = ("models", "expectations", "raw")
 ROW = {"pages": 20, "minutes": 9.5, "channel": "mail", "trend": 0.4}
 CANDIDATES = ("baseline", "linear")
+SERVED = (
+    "  latency: {milliseconds: 5000}\n  memory: {at_most: 800m}\n"
+    "  golden: [{row: {pages: 20, minutes: 9.5, channel: mail, trend: 0.4}, answer: 1, within: 1}]"
+)
+"""What the gate asks of a real server, which runs where the gate runs."""
 FIRST_DAY, SECOND_DAY = as_of(3), as_of(8)
 """At these moments a retraining brings a champion.
 
@@ -29,6 +34,7 @@ learnt from the later ones is better.
 def sales_world(home: Path, root: Path) -> World:
     """Return the model's world, locked to the same requirements as the checkout `root`."""
     world = make_world(home)
+    world.respec("  min_rows: 50\n", f"  min_rows: 50\n{SERVED}\n")
     for day in range(3):
         world.rewrite(day, visits(day, signal=-1.0))
     shutil.copy(root / "requirements.txt", home)

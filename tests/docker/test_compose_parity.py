@@ -121,8 +121,25 @@ def test_the_candidates_learn_the_same_and_the_verdict_is_the_same(as_processes,
         ):
             assert one[fact] == other[fact], f"{candidate}: {fact}"
     one, other = (r.results["gate"] for r in (as_processes, in_containers))
-    for fact in ("verdict", "candidate", "checks", "reasons"):
+    for fact in ("verdict", "candidate", "reasons"):
         assert one[fact] == other[fact], fact
+    assert lasting(one["checks"]) == lasting(other["checks"])
+
+
+def lasting(checks: list[dict]) -> dict[str, dict]:
+    """Return the checks by name, without what a clock and the memory said."""
+    measured = {"latency": ("detail", "value"), "memory": ("detail", "value")}
+    return {
+        check["name"]: {k: v for k, v in check.items() if k not in measured.get(check["name"], ())}
+        for check in checks
+    }
+
+
+def test_the_gate_asks_a_real_server_inside_the_container_of_its_step(in_containers):
+    checks = {check["name"]: check for check in in_containers.results["gate"]["checks"]}
+    assert all(checks[name]["passed"] for name in ("latency", "memory", "golden"))
+    assert checks["latency"]["value"] > 0
+    assert checks["memory"]["value"] > 0
 
 
 def test_the_compiled_model_and_its_golden_answers_are_equal_byte_for_byte(
