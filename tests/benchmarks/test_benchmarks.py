@@ -17,7 +17,7 @@ from benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run, run_together
 
 LONG = ("loop", "demo", "kills", "init", "suites", "metrics", "replay", "replay_speed")
-LONG += ("plain_replay", "gate_proof", "gate_speed", "quiet_lives")
+LONG += ("plain_replay", "gate_proof", "gate_speed", "quiet_lives", "parity", "proof", "drift")
 
 
 def test_each_benchmark_is_started_by_a_test():
@@ -51,16 +51,13 @@ TOGETHER = {
     "ingest": "against DuckDB",
     "leaks": "harmless columns",
     "ledger": "touched rows that verify names",
-    "parity": "greatest difference",
     "resume": "same best trial as undisturbed",
     "choice": "one standard error takes the simple one",
     "folds": "30 rows: equal, better",
     "forecast": "as good as the seasonal naive, proven better",
     "anomaly": "kept promises called broken",
     "clusters": "no groups, 4 looked for: the challenger is refused",
-    "drift": "600 x 15 rows",
     "quantiles": "split conformal",
-    "proof": "identical answers",
     "erase": "erased and searched",
     "promotion": "ends with two winners",
     "renewal": "promoted, though truly worse by",
