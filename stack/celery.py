@@ -40,7 +40,6 @@ def celery_settings(layout: Layout) -> dict[str, dict[str, object]]:
     url = f"redis+socket://{socket_of(layout)}"
     return {
         "CORE": {
-            "EXECUTOR": "airflow.providers.celery.executors.celery_executor.CeleryExecutor",
             "PARALLELISM": layout.settings.celery_workers * SLOTS,
         },
         "CELERY": {
@@ -49,13 +48,7 @@ def celery_settings(layout: Layout) -> dict[str, dict[str, object]]:
             "WORKER_CONCURRENCY": SLOTS,
             # A task that waits behind another one in a worker's hands would be lost with it
             "WORKER_PREFETCH_MULTIPLIER": 1,
-            "WORKER_ENABLE_REMOTE_CONTROL": True,
             "OPERATION_TIMEOUT": 30,
-        },
-        "SCHEDULER": {
-            # A message that a killed worker held comes back after this (Airflow's: 600 s)
-            "TASK_QUEUED_TIMEOUT": 60,
-            "TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": 15,
         },
     }
 

@@ -84,8 +84,8 @@ def _airflow(layout: Layout) -> dict[str, str]:
     }
     sections: dict[str, dict[str, object]] = {
         "CORE": {
-            # A LocalExecutor that sees when its queue is stuck
-            "EXECUTOR": "perennial_airflow.executor.VigilantExecutor",
+            # local: a LocalExecutor that sees when its queue is stuck
+            "EXECUTOR": f"perennial_airflow.executors.{layout.settings.executor}",
             "DAGS_FOLDER": CHECKOUT / "dags",
             "PLUGINS_FOLDER": CHECKOUT / "plugins",
             "LOAD_EXAMPLES": False,

@@ -64,7 +64,7 @@ class Resources(Limits):
     Only where tasks go to workers over a broker (CeleryExecutor). A worker takes tasks from the
     queues that it names.
     """
-    queues: dict[StepName, QueueName] = {}
+    queues: dict[StepName, QueueName] = Field(default_factory=dict)
     """The same for single steps, such as `train: large`."""
     serving: Limits = Limits()
     """The same of the container that serves."""

@@ -86,6 +86,6 @@ class Steps:
         }
 
     def _queue(self, step: str) -> dict[str, str]:
-        queues: Mapping[str, str] = self._resources.queues
+        queues: Mapping[Any, str] = self._resources.queues
         queue = queues.get(step, self._resources.queue)
         return {"queue": queue} if queue else {}
