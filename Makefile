@@ -58,8 +58,8 @@ test-fast: venv-dev ## the tests without servers, trainings and processes: a min
 test-all: venv-dev ## the long tests too: many thousand hostile bodies, many kills, slow benchmarks
 	$(BIN)/python -m pytest
 
-up: venv ## start Airflow, MLflow and the server on 127.0.0.1
-	@$(BIN)/python -m stack up
+up: venv ## start Airflow, MLflow and the server on 127.0.0.1 (EXECUTOR=celery: with two workers)
+	@$(if $(EXECUTOR),PERENNIAL_EXECUTOR=$(EXECUTOR)) $(BIN)/python -m stack up
 
 status: venv ## what of the stack runs, and where
 	@$(BIN)/python -m stack status

@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, 
 from pipelines.errors import RequestError
 from pipelines.plain_errors import problems, sentence
 from pipelines.refs import Value
-from pipelines.stack_ports import ports_of
+from pipelines.running_stack import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,7 @@ DockerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.
 DockerState = Annotated[
     str, StringConstraints(pattern=r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$")
 ]
+Queues = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,63}(,[a-z0-9_-]{1,63}){0,62}$")]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -71,6 +72,7 @@ SECRET = frozenset(
 
 
 PORTS = ("airflow_port", "mlflow_port", "serving_port")
+OF_THE_STACK = (*PORTS, "executor", "celery_workers")
 """Where the environment does not name them, those of the stack that runs on the state folder are
 taken."""
 
@@ -178,6 +180,13 @@ class Settings(Value):
     place: Literal["process", "docker"] = "process"
     """Where steps run: as a child process of the Airflow worker, or in a container of the steps
     image."""
+    executor: Literal["local", "celery"] = "local"
+    """What the embedded stack does tasks with: processes of its scheduler, or workers that take
+    them from a broker."""
+    celery_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """How many workers the embedded stack runs, each with two tasks at a time."""
+    queues: Queues = "default"
+    """Which queues these workers take tasks from, with commas between them."""
     target: Literal["process", "docker"] = "process"
     """How a release is deployed.
 
@@ -331,8 +340,8 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         raise RequestError(text, remedy="see docs/settings.md.") from error
     _refuse_odd_paths(settings, variables)
     running: dict[str, Any] = {
-        name: port
-        for name, port in ports_of(settings.state, PORTS).items()
+        name: value
+        for name, value in settings_of(settings.state, OF_THE_STACK).items()
         if name not in variables
     }
     if "require_signature" not in variables and os.path.lexists(settings.trust):

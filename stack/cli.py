@@ -40,7 +40,9 @@ app = typer.Typer(
         "A second stack runs beside the first with another PERENNIAL_STATE and other ports"
         " (PERENNIAL_AIRFLOW_PORT, PERENNIAL_MLFLOW_PORT, PERENNIAL_SERVING_PORT). Where"
         " PERENNIAL_MLFLOW_URI or PERENNIAL_SERVING_URL point elsewhere, that program is not"
-        " started here."
+        " started here.\n\n"
+        "[bold]PERENNIAL_EXECUTOR=celery[/] starts a broker (Debian's redis-server) and two"
+        " workers, as in a stack of many machines."
     ),
 )
 """Typer's application."""
@@ -148,7 +150,8 @@ def logs(
     program: Annotated[
         str,
         typer.Argument(
-            help="scheduler, api-server, dag-processor, triggerer, mlflow, serving or supervisord."
+            help="scheduler, api-server, dag-processor, triggerer, mlflow, serving, supervisord;"
+            " with PERENNIAL_EXECUTOR=celery also broker, worker-1, worker-2."
         ),
     ],
     lines: Annotated[int, typer.Option("-n", help="How many lines of its end.", min=1)] = 50,

@@ -57,6 +57,7 @@ SECRETS: dict[str, Callable[[], str]] = {
     "PERENNIAL_SECRET_AIRFLOW_API": lambda: secrets.token_urlsafe(32),
     "PERENNIAL_SECRET_MLFLOW": _password,  # MLflow's user `admin`
     "PERENNIAL_SECRET_MLFLOW_FLASK": lambda: secrets.token_urlsafe(32),
+    "PERENNIAL_SECRET_BROKER": _password,
     "PERENNIAL_SECRET_SIGNING": _fernet,  # any 32 bytes are an Ed25519 key
 }
 """Each secret's name in the file, and how it is made. All of them are safe in a URL."""

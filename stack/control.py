@@ -12,7 +12,8 @@ import psutil
 from pipelines.errors import PerennialError, Unreachable
 from pipelines.locks import hold
 from pipelines.private_files import keep_private, make_folder
-from pipelines.settings import PORTS
+from pipelines.settings import OF_THE_STACK
+from stack.celery import prepare_broker, uses_celery
 from stack.environment import MARK, environment
 from stack.health import Health, check, make_client
 from stack.keys import make_keys
@@ -155,6 +156,8 @@ def _start(
     prepare_home(layout)
     if layout.runs_mlflow:
         prepare_mlflow(layout)
+    if uses_celery(layout):
+        prepare_broker(layout)
     supervisor = _start_supervisord(layout, environ, running)
     migration = is_needed(layout)
     now, later = (
@@ -182,7 +185,9 @@ def _start_supervisord(
     )
     write_record(
         layout,
-        Record(pid=child.pid, created=child.create_time(), socket=socket, ports=_ports(layout)),
+        Record(
+            pid=child.pid, created=child.create_time(), socket=socket, settings=_settings(layout)
+        ),
     )
     supervisor = Supervisor(socket)
     patience = Patience(
@@ -296,5 +301,5 @@ def tail(log: Path, lines: int = 20) -> str:
         return f"(there is no {log})"
 
 
-def _ports(layout: Layout) -> dict[str, int]:
-    return {name: getattr(layout.settings, name) for name in PORTS}
+def _settings(layout: Layout) -> dict[str, int | str]:
+    return {name: getattr(layout.settings, name) for name in OF_THE_STACK}

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipelines.settings import PREFIX, QUIET
+from stack.celery import celery_settings, uses_celery
 from stack.keys import API_SECRET, FERNET_KEY, JWT_SECRET, PASSWORDS, USER
 from stack.layout import CHECKOUT, HOST, LOCK_SECONDS
 from stack.signing import requires_signatures
@@ -83,8 +84,8 @@ def _airflow(layout: Layout) -> dict[str, str]:
     }
     sections: dict[str, dict[str, object]] = {
         "CORE": {
-            # A LocalExecutor that sees when its queue is stuck
-            "EXECUTOR": "perennial_airflow.executor.VigilantExecutor",
+            # local: a LocalExecutor that sees when its queue is stuck
+            "EXECUTOR": f"perennial_airflow.executors.{layout.settings.executor}",
             "DAGS_FOLDER": CHECKOUT / "dags",
             "PLUGINS_FOLDER": CHECKOUT / "plugins",
             "LOAD_EXAMPLES": False,
@@ -135,6 +136,9 @@ def _airflow(layout: Layout) -> dict[str, str]:
         },
         "USAGE_DATA_COLLECTION": {"ENABLED": False},
     }
+    if uses_celery(layout):
+        for section, options in celery_settings(layout).items():
+            sections[section] = {**sections.get(section, {}), **options}
     flat = {
         f"AIRFLOW__{section}__{name}": str(value)
         for section, options in sections.items()

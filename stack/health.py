@@ -1,10 +1,12 @@
 """Is a program well?
 
-Asked at its own address; Airflow's API server answers for the three that have none.
+Asked at its own address; Airflow's API server answers for the three that have none. Of a worker
+is known that it runs: the next task shows the rest.
 """
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,9 @@ It makes itself ready at its first request, for seconds.
 HEARTBEATS_PATH = "/api/v2/monitor/health"
 HEARTBEATS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 """The name under which Airflow reports each program's heartbeat."""
+
+SOCKET = "unix://"
+"""How the address of a program begins that listens on a socket in a folder."""
 
 PROBE_SECONDS = 3.0
 
@@ -70,7 +75,9 @@ def check(
         if program.url and _pid(states_by_program.get(program.name))
     ]
     answers = {
-        program.name: _ask(client, program.url + HEALTH_PATHS[program.name])
+        program.name: _ping(program.url.removeprefix(SOCKET))
+        if program.url.startswith(SOCKET)
+        else _ask(client, program.url + HEALTH_PATHS[program.name])
         for program in reachable
     }
     reports = [
@@ -100,6 +107,18 @@ def _ask(client: httpx.Client, url: str) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else {}
 
 
+def _ping(path: str) -> dict[str, Any] | None:
+    """Return an empty answer where a Redis server says at its socket that it is well, or None."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(PROBE_SECONDS)
+        try:
+            connection.connect(path)
+            connection.sendall(b"PING\r\n")
+            return {} if connection.recv(64).startswith(b"+PONG") else None
+        except OSError:
+            return None
+
+
 def _pid(info: Mapping[str, Any] | None) -> int | None:
     return int(info["pid"]) or None if info else None
 
@@ -122,7 +141,7 @@ def _health(
     else:
         well, why = (
             answers.get(program.name) is not None,
-            f"no answer at {program.url}{HEALTH_PATHS[program.name]}",
+            f"no answer at {program.url}{HEALTH_PATHS.get(program.name, '')}",
         )
     if (
         info["statename"] != RUNNING

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stack.celery import broker_command, socket_of, uses_celery, worker_command
 from stack.layout import HOST
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Program:
 
 def programs(layout: Layout) -> list[Program]:
     """Return the programs that this stack runs, servers first."""
-    return [*_mlflow(layout), *_server_programs(layout), *_airflow(layout), guard(layout)]
+    own = (_mlflow, _broker, _server_programs, _airflow, _workers)
+    return [*[program for part in own for program in part(layout)], guard(layout)]
 
 
 def guard(layout: Layout) -> Program:
@@ -68,6 +70,20 @@ def _airflow(layout: Layout) -> list[Program]:
         Program("dag-processor", (*airflow, "dag-processor"), WORKERS),
         Program("triggerer", (*airflow, "triggerer", "--skip-serve-logs"), WORKERS),
     ]
+
+
+def _broker(layout: Layout) -> list[Program]:
+    if not uses_celery(layout):
+        return []
+    url = f"unix://{socket_of(layout)}"
+    return [Program("broker", broker_command(layout), SERVERS, url=url)]
+
+
+def _workers(layout: Layout) -> list[Program]:
+    if not uses_celery(layout):
+        return []
+    names = [f"worker-{number}" for number in range(1, layout.settings.celery_workers + 1)]
+    return [Program(name, worker_command(layout, name), WORKERS) for name in names]
 
 
 def _mlflow(layout: Layout) -> list[Program]:

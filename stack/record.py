@@ -31,10 +31,10 @@ class Record(Value):
     pid: int
     created: float
     socket: Path
-    ports: dict[str, int] = Field(default_factory=dict)
-    """The stack's ports by the names of their settings.
+    settings: dict[str, int | str] = Field(default_factory=dict)
+    """The stack's ports and executor, by the names of their settings.
 
-    Other commands find them here (see pipelines/stack_ports.py).
+    Other commands find them here (see pipelines/running_stack.py).
     """
 
     @property

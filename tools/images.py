@@ -45,6 +45,7 @@ IMAGES = {
     "airflow": Image("airflow", "docker/airflow.txt"),
     "mlflow": Image("mlflow", "docker/mlflow.txt"),
     "postgres": Image("postgres", None),
+    "broker": Image("broker", None),
 }
 """By name (perennial/NAME), in the order in which they are built: what others wait for comes first.
 """

@@ -5,7 +5,7 @@ A process is not limited by this; nor is a container where nothing is said.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -16,6 +16,23 @@ Memory = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}[mg]$")]
 
 Cpus = Annotated[float, Field(gt=0, le=512)]
 NetworkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+
+
+QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,63}$")]
+StepName = Literal[
+    "ingest",
+    "validate",
+    "features",
+    "train",
+    "gate",
+    "package",
+    "deploy",
+    "drift",
+    "prove",
+    "prepare_replay",
+    "replay",
+]
+"""The steps whose tasks may wait in a queue of their own."""
 
 
 class Limits(Value):
@@ -41,5 +58,13 @@ class Resources(Limits):
 
     A model whose source lies in another network names that.
     """
+    queue: QueueName | None = None
+    """The queue in which the model's tasks wait for a worker; default: Airflow's `default`.
+
+    Only where tasks go to workers over a broker (CeleryExecutor). A worker takes tasks from the
+    queues that it names.
+    """
+    queues: dict[StepName, QueueName] = Field(default_factory=dict)
+    """The same for single steps, such as `train: large`."""
     serving: Limits = Limits()
     """The same of the container that serves."""

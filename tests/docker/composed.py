@@ -40,7 +40,7 @@ ROOT = Path(__file__).parents[2]
 PLUGINS = Path.home() / ".cache/docker-engine/dockercfg"
 """Where an engine of Debian's packages keeps compose v2."""
 
-IMAGES = ("airflow", "steps", "serving", "mlflow", "gateway", "door", "postgres")
+IMAGES = ("airflow", "steps", "serving", "mlflow", "gateway", "door", "postgres", "broker")
 SERVICES = (
     "postgres",
     "airflow",
@@ -77,6 +77,8 @@ class Composed:
     """By name, the images that are other ones than those of `make images`."""
     world: World | None = None
     """Whose model is in them, beside the shipped ones."""
+    workers: int = 0
+    """How many of them take tasks from a broker; 0: the scheduler does the tasks itself."""
 
     @property
     def backups(self) -> Path:
@@ -118,6 +120,7 @@ class Composed:
             **images,
             **{f"PERENNIAL_{name.upper()}_IMAGE": tag for name, tag in self.images.items()},
             **ports,
+            **({"PERENNIAL_EXECUTOR": "celery"} if self.workers else {}),
             "PERENNIAL_PROJECT": self.project,
             "PERENNIAL_SECRETS_FILE": str(self.file),
             "PERENNIAL_BACKUPS": str(self.backups),
@@ -148,6 +151,7 @@ class Composed:
             "quiet",
             "--env-file",
             str(self.file),
+            *(["--profile", "celery"] if self.workers else []),
             *arguments,
         ]
         return subprocess.run(
@@ -178,7 +182,8 @@ class Composed:
         """Bring everything up; return after how many seconds it was healthy."""
         make(self.file)
         began = time.monotonic()
-        done = self.compose("up", "-d", "--wait")
+        scale = ["--scale", f"worker={self.workers}"] if self.workers else []
+        done = self.compose("up", "-d", "--wait", *scale)
         assert done.returncode == 0, (
             done.stderr[-3000:] + self.compose("logs", "--tail", "30").stdout[-6000:]
         )

@@ -27,7 +27,7 @@ class Steps:
 
     def __init__(self, spec: Spec) -> None:
         """Make tasks of this model, in the DAG whose context is open."""
-        self._model = spec.name
+        self._model, self._resources = spec.name, spec.resources
         self._operator, self._place = operator_for(load_settings().place, spec)
 
     def __call__(
@@ -81,5 +81,11 @@ class Steps:
             "request": request,
             "execution_timeout": STEPS[step].timeout,
             "outlets": outlets_of(step, self._model),
+            **self._queue(step),
             **self._place,
         }
+
+    def _queue(self, step: str) -> dict[str, str]:
+        queues: Mapping[Any, str] = self._resources.queues
+        queue = queues.get(step, self._resources.queue)
+        return {"queue": queue} if queue else {}

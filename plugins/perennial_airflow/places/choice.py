@@ -22,7 +22,8 @@ def _docker(spec: Spec) -> Operator:
     # It imports the engine's library, for whoever has their steps run in containers alone.
     from perennial_airflow.places.docker import DockerStepOperator
 
-    limits = spec.resources.model_dump(mode="json", exclude={"serving"}, exclude_none=True)
+    of_tasks = {"serving", "queue", "queues"}
+    limits = spec.resources.model_dump(mode="json", exclude=of_tasks, exclude_none=True)
     return DockerStepOperator, {"limits": limits}
 
 

@@ -180,7 +180,7 @@ def test_compose_hands_the_signing_key_to_those_alone_who_sign():
         for name, service in services.items()
         if "PERENNIAL_SIGNING_KEY" in (service.get("environment") or {})
     }
-    assert holders == {"init", "scheduler", "perennial"}
+    assert holders == {"init", "scheduler", "worker", "perennial"}
     mounts = {
         name
         for name, service in services.items()

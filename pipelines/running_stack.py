@@ -1,5 +1,5 @@
-"""The ports of the stack that is running on a state folder, so that a command in any shell speaks
-to that one.
+"""Settings of the stack that is running on a state folder, so that a command in any shell speaks to
+that one.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 RECORD = "stack/supervisord.json"
 """Below the state folder: the record of what runs, which `stack.record` writes.
 
-Process id, its start, and `ports`.
+Process id, its start, and `settings`.
 """
 
 
-def ports_of(state: Path, names: Collection[str]) -> dict[str, int]:
-    """Return the ports by these names of the stack that runs on the state folder.
+def settings_of(state: Path, names: Collection[str]) -> dict[str, int | str]:
+    """Return the settings by these names of the stack that runs on the state folder.
 
     Nothing where none runs.
     """
@@ -29,14 +29,14 @@ def ports_of(state: Path, names: Collection[str]) -> dict[str, int]:
         return {}
     if (
         not isinstance(record, dict)
-        or not isinstance(record.get("ports"), dict)
+        or not isinstance(record.get("settings"), dict)
         or not _runs(record)
     ):
         return {}
     return {
-        name: port
-        for name, port in record["ports"].items()
-        if name in names and isinstance(port, int)
+        name: value
+        for name, value in record["settings"].items()
+        if name in names and isinstance(value, int | str)
     }
 
 

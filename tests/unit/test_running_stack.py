@@ -22,10 +22,12 @@ def settings(state, **more):
     return load_settings({"PERENNIAL_HOME": str(state.parent), **more})
 
 
-def record(state, pid, created, ports=PORTS):
+def record(state, pid, created, running=PORTS):
     """Write what `up` writes of a running stack."""
     layout = type("Layout", (), {"run": state / "stack"})()
-    write_record(layout, Record(pid=pid, created=created, socket=state / "s.sock", ports=ports))
+    write_record(
+        layout, Record(pid=pid, created=created, socket=state / "s.sock", settings=running)
+    )
 
 
 def test_a_shell_without_ports_finds_those_of_the_stack_that_runs(state):
@@ -43,6 +45,14 @@ def test_a_shell_without_ports_finds_those_of_the_stack_that_runs(state):
     )
 
 
+def test_a_shell_without_an_executor_finds_that_of_the_stack_that_runs(state):
+    assert settings(state).executor == "local"
+    running = {**PORTS, "executor": "celery", "celery_workers": 3}
+    record(state, os.getpid(), psutil.Process().create_time(), running)
+    found = settings(state)
+    assert (found.executor, found.celery_workers) == ("celery", 3)
+
+
 def test_a_stack_that_is_gone_says_nothing(state):
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
@@ -58,8 +68,8 @@ def test_a_stack_that_is_gone_says_nothing(state):
         "",
         "{",
         "[]",
-        json.dumps({"ports": PORTS}),
-        json.dumps({"pid": "x", "created": 1, "ports": PORTS}),
+        json.dumps({"settings": PORTS}),
+        json.dumps({"pid": "x", "created": 1, "settings": PORTS}),
     ],
 )
 def test_a_record_that_makes_no_sense_says_nothing(state, body):

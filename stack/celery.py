@@ -1,0 +1,95 @@
+"""CeleryExecutor in the stack of one machine: a broker, and workers that share nothing but it.
+
+The broker is Debian's redis-server on a socket of its own below the state folder: no port, no
+password, the owner's eyes only. It writes each message down before it takes the next one, so that
+what was queued outlives it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from pipelines.errors import RequestError
+from pipelines.private_files import make_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stack.layout import Layout
+
+SLOTS = 2
+"""Tasks that one worker does at a time."""
+_SOCKET_BYTES = 100
+"""Linux takes 107."""
+
+
+def uses_celery(layout: Layout) -> bool:
+    """Tell whether this stack has a broker and workers of its own."""
+    return layout.settings.executor == "celery"
+
+
+def socket_of(layout: Layout) -> Path:
+    """Return the broker's socket."""
+    return layout.run / "broker.sock"
+
+
+def celery_settings(layout: Layout) -> dict[str, dict[str, object]]:
+    """Return Airflow's sections for this executor."""
+    url = f"redis+socket://{socket_of(layout)}"
+    return {
+        "CORE": {
+            "PARALLELISM": layout.settings.celery_workers * SLOTS,
+        },
+        "CELERY": {
+            "BROKER_URL": f"{url}?virtual_host=0",
+            "RESULT_BACKEND": f"{url}?virtual_host=1",
+            "WORKER_CONCURRENCY": SLOTS,
+            # A task that waits behind another one in a worker's hands would be lost with it
+            "WORKER_PREFETCH_MULTIPLIER": 1,
+            "OPERATION_TIMEOUT": 30,
+        },
+    }
+
+
+def prepare_broker(layout: Layout) -> None:
+    """Make what the broker needs. Raises RequestError where it is not installed."""
+    if shutil.which("redis-server") is None:
+        raise RequestError(
+            "PERENNIAL_EXECUTOR is 'celery', and there is no redis-server on this machine.",
+            remedy="apt install redis-server (its service may stay off), or leave it out.",
+        )
+    if len(str(socket_of(layout)).encode()) > _SOCKET_BYTES:
+        raise RequestError(
+            f"The path of the broker's socket is too long for a socket: {socket_of(layout)}.",
+            remedy="choose a shorter PERENNIAL_STATE.",
+        )
+    make_folder(_folder(layout))
+
+
+def _folder(layout: Layout) -> Path:
+    return layout.state / "broker"
+
+
+def broker_command(layout: Layout) -> tuple[str, ...]:
+    """Return the broker's command."""
+    options = {
+        "--port": "0",
+        "--unixsocket": str(socket_of(layout)),
+        "--unixsocketperm": "700",
+        "--dir": str(_folder(layout)),
+        "--appendonly": "yes",
+        "--appendfsync": "always",
+        "--save": "",
+        "--maxmemory-policy": "noeviction",
+        "--daemonize": "no",
+    }
+    return ("redis-server", *[part for option in options.items() for part in option])
+
+
+def worker_command(layout: Layout, name: str) -> tuple[str, ...]:
+    """Return the command of one worker."""
+    command = (sys.executable, "-m", "airflow", "celery", "worker", "--skip-serve-logs")
+    options = ("--without-mingle", "--without-gossip", "--queues", layout.settings.queues)
+    return (*command, *options, "--celery-hostname", f"{name}@%h")
