@@ -41,7 +41,7 @@ class ConfiguredPorts:
     @cached_property
     def store(self) -> Store:
         """The one that the settings name: a local folder, unless they say otherwise."""
-        return open_store(self._settings.store)
+        return open_store(self._settings.store, self._settings)
 
     @cached_property
     def versions(self) -> Versions:
