@@ -59,7 +59,7 @@ test-fast: venv-dev ## the tests without servers, trainings and processes: a min
 test-all: venv-dev ## the long tests too: many thousand hostile bodies, many kills, slow benchmarks
 	$(BIN)/python -m pytest
 
-test-cluster: venv-dev ## the tests on a real S3 endpoint (PERENNIAL_TEST_S3=http://… AWS_ACCESS_KEY_ID=…)
+test-cluster: venv-dev ## the tests on a real S3 endpoint (PERENNIAL_TEST_S3=http://…)
 	@[ -n "$(PERENNIAL_TEST_S3)" ] || { echo "PERENNIAL_TEST_S3 names no endpoint."; exit 65; }
 	$(BIN)/python -m pytest -m cluster
 

@@ -1,8 +1,8 @@
 """DVC's remote in the bucket of the store.
 
-DVC would need a plug-in for it (dvc-s3), whose dependencies do not fit those of DVC itself and of
-MLflow. So the objects are uploaded here, under the names that DVC gives them; a `dvc pull` of
-somebody who has the plug-in finds them.
+DVC would need a plug-in for it (dvc-s3), with a second AWS library that pins the one of MLflow.
+Its push would have to be checked here in any case. So the objects are uploaded here, under the
+names that DVC gives them; a `dvc pull` of somebody who has the plug-in finds them.
 """
 
 from __future__ import annotations

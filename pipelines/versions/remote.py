@@ -5,6 +5,7 @@ All have DVC's own layout, `files/md5/ab/cdef…`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pipelines.versions.objects import Objects, has_md5, settle
@@ -123,7 +124,7 @@ class FolderRemote:
     def put(self, oids: Iterable[str], cache: Objects) -> None:
         """Copy files; DVC does it by itself where it pushes."""
         for oid in oids:
-            self._objects.take(oid, cache.path(oid), lambda copy, oid=oid: has_md5(copy, oid))  # type: ignore[misc]
+            self._objects.take(oid, cache.path(oid), partial(has_md5, oid=oid))
 
     def remove(self, oid: str) -> None:
         """Remove the file."""

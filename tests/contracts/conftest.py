@@ -6,6 +6,7 @@ databases to query.
 
 import contextlib
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,6 +19,7 @@ from skops import io
 from pipelines.ledger.sql import SqlLedger
 from pipelines.registry.mlflow import MlflowRegistry
 from pipelines.versions.dvc import DvcVersions
+from tests.bad_network import bad_network
 from tests.buckets import bucket_store, moto, real_endpoint
 from tests.contracts.databases import KINDS, Databases
 from tests.contracts.sql_files import url
@@ -123,3 +125,16 @@ def address(endpoint):
 def in_bucket(address, tmp_path):
     """A store in an empty bucket."""
     return bucket_store(address, tmp_path / "host")
+
+
+@pytest.fixture
+def network(address):
+    """A way to the bucket's endpoint that does as it is told."""
+    with bad_network(address.endpoint) as network:
+        yield network
+
+
+@pytest.fixture
+def far(address, network, tmp_path):
+    """A store in the bucket behind that way, which gives up early."""
+    return bucket_store(replace(address, endpoint=network.url, retry_seconds=15), tmp_path / "far")

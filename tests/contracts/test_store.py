@@ -1,4 +1,4 @@
-"""The Store port: what every implementation promises, and how a URL opens one."""
+"""The Store port: what every implementation promises."""
 
 import contextlib
 import itertools
@@ -7,11 +7,10 @@ import time
 
 import pytest
 
-from pipelines.errors import Corrupted, RequestError
+from pipelines.errors import Corrupted
 from pipelines.refs import Ref, sha256
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
-from pipelines.store.opening import STORES, open_store
 from tests.buckets import bucket_store, real_endpoint
 
 ALL = [
@@ -283,26 +282,3 @@ class TestStore:
         assert again.used_at > old.used_at
         assert not store.remove("objects", ref.uri, unused_since=old.used_at + 1)
         assert store.get(ref) == b"rows"
-
-
-class TestOpenStore:
-    @pytest.mark.parametrize("url", ["{folder}", "file://{folder}", "file://localhost{folder}"])
-    def test_a_path_or_a_file_url_opens_the_folder(self, tmp_path, url):
-        ref = LocalStore(tmp_path / "a store").put(b"rows")
-        folder = str(tmp_path / "a store")
-        written = folder.replace(" ", "%20") if url.startswith("file") else folder
-        assert open_store(url.format(folder=written)).get(ref) == b"rows"
-
-    def test_a_scheme_that_no_store_has_is_named_with_what_would_do(self):
-        with pytest.raises(RequestError, match=r"opens ftp:// URLs.*file://.*s3://") as refused:
-            open_store("ftp://me:secret@bucket/models")
-        assert "secret" not in str(refused.value)
-
-    def test_a_folder_of_another_machine_is_refused(self):
-        with pytest.raises(RequestError, match="file:///absolute/path"):
-            open_store("file://elsewhere/folder")
-
-    def test_a_line_adds_a_store(self, monkeypatch):
-        known = MemoryStore()
-        monkeypatch.setitem(STORES, "memory", lambda url, _: {"memory://here": known}[url])
-        assert open_store("memory://here") is known

@@ -49,7 +49,7 @@ def test_a_bucket_is_named_with_all_that_reaches_it(tmp_path, monkeypatch):
         "PERENNIAL_STORE_REGION": "us-east-1",
         "PERENNIAL_STORE_ENCRYPTION": "AES256",
         "PERENNIAL_STORE_CACHE_BYTES": "5368709120",
-        "PERENNIAL_STORE_RETRY_SECONDS": "60.0",
+        "PERENNIAL_STORE_RETRY_SECONDS": "60",
         "PERENNIAL_STORE_CREDENTIALS": "/state/secrets/s3",
         "AWS_ACCESS_KEY_ID": "id",
     }
