@@ -18,7 +18,8 @@ WATCHING := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	before_labels causes claims false_alarms power quiet_lives)
 LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
-.PHONY: help venv venv-dev lock check format test test-fast test-all up status down demo example \
+.PHONY: help venv venv-dev lock check format test test-fast test-all \
+	test-cluster up status down demo example \
 	bench bench-judgement bench-watching gate-proof images clean secrets signing-key
 
 help: ## list the commands
@@ -57,6 +58,10 @@ test-fast: venv-dev ## the tests without servers, trainings and processes: a min
 
 test-all: venv-dev ## the long tests too: many thousand hostile bodies, many kills, slow benchmarks
 	$(BIN)/python -m pytest
+
+test-cluster: venv-dev ## the tests on a real S3 endpoint (PERENNIAL_TEST_S3=http://…)
+	@[ -n "$(PERENNIAL_TEST_S3)" ] || { echo "PERENNIAL_TEST_S3 names no endpoint."; exit 65; }
+	$(BIN)/python -m pytest -m cluster
 
 up: venv ## start Airflow, MLflow and the server on 127.0.0.1 (EXECUTOR=celery: with two workers)
 	@$(if $(EXECUTOR),PERENNIAL_EXECUTOR=$(EXECUTOR)) $(BIN)/python -m stack up

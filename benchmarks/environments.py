@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     rows: list[Measure] = []
     with tempfile.TemporaryDirectory(prefix="perennial-bench-") as name:
         settings = Settings(home=Path(name), state=Path(name) / "state")
-        store = open_store(settings.store)
+        store = open_store(settings.store, settings)
         first = _use(requires, settings, store)
         site = paths(resolve(requires, store), settings, store)
         files = [path for folder in site for path in Path(folder).rglob("*") if path.is_file()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pipelines.errors import GiveUp
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 STATE = "/state"
 """Where a container finds the state."""
+KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""Variables that may hold the key to a bucket."""
 TRUST = "/trust"
 """Where a container finds the trusted keys, if they are a volume of their own."""
 
@@ -34,16 +37,33 @@ def path_in_container(name: str, folder: Path, state: Path) -> str:
 
 
 def store_in_container(settings: Settings) -> dict[str, str]:
-    """Return the variable that names the store to a container; none where nobody has set it.
+    """Return the variables that name the store to a container; none where nobody has set it.
 
-    Raises GiveUp where the store is a folder that is not below the state.
+    Raises GiveUp where the store is a folder that is not below the state, or where a file that a
+    bucket needs is not.
     """
     name = f"{PREFIX}STORE"
     if not settings.is_set("store"):
         return {}
+    if settings.has_bucket:
+        return {name: settings.store, **_bucket_in_container(settings)}
     if scheme_of(settings.store) not in {"", "file"}:
         return {name: settings.store}
     return {name: path_in_container(name, local_path(settings.store), settings.state)}
+
+
+def _bucket_in_container(settings: Settings) -> dict[str, str]:
+    """Return what a container must know to reach the bucket, the key among it."""
+    plain = ("endpoint", "region", "encryption", "kms_key", "cache_bytes", "retry_seconds")
+    fields = [f"store_{name}" for name in plain]
+    variables = {f"{PREFIX}{field.upper()}": str(getattr(settings, field)) for field in fields}
+    for field in ("store_credentials", "store_ca", "store_folder"):
+        path = getattr(settings, field)
+        if path is not None and settings.is_set(field):
+            name = f"{PREFIX}{field.upper()}"
+            variables[name] = path_in_container(name, path, settings.state)
+    keys = {name: os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)}
+    return {name: value for name, value in variables.items() if value} | keys
 
 
 def trust_in_container(settings: Settings) -> dict[str, str]:

@@ -6,6 +6,7 @@ PerennialError                  exit 70   something named went wrong
 │   ├── RequestError                      a request, a trigger's conf or a command line is wrong
 │   ├── BadData                           data broke their expectations or cannot be read
 │   ├── Corrupted                         stored bytes are not what their hash says
+│   ├── Denied                            a service refuses: a right is missing
 │   ├── Conflict                          somebody else decided first (compare-and-set lost)
 │   ├── Refused                           the server would not take a release; the old one stays
 │   ├── NotReproduced                     a version that was built again came out otherwise
@@ -67,6 +68,10 @@ class BadData(GiveUp):
 
 class Corrupted(GiveUp):
     """Stored bytes are not what their hash says."""
+
+
+class Denied(GiveUp):
+    """A service refuses what was asked: a right is missing, or the credentials are wrong."""
 
 
 class Conflict(GiveUp):

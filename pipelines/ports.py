@@ -41,15 +41,17 @@ class ConfiguredPorts:
     @cached_property
     def store(self) -> Store:
         """The one that the settings name: a local folder, unless they say otherwise."""
-        return open_store(self._settings.store)
+        return open_store(self._settings.store, self._settings)
 
     @cached_property
     def versions(self) -> Versions:
-        """A git repository with DVC and a local remote."""
+        """A git repository with DVC, and a remote beside it or in the store's bucket."""
         from pipelines.versions.dvc import DvcVersions
+        from pipelines.versions.opening import remote_of
 
+        settings = self._settings
         return DvcVersions(
-            self._settings.versions, lock_timeout=self._settings.lock_timeout_seconds
+            settings.versions, settings.lock_timeout_seconds, remote=remote_of(settings)
         )
 
     @cached_property
@@ -59,15 +61,19 @@ class ConfiguredPorts:
 
     @cached_property
     def _mlflow(self) -> MlflowRegistry:
+        from pipelines.bucket_variables import use_bucket
         from pipelines.registry.mlflow import MlflowRegistry
+        from pipelines.store.bucket.address import artifacts_url
 
         settings = self._settings
+        use_bucket(settings)
         artifacts = settings.state / "mlflow" / "artifacts"
         return MlflowRegistry(
             settings.mlflow_uri,
             artifacts,
             proxied=settings.mlflow_proxied,
             public=settings.mlflow_public_url,
+            bucket=artifacts_url(settings),
         )
 
     @cached_property

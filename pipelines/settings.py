@@ -71,6 +71,16 @@ SECRET = frozenset(
 """Settings whose values may hold a password: no message shows them."""
 
 
+ELSEWHERE = {
+    "docker_host": ("DOCKER_HOST",),
+    "store_endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "store_region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    "store_credentials": ("AWS_SHARED_CREDENTIALS_FILE",),
+    "store_ca": ("AWS_CA_BUNDLE",),
+}
+"""Settings that other programs' variables give, where ours is not set."""
+
+
 PORTS = ("airflow_port", "mlflow_port", "serving_port")
 OF_THE_STACK = (*PORTS, "executor", "celery_workers")
 """Where the environment does not name them, those of the stack that runs on the state folder are
@@ -97,7 +107,35 @@ class Settings(Value):
     state: Annotated[Path, Field(validate_default=True)] = Path("var")
     """Where all state lives; relative paths count from `home`."""
     store: str = Field(default_factory=lambda known: str(known["state"] / "store"))
-    """The store: a folder's path, or a URL such as file:///path; default <state>/store."""
+    """The store: a folder's path, or a URL such as file:///path or s3://bucket/prefix.
+
+    Default <state>/store.
+    """
+    store_endpoint: str = ""
+    """URL of the S3 endpoint; empty: AWS's own.
+
+    Where the environment does not name it, its AWS_ENDPOINT_URL is taken.
+    """
+    store_region: str = "us-east-1"
+    """The bucket's region; else AWS_REGION or AWS_DEFAULT_REGION."""
+    store_credentials: Path | None = None
+    """A file of AWS's form (mode 600) with the key; else AWS_SHARED_CREDENTIALS_FILE.
+
+    None: the key is in the environment, or it is the machine's role.
+    """
+    store_encryption: Literal["", "AES256", "aws:kms"] = ""
+    """How the endpoint encrypts what is written; empty: as the bucket says."""
+    store_kms_key: str = ""
+    """The KMS key of `aws:kms`; empty: AWS's own."""
+    store_ca: Path | None = None
+    """A file of certificates that the endpoint's is checked against; else AWS_CA_BUNDLE."""
+    store_folder: Path = Field(default_factory=lambda known: known["state"] / "bucket")
+    """What this host keeps of a store in a bucket: a read cache, and segments that are not rotated;
+    default <state>/bucket."""
+    store_cache_bytes: Annotated[int, Field(ge=0)] = 5_368_709_120
+    """Bytes that the read cache of a bucket may have; 0: none."""
+    store_retry_seconds: Annotated[float, Field(gt=0, le=3_600)] = 60
+    """How long a request to a bucket is tried again."""
     versions: Path = Field(default_factory=lambda known: known["state"] / "versions")
     """The folder of the features' git and DVC repository and its remote; default <state>/versions.
     """
@@ -155,6 +193,11 @@ class Settings(Value):
     """The inference log is flushed to the disk at least this often.
 
     So much a power cut may cost (a killed process costs nothing).
+    """
+    log_send_seconds: Annotated[float, Field(gt=0, le=3_600)] = 60
+    """How long what was logged may be on this host only, where the store is in a bucket.
+
+    So much a lost host may cost.
     """
     log_when_full: Literal["refuse", "serve"] = "refuse"
     """What the server does when the inference log cannot be written.
@@ -264,14 +307,14 @@ class Settings(Value):
     """How long one service may take for one alert."""
     log_level: str = "INFO"
 
-    @field_validator("state", "versions", "gateway", "mlflow_artifacts", "trust")
+    @field_validator("state", "versions", "gateway", "mlflow_artifacts", "trust", "store_folder")
     @classmethod
     def _count_from_home(cls, folder: Path, info: ValidationInfo) -> Path:
         """Return a folder's absolute path."""
         home: Path = info.data["home"]
         return (home / folder).resolve()
 
-    @field_validator("alerts")
+    @field_validator("alerts", "store_credentials", "store_ca")
     @classmethod
     def _count_a_file_from_home(cls, file: Path | None, info: ValidationInfo) -> Path | None:
         """Return the file's absolute path."""
@@ -283,6 +326,11 @@ class Settings(Value):
     def _count_a_store_from_home(cls, store: str, info: ValidationInfo) -> str:
         """Return a store's URL as it is, a path as an absolute one."""
         return store if scheme_of(store) else str((info.data["home"] / store).resolve())
+
+    @property
+    def has_bucket(self) -> bool:
+        """Tell whether the store is in a bucket; features and artifacts are then in it, too."""
+        return scheme_of(self.store) == "s3"
 
     @property
     def models(self) -> Path:
@@ -326,8 +374,10 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     source = dict(os.environ) if environ is None else environ
     names = {PREFIX + field.upper(): field for field in Settings.model_fields}
     variables = {field: source[name] for name, field in names.items() if source.get(name)}
-    if source.get("DOCKER_HOST"):
-        variables.setdefault("docker_host", source["DOCKER_HOST"])
+    for field, others in ELSEWHERE.items():
+        found = next((source[name] for name in others if source.get(name)), None)
+        if found is not None:
+            variables.setdefault(field, found)
     try:
         settings = Settings.model_validate(variables)
     except ValidationError as error:
@@ -361,6 +411,7 @@ def _refuse_odd_paths(settings: Settings, variables: Mapping[str, str]) -> None:
         "mlflow_artifacts": settings.mlflow_artifacts,
         "gateway": settings.gateway,
         "trust": settings.trust,
+        "store_folder": settings.store_folder,
     }
     for field, path in {"": Path(__file__).resolve().parents[1], **paths}.items():
         odd = next((c for c in str(path) if c in ODD or not c.isprintable()), None)

@@ -52,7 +52,8 @@ def server(settings: Settings, *, logged: bool = True) -> uvicorn.Server:
 
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, open_store(settings.store), logged=logged), **options(settings)
+            create_app(settings, open_store(settings.store, settings), logged=logged),
+            **options(settings),
         )
     )
 
@@ -65,8 +66,8 @@ def main() -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     keep_private()
     try:
-        settings = load_settings()
-        open_store(settings.store), open_store(settings.releases)
+        settings = workers.ask_briefly(load_settings())
+        open_store(settings.store, settings), open_store(settings.releases, settings)
     except RequestError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -19,6 +19,7 @@ from pipelines.store.opening import open_store
 from serving.feedback import ROUTE as FEEDBACK
 from serving.feedback import FeedbackRoute
 from serving.follower import Follower
+from serving.log.sending import Sender
 from serving.log.writer import InferenceLog
 from serving.middleware import Edge
 from serving.openapi import describe_model, with_models
@@ -54,20 +55,25 @@ def create_app(settings: Settings, store: Store, *, logged: bool = True) -> Fast
     """
     metrics = Metrics()
     own = settings.releases != settings.store
-    follower = Follower(open_store(settings.releases) if own else store, settings, metrics)
+    follower = Follower(
+        open_store(settings.releases, settings) if own else store, settings, metrics
+    )
     log = InferenceLog(store, settings, metrics) if logged else None
+    sender = Sender(store, settings, metrics)
     feedback = FeedbackRoute(follower, metrics, log, settings, store) if log else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if log is not None:
             log.start()
+            sender.start()
         await asyncio.to_thread(follower.start)
         yield
         await asyncio.to_thread(follower.stop)
         if feedback is not None:
             await asyncio.to_thread(feedback.stop)
         if log is not None:
+            sender.stop()
             await asyncio.to_thread(log.stop)
 
     app = FastAPI(

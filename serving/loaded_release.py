@@ -197,7 +197,7 @@ def _stores_of_signatures(store: Store, settings: Settings) -> list[Store]:
     """
     if settings.releases == settings.store:
         return [store]
-    return [store, open_store(settings.store)]
+    return [store, open_store(settings.store, settings)]
 
 
 def _decoder(schema: InputSchema, max_rows: int) -> RequestDecoder:

@@ -111,6 +111,12 @@ class Metrics:
             ["model"],
             **all_have,
         )
+        self._unsent = Gauge(
+            "perennial_log_unsent_seconds",
+            "Age of the oldest part of the inference log that is on this host only.",
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
         self._feedback = Counter(
             "perennial_feedback",
             "Labels that came, by what became of them.",
@@ -186,6 +192,10 @@ class Metrics:
     def set_log_writable(self, model: str, *, writable: bool) -> None:
         """Say whether the model's inference log can be written now."""
         self._writable.labels(model).set(int(writable))
+
+    def set_unsent(self, seconds: float) -> None:
+        """Say how old the oldest segment is that a lost host would lose."""
+        self._unsent.set(seconds)
 
     def count_label(self, model: str, outcome: str) -> None:
         """Count a label by what became of it."""

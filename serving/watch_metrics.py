@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import GaugeMetricFamily
 
-from pipelines.errors import Corrupted
+from pipelines.errors import PerennialError
 from pipelines.store.drift_figures import newest_figures
 from serving.event_log import log
 
@@ -86,7 +86,7 @@ class WatchCollector:
     def _read(self, model: str) -> DriftFigures | None:
         try:
             return newest_figures(self._store, model)
-        except (Corrupted, OSError) as error:
+        except (PerennialError, OSError) as error:
             log.warning(
                 "The figures of the newest watch cannot be read.",
                 extra={"model": model, "reason": type(error).__name__},

@@ -36,6 +36,10 @@ It must be there before they import prometheus_client.
 """
 
 
+BUCKET_SECONDS = 2.0
+"""How long a server tries a request to a bucket again."""
+
+
 class Supervisor(Multiprocess):
     """uvicorn's supervisor.
 
@@ -91,12 +95,21 @@ def serve(settings: Settings, options: dict[str, Any]) -> int:
     )
 
 
+def ask_briefly(settings: Settings) -> Settings:
+    """Return the settings of a server, which asks a bucket again by itself instead of waiting.
+
+    Metrics, labels and the end of a process would wait with it.
+    """
+    seconds = min(settings.store_retry_seconds, BUCKET_SECONDS)
+    return settings.replace(store_retry_seconds=seconds)
+
+
 def app() -> FastAPI:
     """Return the app of one worker; called in its process, by uvicorn."""
     from serving.app import create_app
 
     parent = multiprocessing.parent_process()
     die_with_parent(signal.SIGTERM, parent.pid if parent else None)
-    settings = load_settings()
+    settings = ask_briefly(load_settings())
     log_to_stderr(settings.log_level)
-    return create_app(settings, open_store(settings.store))
+    return create_app(settings, open_store(settings.store, settings))

@@ -10,6 +10,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from pipelines.bucket_variables import bucket_variables
 from pipelines.settings import PREFIX, QUIET
 from stack.celery import celery_settings, uses_celery
 from stack.keys import API_SECRET, FERNET_KEY, JWT_SECRET, PASSWORDS, USER
@@ -47,6 +48,8 @@ def environment(layout: Layout, outer: Mapping[str, str]) -> dict[str, str]:
     path = os.pathsep.join([str(CHECKOUT), *filter(None, [outer.get("PYTHONPATH")])])
     return {
         **QUIET,
+        # MLflow's server shows artifacts that steps have put into the bucket.
+        **bucket_variables(layout.settings),
         **outer_variables,
         "PYTHONPATH": path,
         **_perennial(layout),

@@ -54,7 +54,9 @@ def _signing_key() -> None:
     if not settings.require_signature:
         return
     try:
-        begin(settings, open_store(settings.store), datetime.now(UTC).replace(microsecond=0))
+        begin(
+            settings, open_store(settings.store, settings), datetime.now(UTC).replace(microsecond=0)
+        )
     except PerennialError as error:
         sys.exit(f"The key that signs bundles cannot be made known: {error}")
 

@@ -181,4 +181,4 @@ def _settings() -> Settings:
 
 
 def _store(settings: Settings) -> Store:
-    return open_store(settings.store)
+    return open_store(settings.store, settings)

@@ -82,6 +82,11 @@ class Index:
         with self._hold() as db:
             IndexUpdate(db, self._store, model).run()
 
+    def catch_up_near(self, model: str) -> None:
+        """Read what this host's segments hold and the index has not read yet. Raises Busy."""
+        with self._hold() as db:
+            IndexUpdate(db, self._store, model).run_near()
+
     def accept(
         self,
         model: str,
@@ -92,11 +97,19 @@ class Index:
 
         `write` gets the accepted ones by identity, once, and puts them on the disk.
 
-        What `write` raises is raised, and then nothing was accepted. Raises as `catch_up` does.
+        A far store is asked only about rows that this host does not know. What `write` raises is
+        raised, and then nothing was accepted. Raises as `catch_up` does.
         """
         with self._hold() as db:
-            IndexUpdate(db, self._store, model).run()
+            update = IndexUpdate(db, self._store, model)
+            if self._store.is_far:
+                update.run_near()
+            else:
+                update.run()
             outcomes, new = _judge(db, model, labels)
+            if self._store.is_far and "unknown" in outcomes:
+                update.run()
+                outcomes, new = _judge(db, model, labels)
             if new:
                 write(list(new.items()))
                 db.executemany(

@@ -94,14 +94,29 @@ class IndexUpdate:
             )
             self._read_on()
 
+    def run_near(self) -> None:
+        """Read on in the segments of this host alone, so that no other machine is asked.
+
+        What other hosts logged, and what was lost, only `run` finds.
+        """
+        for kind, add in self._kinds():
+            folder = f"inference/{self._model}/{kind}/"
+            near = [name for name in self._store.near_segments() if name.startswith(folder)]
+            self._read_segments(near, add)
+
+    def _kinds(self) -> tuple[tuple[str, Callable[[list[bytes]], None]], ...]:
+        return ("predictions", self._add_predictions), ("labels", self._add_labels)
+
     def _read_on(self) -> None:
         """Read segments first, then what was rotated.
 
         A segment that went away in between is in an entry by then.
         """
         self._present = set()
-        self._segments("predictions", self._add_predictions)
-        self._segments("labels", self._add_labels)
+        for kind, add in self._kinds():
+            names = self._store.segments(f"inference/{self._model}/{kind}")
+            self._present.update(names)
+            self._read_segments(names, add)
         self._read_rotated("rotated", ("request_id", "row", "key"), self._insert_rows)
         self._read_rotated("rotated-labels", ("identity", "label"), self._insert_labels)
 
@@ -112,10 +127,9 @@ class IndexUpdate:
         )
         return {name: (end, state) for name, end, state in entries}
 
-    def _segments(self, kind: str, add: Callable[[list[bytes]], None]) -> None:
+    def _read_segments(self, names: list[str], add: Callable[[list[bytes]], None]) -> None:
         sources = self._sources()
-        for name in self._store.segments(f"inference/{self._model}/{kind}"):
-            self._present.add(name)
+        for name in names:
             start, state = sources.get(name, (0, GROWING))
             if state != GROWING:
                 continue

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
+import sys
 from typing import TYPE_CHECKING
 
 from pipelines.errors import (
     Conflict,
     Corrupted,
+    Denied,
     PerennialError,
     RequestError,
     StorageFull,
@@ -32,6 +34,8 @@ _REFUSED = {
     "UNAUTHENTICATED",
     "CUSTOMER_UNAUTHORIZED",
 }
+_DENIED = {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
+_BUCKET_CALL = re.compile(r"\((\w+)\) when calling the (\w+) operation")
 _TAKEN = {"RESOURCE_ALREADY_EXISTS", "RESOURCE_CONFLICT", "ABORTED", "INVALID_STATE"}
 
 _STRANGE = (
@@ -50,7 +54,7 @@ _RESTORE = (
 
 @contextlib.contextmanager
 def mlflow_border(name: str) -> Iterator[None]:
-    """Raise RequestError, Conflict, StorageFull or Unreachable, saying which MLflow."""
+    """Raise RequestError, Denied, Conflict, StorageFull or Unreachable, saying which MLflow."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -63,11 +67,44 @@ def mlflow_border(name: str) -> Iterator[None]:
                 f"The database of {name} is damaged: {_line(text)}", remedy=_RESTORE
             ) from error
         raise _make_error(name, str(getattr(error, "error_code", "")), text) from error
+    except _errors_of_buckets() as error:
+        raise _make_bucket_error(name, str(error)) from error
     except OSError as error:
         if is_full(error):
             message = f"No space is left for the artifacts of {name}."
             raise StorageFull(message, remedy="free space there, then run again.") from error
         raise _make_error(name, "", str(error)) from error
+
+
+def _errors_of_buckets() -> tuple[type[BaseException], ...]:
+    """Return what AWS's library raises; nothing where MLflow has not loaded it for a bucket."""
+    kinds = {
+        "botocore.exceptions": ("BotoCoreError", "ClientError"),
+        "boto3.exceptions": ("Boto3Error",),
+    }
+    return tuple(
+        getattr(sys.modules[module], name)
+        for module, names in kinds.items()
+        if module in sys.modules
+        for name in names
+    )
+
+
+def _make_bucket_error(name: str, text: str) -> PerennialError:
+    found = _BUCKET_CALL.search(text)
+    code, call = found.groups() if found else ("", "")
+    where = f"The bucket of the artifacts of {name}"
+    if code == "NoSuchBucket":
+        return RequestError(f"{where} is not there.", remedy="make it (docs/bucket.md).")
+    if code in _DENIED:
+        return Denied(
+            f"{where} denied access: the right s3:{call} is missing, or the key is wrong ({code}).",
+            remedy="docs/bucket.md has the whole policy.",
+        )
+    return Unreachable(
+        f"{where} cannot be reached: {_line(text)}",
+        remedy="check that it is there, then run again.",
+    )
 
 
 def _is_damage(error: BaseException, text: str) -> bool:

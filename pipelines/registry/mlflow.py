@@ -60,17 +60,25 @@ class MlflowRegistry:
     """
 
     def __init__(
-        self, uri: str, artifacts: Path, *, proxied: bool = False, public: str | None = None
+        self,
+        uri: str,
+        artifacts: Path,
+        *,
+        proxied: bool = False,
+        public: str | None = None,
+        bucket: str = "",
     ) -> None:
         """Remember where MLflow and the artifacts are.
 
         MLflow is imported, with its telemetry off, and opened at the first call.
 
         `proxied` artifacts go through the tracking server, which alone knows where they lie; the
-        folder then holds locks only. `public` is the server's address for people's browsers, where
+        folder then holds locks only. So it does where artifacts go to a `bucket`, the URL of a
+        folder in one. `public` is the server's address for people's browsers, where
         that is another one.
         """
         self._proxied = proxied
+        self._bucket = bucket
         self._public = without_password(public or uri).rstrip("/")
         quiet()
         self._uri = uri
@@ -306,15 +314,20 @@ class MlflowRegistry:
         if model not in self._experiments:
             experiment = self._client.get_experiment_by_name(model)
             if experiment is None:
-                location = None if self._proxied else (self._artifacts / model).as_uri()
                 self._experiments[model] = self._client.create_experiment(
-                    model, artifact_location=location
+                    model, artifact_location=self._location(model)
                 )
             else:
                 if experiment.lifecycle_stage != "active":
                     self._client.restore_experiment(experiment.experiment_id)
                 self._experiments[model] = experiment.experiment_id
         return self._experiments[model]
+
+    def _location(self, model: str) -> str | None:
+        """Return where a new experiment's artifacts go; None where the server says it."""
+        if self._proxied:
+            return None
+        return f"{self._bucket}/{model}" if self._bucket else (self._artifacts / model).as_uri()
 
     def _find_run(self, model: str, tags: Mapping[str, str]) -> str | None:
         """Return the oldest run that has these tags.

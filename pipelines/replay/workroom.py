@@ -85,7 +85,7 @@ class Workroom:
         settings = self.settings.replace(
             state=self.root, store=str(self.root / "store"), comparison_seconds=0, threads=1
         )
-        store = InputStore(self.root / "store", open_store(self.settings.store))
+        store = InputStore(self.root / "store", open_store(self.settings.store, self.settings))
         ports = Ports(store, MemoryVersions(), MemoryRegistry(), MemoryLedger())
         log = logging.getLogger("perennial.replay")
         return Context(self.spec, settings, ports, log)

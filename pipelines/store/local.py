@@ -38,6 +38,8 @@ class LocalStore:
     Writes are atomic (a temporary file, flushed, then linked) and safe among processes.
     """
 
+    is_far = False
+
     def __init__(self, root: Path) -> None:
         """Use the folder `root`; it is made at the first write."""
         self.root = root
@@ -118,6 +120,14 @@ class LocalStore:
     def segments(self, prefix: str) -> list[str]:
         """Return the names of the segments directly below the folder, sorted."""
         return _files(self.root / SEGMENTS, prefix)
+
+    def near_segments(self) -> list[str]:
+        """Return all segments: this is the host that they are on."""
+        return [item.name for item in self.contents("segments")]
+
+    def send_segment(self, _name: str) -> bool:
+        """Do nothing: a segment is where others read it from the beginning."""
+        return False
 
     def read_segment(self, name: str, offset: int = 0) -> bytes | None:
         """Return what a segment holds from the offset on, or None."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class MemoryStore:
     """A store in memory, for tests: the same promises, plus a scratch folder for `path`."""
 
+    is_far = False
+
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """Start empty; the clock gives seconds since 1970."""
         self._clock = clock
@@ -82,6 +84,14 @@ class MemoryStore:
     def segments(self, prefix: str) -> list[str]:
         """Return the names of the segments directly below the folder, sorted."""
         return _below(self.logs, prefix)
+
+    def near_segments(self) -> list[str]:
+        """Return all segments: this is the host that they are on."""
+        return [item.name for item in self.contents("segments")]
+
+    def send_segment(self, _name: str) -> bool:
+        """Do nothing: a segment is where others read it from the beginning."""
+        return False
 
     def read_segment(self, name: str, offset: int = 0) -> bytes | None:
         """Return what a segment holds from the offset on, or None."""

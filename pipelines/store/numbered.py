@@ -38,14 +38,16 @@ def publish_next(store: Store, stem: str, data: bytes) -> NumberedEntry:
 
     Where the newest is the same already, nothing is written. A damaged one is not the same.
     """
+    newest = newest_numbered(store, stem)
     while True:
-        newest = newest_numbered(store, stem)
         if newest is not None and _is_same(store, newest.key, data):
             return newest
         number = newest.number + 1 if newest is not None else 1
         key = f"{stem}{number:0{DIGITS}d}"
         if store.publish(key, data):
             return NumberedEntry(key, number, is_new=True)
+        # Another writer's. A bucket's listing may not have it yet, so nobody is asked again.
+        newest = NumberedEntry(key, number, is_new=False)
 
 
 def _is_same(store: Store, key: str, data: bytes) -> bool:

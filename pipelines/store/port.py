@@ -45,6 +45,14 @@ class StoredItem(NamedTuple):
 class Store(Protocol):
     """Where batches, bundles, reports and published results live."""
 
+    @property
+    def is_far(self) -> bool:
+        """Tell whether to read an entry is to ask another machine.
+
+        Then a segment is on the host that writes it, and elsewhere only once it was sent.
+        """
+        ...
+
     def put(self, data: bytes, suffix: str = "") -> Ref:
         """Store the bytes under their hash (with `suffix` as the file's ending) and return the
         reference.
@@ -91,13 +99,24 @@ class Store(Protocol):
         """
         ...
 
+    def near_segments(self) -> list[str]:
+        """Return the names of all segments that are on this host, sorted: nobody else is asked."""
+        ...
+
+    def send_segment(self, name: str) -> bool:
+        """Bring a closed segment to where other hosts read it; tell whether this call did.
+
+        False where it is open or gone, and always where the store is not far.
+        """
+        ...
+
     def read_segment(self, name: str, offset: int = 0) -> bytes | None:
         """Return what a segment holds from the offset on, up to now; None where it is not there."""
         ...
 
     def is_open(self, name: str) -> bool:
         """Tell whether somebody still holds the segment open for writing (a process that died does
-        not).
+        not). Of a far store, other hosts' open segments are not even listed.
         """
         ...
 

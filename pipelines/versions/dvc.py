@@ -1,10 +1,10 @@
-"""Feature versions in a git repository with DVC and a local DVC remote.
+"""Feature versions in a git repository with DVC and a DVC remote.
 
 <root>/lock                          one writer at a time, among threads and processes <root>/repo
 the git repository <root>/repo/features/<model>/        the Parquet files, tracked by DVC
 <root>/repo/features/<model>.dvc     DVC's pointer to that folder, tracked by git
 <root>/repo/features/<model>.json    the manifest: every file's key, SHA-256 and rows, tracked by
-git <root>/remote                        the DVC remote
+git <root>/remote                        the DVC remote, unless it is in a bucket
 
 A pointer reaches git only after its objects were seen, whole, in the remote. A writer that is
 killed leaves nothing that the next one does not mend. Readers take no lock: they read git objects
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import tempfile
 import threading
@@ -38,7 +37,6 @@ from pipelines.versions.objects import (
     md5,
     object_of_pointer,
     objects_of_listing,
-    settle,
 )
 from pipelines.versions.port import (
     FeatureFile,
@@ -47,12 +45,17 @@ from pipelines.versions.port import (
     check_version,
     version_hash,
 )
+from pipelines.versions.remote import FolderRemote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from pipelines.versions.remote import Remote
+
 MANIFEST_FORMAT = 1
 REMOTE = "store"
+NOWHERE = "nowhere"
+"""A remote that DVC is told of where it must not go to the real one."""
 SUFFIX = ".parquet"
 
 _FILES = {
@@ -83,15 +86,18 @@ CONFIG = ".dvc/config"
 class DvcVersions:
     """Feature versions below one folder, created at the first commit."""
 
-    def __init__(self, root: Path, lock_timeout: float = 300) -> None:
-        """Use the folder `root`; a writer waits up to `lock_timeout` seconds for another one."""
+    def __init__(self, root: Path, lock_timeout: float = 300, remote: Remote | None = None) -> None:
+        """Use the folder `root`; a writer waits up to `lock_timeout` seconds for another one.
+
+        The remote is by default the folder `remote` in it.
+        """
         self._root = root.resolve()
         self._lock_timeout = lock_timeout
         self._folder = self._root / "repo"
         self._own = threading.local()
         self._git = Git(self._folder, self._locks)
         self._cache = Objects(self._folder / ".dvc" / "cache")
-        self._remote = Objects(self._root / "remote")
+        self._remote = remote or FolderRemote(self._root / "remote")
 
     def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
         """Return the files of a revision (default: the newest) by batch name.
@@ -182,10 +188,12 @@ class DvcVersions:
         """
         check_names(model, ())
         with file_border(self._root):
-            places = [
-                self._remote.path(oid) for oid in sorted(self._at(model, revision)[1].values())
+            oids = sorted(self._at(model, revision)[1].values())
+            return [
+                self._remote.place(oid)
+                for oid in oids
+                if not self._remote.is_sound(oid, partial(has_md5, oid=oid))
             ]
-            return [str(path) for path in places if not has_md5(path, path.parent.name + path.name)]
 
     def _at(
         self, model: str, revision: str | None
@@ -245,29 +253,19 @@ class DvcVersions:
         with self._only_writer():
             if sound(path):
                 return path
-            source = self._remote.path(oid)
-            self._reach()
-            if not source.is_file():
-                message = (
-                    f"The object {source} ({name}) is missing, and so is a sound copy in DVC's"
-                    " cache."
-                )
-                raise Corrupted(message, remedy="restore the object from a backup.")
-            if not self._cache.take(oid, source, sound):
-                message = (
-                    f"The object {source} ({name}) was changed, and there is no sound copy in DVC's"
-                    " cache."
-                )
-                raise Corrupted(message, remedy="restore the object from a backup.")
-            return path
-
-    def _reach(self) -> None:
-        """Raise an OSError where the remote's folder is away.
-
-        `failures` turns it into Unreachable.
-        """
-        with os.scandir(self._remote.folder):
-            return
+            self._remote.reach()
+            end = self._remote.take(oid, self._cache, sound)
+            if end == "taken":
+                return path
+            place, how = (
+                self._remote.place(oid),
+                {"missing": "is missing", "changed": "was changed"},
+            )
+            raise Corrupted(
+                f"The object {place} ({name}) {how[end]}, and there is no sound copy in DVC's"
+                " cache.",
+                remedy="restore the object from a backup.",
+            )
 
     def _add(
         self,
@@ -302,8 +300,11 @@ class DvcVersions:
     ) -> dict[str, str]:
         folder = self._folder / "features" / model
         with self._dvc() as repo:
-            if files_before:
+            if files_before and self._remote.is_folder:
                 repo.pull(targets=[f"{folder}.dvc"], force=True)
+            elif files_before:
+                self._fill_cache(model)
+                repo.checkout(targets=[f"{folder}.dvc"], force=True)
             for name, content in data.items():
                 self._write(f"features/{model}/{name}{SUFFIX}", content)
             repo.add(str(folder))
@@ -312,6 +313,13 @@ class DvcVersions:
             name.removesuffix(SUFFIX): object_id
             for name, object_id in objects_of_listing(self._cache.path(oid).read_bytes()).items()
         }
+
+    def _fill_cache(self, model: str) -> None:
+        """Take into DVC's cache what it lacks of the model's newest revision."""
+        files, oids = self._at(model, None)
+        for name, file in files.items():
+            check = partial(has_sha256, expected=file.sha256)
+            self._sound(oids[name + SUFFIX], f"{model}/{name}", check)
 
     def _push(
         self,
@@ -329,21 +337,24 @@ class DvcVersions:
         checks = {oids[n]: partial(has_sha256, expected=files[n].sha256) for n in changed_names}
         checks[listing] = partial(has_md5, oid=listing)
         for oid, sound in checks.items():
-            if not sound(self._remote.path(oid)):
-                # DVC would take a damaged object for a pushed one
-                self._remote.path(oid).unlink(missing_ok=True)
-        with self._dvc() as repo:
-            repo.push(targets=[str(pointer)])
-        absent = [oid for oid in oids.values() if not self._remote.path(oid).is_file()]
-        absent += [oid for oid, sound in checks.items() if not sound(self._remote.path(oid))]
+            if not self._remote.is_sound(oid, sound):
+                self._remote.remove(oid)  # DVC would take a damaged object for a pushed one
+        if self._remote.is_folder:
+            with self._dvc() as repo:
+                repo.push(targets=[str(pointer)])
+        else:
+            wanted = {*oids.values(), listing}
+            self._remote.put(sorted(wanted - self._remote.present(wanted)), self._cache)
+        absent = sorted(set(oids.values()) - self._remote.present(oids.values()))
+        absent += [oid for oid, sound in checks.items() if not self._remote.is_sound(oid, sound)]
         if absent:
             message = (
-                f"The object {self._remote.path(absent[0])} of {model} is not in the remote after"
+                f"The object {self._remote.place(absent[0])} of {model} is not in the remote after"
                 " the push."
             )
             raise Corrupted(message, remedy="restore the object from a backup.")
         for oid in checks:
-            settle(self._remote.path(oid))
+            self._remote.settle(oid)
 
     def _write(self, path: str, data: bytes) -> None:
         """Write a file of the work tree anew.
@@ -360,9 +371,9 @@ class DvcVersions:
         """Make repository and remote; the repository appears whole, by one renaming."""
         if (self._folder / ".git").is_dir():
             return
-        if (self._remote.folder / "files").is_dir():
+        if not self._remote.make():
             message = (
-                f"The remote {self._remote.folder} holds features, but their repository"
+                f"The remote {self._remote.options['url']} holds features, but their repository"
                 f" {self._folder} is gone."
             )
             raise Corrupted(
@@ -371,7 +382,6 @@ class DvcVersions:
                     "restore the repository from a backup, or move the remote away to begin anew."
                 ),
             )
-        self._remote.folder.mkdir(exist_ok=True)
         for leftover in self._root.glob(".repo-*"):
             shutil.rmtree(leftover)
         draft = Path(tempfile.mkdtemp(prefix=".repo-", dir=self._root))
@@ -383,21 +393,21 @@ class DvcVersions:
         draft.rename(self._folder)
 
     def _set_remote(self, config: str) -> str:
-        """Return DVC's configuration with the remote's own path.
-
-        DVC resolves a relative one against each clone.
-        """
+        """Return DVC's configuration with the remote's own URL."""
         from configobj import ConfigObj, ConfigObjError
 
         configuration = ConfigObj(config.splitlines(), interpolation=False)
-        configuration.setdefault(f'remote "{REMOTE}"', {})["url"] = str(self._remote.folder)
+        section = configuration.setdefault(f'remote "{REMOTE}"', {})
+        for name in [name for name in section if name not in {*self._remote.options, "verify"}]:
+            del section[name]  # of a remote elsewhere
+        section.update(self._remote.options)
         try:
             return "\n".join(configuration.write()) + "\n"
         except ConfigObjError:  # a path with both kinds of quotes has no form in such a file
             return config
 
     def _point(self) -> None:
-        """Commit the remote's path where the configuration names another.
+        """Commit the remote's URL where the configuration names another.
 
         The state was moved, or is of an earlier version.
         """
@@ -413,7 +423,7 @@ class DvcVersions:
 
         This process holds the lock, so what is found locked below is stale.
         """
-        self._reach()
+        self._remote.reach()
         self._git.heal("features")
         # torn, or of a process whose number may be another's by now
         (self._folder / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
@@ -455,10 +465,14 @@ class DvcVersions:
     @contextlib.contextmanager
     def _dvc(self) -> Iterator[Any]:
         """Yield the opened repository."""
+        # Of a bucket DVC knows nothing here: it would look for a plug-in (see bucket_remote.py)
+        name, options = NOWHERE, {"url": str(self._root / NOWHERE)}
+        if self._remote.is_folder:
+            name, options = REMOTE, dict(self._remote.options)
         config = {
-            "core": {"remote": REMOTE, "no_scm": True},  # git is this class's business
+            "core": {"remote": name, "no_scm": True},  # git is this class's business
             "cache": {"dir": str(self._cache.folder), "type": "hardlink,copy"},
-            "remote": {REMOTE: {"url": str(self._remote.folder), "verify": True}},
+            "remote": {name: {**options, "verify": True}},
         }
         with (
             dvc_border(self._root) as repository,

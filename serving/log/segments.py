@@ -2,12 +2,14 @@
 
 One per model and release, and one per model for labels.
 
-A new one begins with each UTC day, at a size, and where the old one broke.
+A new one begins with each UTC day, at a size, and where the old one broke; where the store is far,
+also when the old one is old: only what is closed can be sent.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import threading
@@ -50,6 +52,7 @@ class _OpenSegment:
     has_failed: bool = False
     """A flush failed, which was counted."""
     active: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=time.monotonic)
 
 
 class Segments:
@@ -60,6 +63,8 @@ class Segments:
         self._store = store
         self._metrics = metrics
         self._limit = settings.log_segment_bytes
+        self._oldest = settings.log_send_seconds / 2 if store.is_far else math.inf
+        """Seconds after which a segment is closed; the other half is for sending it."""
         self._lock = threading.Lock()
         """Held while a segment is appended to or replaced; a flush holds it for a moment only."""
         self._open: dict[Slot, _OpenSegment] = {}
@@ -99,7 +104,7 @@ class Segments:
     def _append(self, slot: Slot, header: Header, data: bytes, now: int) -> _OpenSegment:
         """Append to the slot's segment, or to a new one where it must be, and return it."""
         entry = self._open.get(slot)
-        if entry is None or entry.segment.size >= self._limit or now // DAY != entry.day:
+        if entry is None or entry.segment.size >= self._limit or self._is_over(entry, now // DAY):
             entry = self._begin(slot, header, now)
         try:
             entry.segment.append(data)
@@ -160,12 +165,15 @@ class Segments:
         for slot, entry in current.items():
             if entry.segment.size != entry.synced_bytes:
                 self._sync(slot, entry)
-            elif entry.day != today or (
+            elif self._is_over(entry, today) or (
                 self._is_followed(slot, current) and time.monotonic() - entry.active > IDLE_SECONDS
             ):
                 self._retire(slot, entry)
         for entry in old_segments:
             self._close(entry)
+
+    def _is_over(self, entry: _OpenSegment, today: int) -> bool:
+        return entry.day != today or time.monotonic() - entry.began > self._oldest
 
     def _is_followed(self, slot: Slot, current: dict[Slot, _OpenSegment]) -> bool:
         return any(other[:2] == slot[:2] and other[2] > slot[2] for other in current)

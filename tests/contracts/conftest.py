@@ -6,6 +6,7 @@ databases to query.
 
 import contextlib
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,6 +19,8 @@ from skops import io
 from pipelines.ledger.sql import SqlLedger
 from pipelines.registry.mlflow import MlflowRegistry
 from pipelines.versions.dvc import DvcVersions
+from tests.bad_network import bad_network
+from tests.buckets import bucket_store, moto, real_endpoint
 from tests.contracts.databases import KINDS, Databases
 from tests.contracts.sql_files import url
 from tests.decisions import raw
@@ -91,3 +94,47 @@ def databases():
 def shop(request, databases, tmp_path):
     """An empty database, once of each kind."""
     return databases.shop(request.param, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint():
+    """An S3 endpoint that answers as AWS does."""
+    with moto() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("moto", marks=pytest.mark.slow),
+        pytest.param("real", marks=pytest.mark.cluster),
+    ]
+)
+def endpoint(request):
+    """An S3 endpoint, moto's and a real one."""
+    return request.getfixturevalue("moto_endpoint") if request.param == "moto" else real_endpoint()
+
+
+@pytest.fixture
+def address(endpoint):
+    """An empty bucket."""
+    with endpoint.bucket() as address:
+        yield address
+
+
+@pytest.fixture
+def in_bucket(address, tmp_path):
+    """A store in an empty bucket."""
+    return bucket_store(address, tmp_path / "host")
+
+
+@pytest.fixture
+def network(address):
+    """A way to the bucket's endpoint that does as it is told."""
+    with bad_network(address.endpoint) as network:
+        yield network
+
+
+@pytest.fixture
+def far(address, network, tmp_path):
+    """A store in the bucket behind that way, which gives up early."""
+    return bucket_store(replace(address, endpoint=network.url, retry_seconds=15), tmp_path / "far")

@@ -1,31 +1,57 @@
-"""The Store port: what every implementation promises, and how a URL opens one."""
+"""The Store port: what every implementation promises."""
 
+import contextlib
 import itertools
 import os
 import time
 
 import pytest
 
-from pipelines.errors import Corrupted, RequestError
+from pipelines.errors import Corrupted
 from pipelines.refs import Ref, sha256
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
-from pipelines.store.opening import STORES, open_store
+from tests.buckets import bucket_store, real_endpoint
+
+ALL = [
+    "local",
+    "memory",
+    pytest.param("moto", marks=pytest.mark.slow),
+    pytest.param("real", marks=pytest.mark.cluster),
+]
 
 
-@pytest.fixture(params=["local", "memory"])
-def store(request, tmp_path):
-    return LocalStore(tmp_path / "store") if request.param == "local" else MemoryStore()
+@pytest.fixture
+def bucket(request, tmp_path):
+    """What makes a store in an empty bucket of an endpoint."""
+    with contextlib.ExitStack() as stack:
+
+        def make(kind):
+            endpoint = (
+                request.getfixturevalue("moto_endpoint") if kind == "moto" else real_endpoint()
+            )
+            return bucket_store(stack.enter_context(endpoint.bucket()), tmp_path / "host")
+
+        yield make
 
 
-@pytest.fixture(params=["local", "memory"])
-def aged(request, tmp_path):
-    """A store, and what makes one of its objects an hour older."""
+@pytest.fixture(params=ALL)
+def store(request, tmp_path, bucket):
+    if request.param == "memory":
+        return MemoryStore()
+    return LocalStore(tmp_path / "store") if request.param == "local" else bucket(request.param)
+
+
+@pytest.fixture(params=ALL)
+def aged(request, tmp_path, bucket):
+    """A store, and what makes one of its objects older: by an hour, in a bucket by a second."""
     if request.param == "local":
         moment = time.time() - 3_600
         return LocalStore(tmp_path), lambda uri: os.utime(tmp_path / uri, (moment, moment))
-    times = itertools.count(1_000)
-    return MemoryStore(clock=lambda: next(times)), lambda _: None
+    if request.param == "memory":
+        times = itertools.count(1_000)
+        return MemoryStore(clock=lambda: next(times)), lambda _: None
+    return bucket(request.param), lambda _: time.sleep(1.1)
 
 
 class TestStore:
@@ -70,6 +96,31 @@ class TestStore:
             store.publish(key, b"x")
         assert store.keys("releases/m") == ["releases/m/00000001", "releases/m/00000002"]
         assert store.keys("nothing/here") == []
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "a b",
+            "a~b",
+            "a%20b",
+            "a+b",
+            "a=b",
+            "a:b",
+            "a#b",
+            "a?b",
+            "a&b",
+            "é",
+            "2024-01-01T00:00:00Z~1",
+        ],
+    )
+    def test_a_key_may_hold_signs_that_mean_something_in_a_url(self, store, name):
+        assert store.publish(f"pages/{name}", b"x")
+        assert not store.publish(f"pages/{name}", b"y")
+        assert store.keys("pages") == [f"pages/{name}"]
+        assert [item.name for item in store.contents("entries")] == [f"pages/{name}"]
+        assert store.read(f"pages/{name}") == b"x"
+        assert store.remove("entries", f"pages/{name}")
+        assert store.keys("pages") == []
 
     @pytest.mark.parametrize(
         "key",
@@ -231,26 +282,3 @@ class TestStore:
         assert again.used_at > old.used_at
         assert not store.remove("objects", ref.uri, unused_since=old.used_at + 1)
         assert store.get(ref) == b"rows"
-
-
-class TestOpenStore:
-    @pytest.mark.parametrize("url", ["{folder}", "file://{folder}", "file://localhost{folder}"])
-    def test_a_path_or_a_file_url_opens_the_folder(self, tmp_path, url):
-        ref = LocalStore(tmp_path / "a store").put(b"rows")
-        folder = str(tmp_path / "a store")
-        written = folder.replace(" ", "%20") if url.startswith("file") else folder
-        assert open_store(url.format(folder=written)).get(ref) == b"rows"
-
-    def test_a_scheme_that_no_store_has_is_named_with_what_would_do(self):
-        with pytest.raises(RequestError, match=r"opens s3:// URLs.*file://") as refused:
-            open_store("s3://me:secret@bucket/models")
-        assert "secret" not in str(refused.value)
-
-    def test_a_folder_of_another_machine_is_refused(self):
-        with pytest.raises(RequestError, match="file:///absolute/path"):
-            open_store("file://elsewhere/folder")
-
-    def test_a_line_adds_a_store(self, monkeypatch):
-        known = MemoryStore()
-        monkeypatch.setitem(STORES, "memory", lambda url: {"memory://here": known}[url])
-        assert open_store("memory://here") is known

@@ -5,7 +5,9 @@ import pytest
 from pipelines.errors import Corrupted, RequestError
 from pipelines.refs import FeaturesVersion, sha256
 from pipelines.versions import FeatureFile, MemoryVersions, version_hash
+from pipelines.versions.bucket_remote import BucketRemote
 from pipelines.versions.dvc import DvcVersions
+from tests.buckets import real_endpoint
 
 # DVC 3.67 asks pygtrie for the value of a step that is not there; pygtrie 2.5 will raise
 # AttributeError some day.
@@ -16,13 +18,26 @@ def file(data, key="inputs"):
     return FeatureFile(key=sha256(key.encode()), sha256=sha256(data), rows=len(data)), data
 
 
-@pytest.fixture(params=["dvc", "memory"])
+KINDS = [
+    "dvc",
+    "memory",
+    pytest.param("moto", marks=pytest.mark.slow),
+    pytest.param("real", marks=pytest.mark.cluster),
+]
+
+
+@pytest.fixture(params=KINDS)
 def versions(request, tmp_path):
-    return (
-        DvcVersions(tmp_path / "versions", lock_timeout=60)
-        if request.param == "dvc"
-        else MemoryVersions()
-    )
+    """An implementation; those of buckets are DVC with its remote in one."""
+    if request.param == "memory":
+        yield MemoryVersions()
+    elif request.param == "dvc":
+        yield DvcVersions(tmp_path / "versions", lock_timeout=60)
+    else:
+        moto = request.param == "moto"
+        endpoint = request.getfixturevalue("moto_endpoint") if moto else real_endpoint()
+        with endpoint.bucket() as address:
+            yield DvcVersions(tmp_path / "versions", 60, remote=BucketRemote(address))
 
 
 class TestVersions:

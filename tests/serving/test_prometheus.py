@@ -118,6 +118,7 @@ def test_the_log(store, bundles, serve, settings):
     client.post(PREDICT, json={"rows": [ROW] * 3})
     assert value(client, "perennial_log_rows_total", model="flights") == 3
     assert value(client, "perennial_log_writable", model="flights") == 1
+    assert value(client, "perennial_log_unsent_seconds") == 0  # a folder has everything at once
     wait_until(lambda: value(client, "perennial_log_sync_seconds_count") == 1)
     assert 0 <= value(client, "perennial_log_sync_seconds_sum") < 60
     failing.error, failing.opening = "full", True

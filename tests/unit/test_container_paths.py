@@ -29,3 +29,38 @@ def test_a_folder_below_the_state_is_named_as_the_container_sees_it(tmp_path, sc
 def test_a_folder_elsewhere_is_refused_with_the_setting(tmp_path):
     with pytest.raises(GiveUp, match="PERENNIAL_STORE=/elsewhere is not below the state folder"):
         store_in_container(settings(tmp_path, PERENNIAL_STORE="/elsewhere"))
+
+
+def test_a_bucket_is_named_with_all_that_reaches_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    (tmp_path / "var").mkdir()
+    found = store_in_container(
+        settings(
+            tmp_path,
+            PERENNIAL_STORE="s3://models/team",
+            PERENNIAL_STORE_CREDENTIALS=str(tmp_path / "var" / "secrets" / "s3"),
+            AWS_ENDPOINT_URL="https://objects.example.org",
+            PERENNIAL_STORE_ENCRYPTION="AES256",
+        )
+    )
+    assert found == {
+        "PERENNIAL_STORE": "s3://models/team",
+        "PERENNIAL_STORE_ENDPOINT": "https://objects.example.org",
+        "PERENNIAL_STORE_REGION": "us-east-1",
+        "PERENNIAL_STORE_ENCRYPTION": "AES256",
+        "PERENNIAL_STORE_CACHE_BYTES": "5368709120",
+        "PERENNIAL_STORE_RETRY_SECONDS": "60",
+        "PERENNIAL_STORE_CREDENTIALS": "/state/secrets/s3",
+        "AWS_ACCESS_KEY_ID": "id",
+    }
+
+
+def test_a_file_of_credentials_that_no_container_sees_is_refused(tmp_path):
+    with pytest.raises(GiveUp, match="PERENNIAL_STORE_CREDENTIALS=/etc/s3 is not below the state"):
+        store_in_container(
+            settings(
+                tmp_path,
+                PERENNIAL_STORE="s3://models/team",
+                PERENNIAL_STORE_CREDENTIALS="/etc/s3",
+            )
+        )

@@ -51,7 +51,7 @@ def roots(settings: Settings) -> dict[str, Path]:
         "artifacts": settings.mlflow_artifacts,
         "versions": settings.versions,
     }
-    store = folder_of(open_store(settings.store))
+    store = folder_of(open_store(settings.store, settings))
     return folders if store is None else {**folders, "store": store}
 
 

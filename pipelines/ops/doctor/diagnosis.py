@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import PerennialError
 from pipelines.ops import agreement
-from pipelines.ops.doctor import alerts, champions, machine, modes, signing
+from pipelines.ops.doctor import alerts, bucket, champions, machine, modes, signing
 from pipelines.ops.doctor import docker as engine
 from pipelines.ops.findings import Finding, ok, problem, run_check
 
@@ -34,6 +34,7 @@ def diagnose(
         "packages": lambda: machine.check_packages(settings),
         "ports": lambda: machine.check_ports(settings),
         "disk": lambda: machine.check_disks(settings),
+        "bucket": lambda: bucket.check_bucket(settings),
         "clock": lambda: machine.check_clocks(settings),
         "restore": lambda: machine.check_restore(settings),
         "killed backup": lambda: machine.check_scratch(settings),

@@ -36,7 +36,7 @@ def check_modes(settings: Settings) -> Iterator[Finding]:
     The folder that is shared with the gateway is left out: its other user is the gateway's. So are
     files of other users, whose modes are theirs to change.
     """
-    releases = folder_of(open_store(settings.releases))
+    releases = folder_of(open_store(settings.releases, settings))
     folders = {settings.state, *roots(settings).values()}
     folders |= {releases} if releases is not None else set()
     tops = sorted(

@@ -16,7 +16,8 @@ from pipelines.ops.prune.leftover import Leftover
 from pipelines.rebuilding.folders import find_abandoned
 from pipelines.replay import workroom
 from pipelines.settings import airflow_logs
-from pipelines.versions.objects import Objects, has_md5, md5
+from pipelines.versions.objects import has_md5, md5
+from pipelines.versions.opening import remote_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,12 +65,12 @@ def cached_features(settings: Settings, limit: float) -> Iterator[Leftover]:
     work tree.
     """
     repository = settings.versions / "repo"
-    remote = Objects(settings.versions / "remote")
+    remote = remote_of(settings)
     inodes: set[int] = set()
     for path in files_below(repository / ".dvc" / "cache" / "files" / "md5"):
         oid = path.parent.name + path.name
         leftovers = list(_old_file("cached features", path, settings.versions, limit))
-        if leftovers and has_md5(remote.path(oid), oid):
+        if leftovers and remote.is_sound(oid, partial(has_md5, oid=oid)):
             inodes.add(path.stat().st_ino)
             yield from leftovers
     for path in files_below(repository / "features"):
@@ -77,7 +78,7 @@ def cached_features(settings: Settings, limit: float) -> Iterator[Leftover]:
             continue
         for leftover in _old_file("cached features", path, settings.versions, limit):
             oid = md5(path.read_bytes())
-            if has_md5(remote.path(oid), oid):
+            if remote.is_sound(oid, partial(has_md5, oid=oid)):
                 # A hard link's bytes are counted already
                 twin = path.stat().st_ino in inodes
                 yield leftover._replace(bytes=0) if twin else leftover

@@ -22,6 +22,7 @@ from pipelines.ops.traces.outside import (
 )
 from pipelines.ops.traces.sought import Sought
 from pipelines.refs import Ref
+from pipelines.settings import without_password
 from pipelines.store.local import folder_of
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def search(
 ) -> Search:
     """Look at everything that the state holds; files of `leave_out` are not looked at."""
     databases, unknown = outer_databases(settings)
-    found = Search(unseen=[*unseen(), *unknown])
+    found = Search(unseen=[*unseen(), *unknown, *_unseen_in_bucket(settings)])
     left_out = {path.resolve() for path in leave_out}
     looks = (
         in_store(ports.store, sought),
@@ -106,6 +107,17 @@ def unseen() -> list[str]:
     return [
         "backups (name a file of `perennial backup` by --backup) and copies of disks",
         "the source that batches are read from",
+    ]
+
+
+def _unseen_in_bucket(settings: Settings) -> list[str]:
+    """Return in words what nobody looks at where the store is in a bucket."""
+    if not settings.has_bucket:
+        return []
+    url = without_password(settings.store)
+    return [
+        f"MLflow's artifacts and DVC's remote in {url}, and what it keeps of removed objects",
+        f"read caches of other hosts ({settings.store_folder}/cache on each of them)",
     ]
 
 

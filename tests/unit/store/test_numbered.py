@@ -46,3 +46,15 @@ def test_after_a_damaged_one_comes_the_next(tmp_path):
     publish_next(store, "pages/", b"{}")
     flip(tmp_path / "keys" / "pages" / "000001")
     assert publish_next(store, "pages/", b"{}") == ("pages/000002", 2, True)
+
+
+def test_a_listing_that_comes_late_loses_nothing():
+    """Some buckets tell of a new entry only after a while."""
+
+    class Late(MemoryStore):
+        def keys(self, _):
+            return []
+
+    store = Late()
+    assert [publish_next(store, "pages/", data).number for data in (b"a", b"b", b"b")] == [1, 2, 2]
+    assert [store.read(f"pages/{n:06d}") for n in (1, 2, 3)] == [b"a", b"b", None]

@@ -1,0 +1,238 @@
+"""Requests to a bucket: tried again with back-off, and their errors named.
+
+A library (obstore, Rust's object_store) speaks S3. What it cannot know is done here: that a write
+which "failed" because it had succeeded at its first try is a success.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
+
+import obstore
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotModifiedError,
+    PreconditionError,
+)
+from obstore.store import S3Store
+
+from pipelines.store.bucket.failures import code_of, is_final, name_failure
+from pipelines.store.port import StoredItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from pipelines.store.bucket.address import BucketAddress
+    from pipelines.store.bucket.failures import Right
+
+PART_BYTES: Final = 8 * 1024 * 1024
+"""An object that is larger is uploaded in parts of this size."""
+PARTS_AT_ONCE: Final = 4
+CONNECT_SECONDS: Final = 5.0
+SILENCE_SECONDS: Final = 30.0
+"""How long nothing may come before a request counts as broken off."""
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+
+T = TypeVar("T")
+
+
+class Fetched(NamedTuple):
+    """What lies at a path, and the tag by which the endpoint knows this very content."""
+
+    data: bytes
+    tag: str
+    writer: str
+
+
+class Client:
+    """One bucket, below one prefix. Safe among threads."""
+
+    def __init__(self, address: BucketAddress) -> None:
+        """Remember the address; the first request connects."""
+        self.address = address
+        self._store = S3Store(
+            address.bucket,
+            prefix=address.prefix or None,
+            retry_config={
+                "max_retries": 2,
+                "retry_timeout": timedelta(seconds=min(10.0, address.retry_seconds)),
+                "backoff": {
+                    "init_backoff": timedelta(seconds=FIRST_WAIT),
+                    "max_backoff": timedelta(seconds=1),
+                    "base": 2,
+                },
+            },
+            client_options=_client_options(address),
+            **_config(address),
+        )
+
+    def put(self, path: str, data: bytes) -> str:
+        """Write, over what was there; return the tag. A large object goes up in parts."""
+        return self._try(
+            "s3:PutObject",
+            path,
+            lambda: str(
+                obstore.put(
+                    self._store,
+                    path,
+                    data,
+                    mode="overwrite",
+                    chunk_size=PART_BYTES,
+                    max_concurrency=PARTS_AT_ONCE,
+                )["e_tag"]
+            ),
+        )
+
+    def create(self, path: str, data: bytes, writer: str) -> bool:
+        """Write in one piece where nothing is there; tell whether this call did not lose.
+
+        `writer` stands beside the bytes, so that whoever finds the path taken can see whether an
+        earlier try of the same call took it (`Fetched.writer`).
+        """
+        return self._put_if("create", path, data, writer)
+
+    def replace(self, path: str, data: bytes, writer: str, tag: str) -> bool:
+        """Write in one piece where the content with this tag is there; tell whether it was."""
+        return self._put_if({"e_tag": tag}, path, data, writer)
+
+    def _put_if(
+        self, mode: Literal["create"] | dict[str, str], path: str, data: bytes, writer: str
+    ) -> bool:
+        def put() -> bool:
+            try:
+                obstore.put(
+                    self._store,
+                    path,
+                    data,
+                    mode=mode,  # type: ignore[arg-type]
+                    attributes={"writer": writer},
+                    use_multipart=False,
+                )
+            except (AlreadyExistsError, PreconditionError):
+                return False
+            return True
+
+        return self._try("s3:PutObject", path, put)
+
+    def get(self, path: str, *, unless: str = "") -> Fetched | Literal["same"] | None:
+        """Return what lies there, None where nothing does.
+
+        Where it still has the tag `unless`, return "same" instead of the bytes.
+        """
+
+        def get() -> Fetched | Literal["same"] | None:
+            try:
+                found = obstore.get(
+                    self._store, path, options={"if_none_match": unless} if unless else None
+                )
+                data = found.bytes().to_bytes()
+            except NotModifiedError:
+                return "same"
+            except FileNotFoundError as error:
+                if code_of(error) == "NoSuchBucket":
+                    raise
+                return None
+            return Fetched(data, str(found.meta["e_tag"]), found.attributes.get("writer", ""))
+
+        return self._try("s3:GetObject", path, get)
+
+    def find(self, path: str) -> StoredItem | None:
+        """Return size and time of what lies there, None where nothing does."""
+
+        def head() -> StoredItem | None:
+            try:
+                meta = obstore.head(self._store, path)
+            except FileNotFoundError:
+                return None
+            return StoredItem(path, meta["size"], used_at(meta["last_modified"]))
+
+        return self._try("s3:GetObject", path, head)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names directly below a folder, sorted."""
+        found = self._try(
+            "s3:ListBucket",
+            folder,
+            lambda: obstore.list_with_delimiter(self._store, prefix=folder)["objects"],
+        )
+        return sorted(meta["path"] for meta in found)
+
+    def all(self, folder: str) -> Iterator[StoredItem]:
+        """Return what lies below a folder at any depth, sorted by name."""
+        found = self._try(
+            "s3:ListBucket",
+            folder,
+            lambda: [meta for part in obstore.list(self._store, prefix=folder) for meta in part],
+        )
+        items = [StoredItem(m["path"], m["size"], used_at(m["last_modified"])) for m in found]
+        return iter(sorted(items))
+
+    def remove(self, path: str) -> None:
+        """Remove what lies there, if anything does."""
+
+        def delete() -> None:
+            try:
+                obstore.delete(self._store, path)
+            except FileNotFoundError as error:
+                if code_of(error) == "NoSuchBucket":
+                    raise
+
+        self._try("s3:DeleteObject", path, delete)
+
+    def _try(self, right: Right, path: str, call: Callable[[], T]) -> T:
+        """Return what the call returns; try again until the time is over, then name the error."""
+        deadline = time.monotonic() + self.address.retry_seconds
+        wait = FIRST_WAIT
+        while True:
+            try:
+                return call()
+            except (BaseError, OSError) as error:
+                pause = wait * random.uniform(0.5, 1.5)  # noqa: S311
+                if is_final(error) or time.monotonic() + pause > deadline:
+                    raise name_failure(error, self.address, right, path) from None
+            time.sleep(pause)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+
+def used_at(moment: datetime) -> float:
+    """Return the end of the second in which something was written, in seconds since 1970.
+
+    Endpoints tell milliseconds in a listing and whole seconds elsewhere; so both say the same, and
+    never too early.
+    """
+    return int(moment.timestamp()) + 1.0
+
+
+def _client_options(address: BucketAddress) -> Any:
+    options: dict[str, Any] = {
+        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+        "read_timeout": timedelta(seconds=SILENCE_SECONDS),
+        "timeout": timedelta(seconds=600),  # of one request: a part of an upload, a download
+        "allow_http": address.endpoint.startswith("http://"),
+    }
+    if address.ca is not None:
+        options["root_certificate"] = address.ca.read_bytes()
+    return options
+
+
+def _config(address: BucketAddress) -> Any:
+    config: dict[str, Any] = {"region": address.region, "conditional_put": "etag"}
+    if address.endpoint:
+        config |= {"endpoint": address.endpoint, "virtual_hosted_style_request": False}
+    if address.credentials is not None:
+        config |= {
+            "access_key_id": address.credentials.key_id,
+            "secret_access_key": address.credentials.secret,
+        }
+        if address.credentials.token:
+            config["session_token"] = address.credentials.token
+    if address.encryption:
+        config["server_side_encryption"] = address.encryption
+    if address.kms_key:
+        config["sse_kms_key_id"] = address.kms_key
+    return config

@@ -1,0 +1,112 @@
+"""What an S3 endpoint answers and what the way to it suffers, as named errors."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from pipelines.errors import Denied, PerennialError, RequestError, Unreachable
+
+if TYPE_CHECKING:
+    from pipelines.store.bucket.address import BucketAddress
+
+Right = Literal["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]
+
+_CODE = re.compile(r"<Code>([A-Za-z0-9]+)</Code>")
+_STATUS = re.compile(r"non-2xx status code: (\d{3})")
+_KEYS = frozenset(
+    {
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "InvalidSecurity",
+    }
+)
+_AGAIN = frozenset({"408", "409", "429"})
+"""Statuses of the fours after which another try may do."""
+_CERTIFICATE = re.compile(r"certificate|UnknownIssuer|NotValidForName", re.IGNORECASE)
+
+
+def code_of(error: Exception) -> str:
+    """Return the code that the endpoint answered (`NoSuchBucket` …), else the HTTP status, else
+    nothing: then no answer came.
+    """
+    text = str(error)
+    found = _CODE.search(text) or _STATUS.search(text)
+    return found.group(1) if found else ""
+
+
+def is_final(error: Exception) -> bool:
+    """Tell whether another try can change nothing: the endpoint understood and refused."""
+    if not code_of(error):
+        return bool(_CERTIFICATE.search(str(error)))
+    status = _STATUS.search(str(error))
+    return status is not None and status.group(1)[0] == "4" and status.group(1) not in _AGAIN
+
+
+def name_failure(
+    error: Exception, address: BucketAddress, right: Right, path: str
+) -> PerennialError:
+    """Return the error that says what is wrong with the bucket, and what to do.
+
+    `right` is what the call needed, `path` the place below the prefix that it was about. No word of
+    the library is shown: it may hold a signature.
+    """
+    code = code_of(error)
+    if code in {"AccessDenied", "403", "401"}:
+        return _name_denial(address, right, path)
+    if code in _KEYS:
+        return Denied(
+            f"The endpoint {_endpoint(address)} does not take the credentials ({code}).",
+            remedy="correct or renew them: PERENNIAL_STORE_CREDENTIALS, or AWS_ACCESS_KEY_ID.",
+        )
+    if is_final(error):
+        return _name_refusal(error, address, path)
+    said = f"it answered {code}" if code else "no answer came, or it broke off"
+    return Unreachable(
+        f"The bucket {address.url} could not be reached in {address.retry_seconds:g} s: {said}"
+        f" ({path}).",
+        remedy="run again when it is there; nothing was half-written.",
+    )
+
+
+def _name_denial(address: BucketAddress, right: Right, path: str) -> Denied:
+    resource = address.arn() if right == "s3:ListBucket" else address.arn("*")
+    key = f", and the use of the KMS key {address.kms_key}" if address.kms_key else ""
+    return Denied(
+        f"The bucket {address.url} denied access to {path}: the right {right} is missing.",
+        remedy=f"allow {right} on {resource}{key} (docs/bucket.md has the whole policy).",
+    )
+
+
+def _name_refusal(error: Exception, address: BucketAddress, path: str) -> RequestError:
+    code = code_of(error)
+    if not code:
+        return RequestError(
+            f"The certificate of {_endpoint(address)} is not trusted here.",
+            remedy="name the file of its authority: PERENNIAL_STORE_CA.",
+        )
+    if code == "NoSuchBucket":
+        return RequestError(
+            f"There is no bucket {address.bucket} at {_endpoint(address)}.",
+            remedy="make it, or correct PERENNIAL_STORE (docs/bucket.md).",
+        )
+    if code == "RequestTimeTooSkewed":
+        return RequestError(
+            f"The endpoint {_endpoint(address)} refuses requests: the clock of this machine and its"
+            " own differ by more than 15 minutes.",
+            remedy="set the clock (NTP), then run again.",
+        )
+    return RequestError(
+        f"The endpoint {_endpoint(address)} refused a request about {path} ({code}).",
+        remedy=(
+            "see whether it is an S3 endpoint, whether PERENNIAL_STORE_REGION is right, and whether"
+            " it knows PERENNIAL_STORE_ENCRYPTION."
+        ),
+    )
+
+
+def _endpoint(address: BucketAddress) -> str:
+    return address.endpoint or f"AWS ({address.region})"

@@ -1,0 +1,120 @@
+"""DVC's remote in the bucket of the store.
+
+DVC would need a plug-in for it (dvc-s3), with a second AWS library that pins the one of MLflow.
+Its push would have to be checked here in any case. So the objects are uploaded here, under the
+names that DVC gives them; a `dvc pull` of somebody who has the plug-in finds them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pipelines.store.bucket.client import Client, Fetched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from pipelines.store.bucket.address import BucketAddress
+    from pipelines.versions.objects import Objects
+
+FOLDER = "dvc"
+"""Where the remote is below the store's prefix."""
+LAYOUT = "files/md5"
+
+
+class BucketRemote:
+    """A remote in the bucket of the store."""
+
+    is_folder = False
+
+    def __init__(self, address: BucketAddress) -> None:
+        """Use the bucket; the first call asks it."""
+        self._address = address
+        self._client = Client(address)
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """What DVC's plug-in for S3 must know. Credentials are not written down."""
+        address = self._address
+        options = {"url": address.below(FOLDER), "region": address.region}
+        if address.endpoint:
+            options["endpointurl"] = address.endpoint
+        if address.encryption:
+            options["sse"] = address.encryption
+        if address.kms_key:
+            options["sse_kms_key_id"] = address.kms_key
+        return options
+
+    def place(self, oid: str) -> str:
+        """Return an object's URL."""
+        return self._address.below(_path(oid))
+
+    def make(self) -> bool:
+        """Look whether there are objects: a bucket needs no making."""
+        return next(iter(self._client.all(FOLDER)), None) is None
+
+    def reach(self) -> None:
+        """Do nothing: each request says by itself that the bucket is away."""
+
+    def present(self, oids: Collection[str]) -> set[str]:
+        """List all objects, a thousand with a request."""
+        there = {item.name for item in self._client.all(f"{FOLDER}/{LAYOUT}")}
+        return {oid for oid in oids if _path(oid) in there}
+
+    def is_sound(self, oid: str, sound: Callable[[Path], bool]) -> bool:
+        """Download the object."""
+        found = self._client.get(_path(oid))
+        return isinstance(found, Fetched) and _holds(found.data, sound)
+
+    def take(
+        self, oid: str, cache: Objects, sound: Callable[[Path], bool]
+    ) -> Literal["taken", "missing", "changed"]:
+        """Download the object."""
+        found = self._client.get(_path(oid))
+        if not isinstance(found, Fetched):
+            return "missing"
+        with tempfile.NamedTemporaryFile(prefix="perennial-dvc-") as file:
+            file.write(found.data)
+            file.flush()
+            return "taken" if cache.take(oid, Path(file.name), sound) else "changed"
+
+    def put(self, oids: Iterable[str], cache: Objects) -> None:
+        """Upload objects."""
+        for oid in oids:
+            self._client.put(_path(oid), cache.path(oid).read_bytes())
+
+    def remove(self, oid: str) -> None:
+        """Remove the object."""
+        self._client.remove(_path(oid))
+
+    def settle(self, oid: str) -> None:
+        """Do nothing: what the endpoint confirmed, it keeps."""
+
+    def remove_where(self, holds: Callable[[bytes], bool], keep: Collection[str]) -> set[str]:
+        """Download and remove objects."""
+        removed = set()
+        for item in self._client.all(f"{FOLDER}/{LAYOUT}"):
+            oid = "".join(item.name.split("/")[-2:])
+            if oid.endswith(".dir") or oid in keep:
+                continue
+            found = self._client.get(item.name)
+            if isinstance(found, Fetched) and holds(found.data):
+                self._client.remove(item.name)
+                removed.add(oid)
+        return removed
+
+    def sweep(self) -> None:
+        """Do nothing: nobody sees a half-written object."""
+
+
+def _path(oid: str) -> str:
+    return f"{FOLDER}/{LAYOUT}/{oid[:2]}/{oid[2:]}"
+
+
+def _holds(data: bytes, sound: Callable[[Path], bool]) -> bool:
+    with tempfile.NamedTemporaryFile(prefix="perennial-dvc-") as file:
+        file.write(data)
+        file.flush()
+        return sound(Path(file.name))

@@ -1,0 +1,129 @@
+"""The store in a bucket: several hosts, somebody who changes things, and the read cache."""
+
+import pytest
+
+from pipelines.errors import Corrupted
+from pipelines.refs import canonical
+from tests.buckets import bucket_store
+from tests.contracts.processes import finish, start
+
+
+class TestTwoHosts:
+    def test_of_two_hosts_exactly_one_publishes_and_the_other_reads_its_entry(
+        self, endpoint, address, tmp_path
+    ):
+        program = (
+            "import sys; from pipelines.settings import load_settings\n"
+            "from pipelines.store.opening import open_store\n"
+            "store = open_store(load_settings().store)\n"
+            "name = sys.argv[1].encode()\n"
+            "won = [store.publish(f'results/{i:02d}', name) for i in range(20)]\n"
+            "read = [store.read(f'results/{i:02d}') == name for i in range(20)]\n"
+            "assert won == read, (won, read)\n"
+            "print(sum(won))"
+        )
+        hosts = [
+            start(
+                program,
+                name,
+                **endpoint.environment(address),
+                PERENNIAL_STATE=str(tmp_path / name),
+            )
+            for name in ("one", "two", "three")
+        ]
+        assert sum(int(won) for won in finish(*hosts)) == 20
+
+    def test_what_one_host_writes_the_other_sees(self, address, tmp_path):
+        one, two = (bucket_store(address, tmp_path / name) for name in ("one", "two"))
+        ref = one.put(canonical({"a": 1}), ".json")
+        assert two.get(ref) == two.path(ref).read_bytes() == one.get(ref)
+        assert one.publish("results/k", b"{}")
+        assert not two.publish("results/k", b"[]")
+        assert two.read("results/k") == b"{}"
+        assert two.remove("objects", ref.uri)
+        with pytest.raises(Corrupted, match=ref.uri):
+            one.get(ref)
+
+    def test_a_segment_is_its_host_s_own_until_it_is_closed_and_sent(self, address, tmp_path):
+        one, two = (bucket_store(address, tmp_path / name) for name in ("one", "two"))
+        segment = one.open_segment("log/m/a")
+        segment.append(b"line\n")
+        assert not one.send_segment("log/m/a")
+        assert (one.segments("log/m"), two.segments("log/m")) == (["log/m/a"], [])
+        segment.close()
+        assert one.send_segment("log/m/a")
+        assert not one.send_segment("log/m/a")
+        for store in (one, two):
+            assert store.near_segments() == []
+            assert store.segments("log/m") == ["log/m/a"]
+            assert store.read_segment("log/m/a", 2) == b"ne\n"
+            assert [item.name for item in store.contents("segments", "log")] == ["log/m/a"]
+            assert not store.is_open("log/m/a")
+        assert two.remove("segments", "log/m/a")
+        assert (one.segments("log/m"), one.read_segment("log/m/a")) == ([], None)
+
+
+class TestBehindOurBack:
+    @pytest.fixture
+    def tamper(self, endpoint, in_bucket):
+        boto, address = endpoint.boto(), in_bucket.address
+
+        def change(path, data):
+            boto.put_object(Bucket=address.bucket, Key=f"{address.prefix}/{path}", Body=data)
+
+        return change
+
+    def test_a_changed_object_is_refused_though_the_cache_has_it_and_put_heals_it(
+        self, in_bucket, tamper
+    ):
+        ref = in_bucket.put(b"rows")
+        assert in_bucket.get(ref) == b"rows"
+        tamper(ref.uri, b"rowz")
+        for _ in range(2):
+            with pytest.raises(Corrupted, match=f"{ref.uri} was changed"):
+                in_bucket.get(ref)
+        assert in_bucket.put(b"rows") == ref
+        assert in_bucket.get(ref) == b"rows"
+
+    def test_a_changed_entry_is_refused_and_healed_by_the_next_writer(self, in_bucket, tamper):
+        assert in_bucket.publish("results/k", b"first")
+        tamper("keys/results/k", b"perennial-entry 1 ?")
+        with pytest.raises(Corrupted, match="results/k was changed"):
+            in_bucket.read("results/k")
+        assert in_bucket.publish("results/k", b"second")
+        assert not in_bucket.publish("results/k", b"third")
+        assert in_bucket.read("results/k") == b"second"
+
+
+class TestTheCache:
+    def test_bytes_that_are_cached_are_not_sent_again(self, far, network):
+        ref = far.put(b"rows" * 100)
+        far.get(ref)
+        before = network.answers["GET", 200]
+        assert far.get(ref) == b"rows" * 100
+        assert far.path(ref).read_bytes() == b"rows" * 100
+        assert network.answers["GET", 200] == before
+        assert network.answers["GET", 304] >= 2
+
+    def test_a_damaged_file_of_the_cache_is_not_believed(self, in_bucket):
+        ref = in_bucket.put(b"rows")
+        in_bucket.get(ref)
+        (in_bucket.folder / "cache" / ref.uri).write_bytes(b"rowz")
+        assert in_bucket.get(ref) == b"rows"
+        assert in_bucket.path(ref).read_bytes() == b"rows"
+
+    def test_it_stays_below_its_bound(self, in_bucket):
+        refs = [in_bucket.put(bytes([n]) * 200_000) for n in range(20)]
+        kept = [p for p in (in_bucket.folder / "cache" / "objects").rglob("*") if p.is_file()]
+        assert 0 < sum(path.stat().st_size for path in kept) <= 1_000_000
+        assert all(in_bucket.get(ref) == bytes([n]) * 200_000 for n, ref in enumerate(refs))
+
+    def test_a_path_stays_while_others_are_read(self, in_bucket):
+        path = in_bucket.path(in_bucket.put(b"rows" * 50_000))
+        for n in range(20):
+            in_bucket.put(bytes([n]) * 200_000)
+        assert path.read_bytes() == b"rows" * 50_000
+
+    def test_its_files_are_its_owner_s_alone(self, in_bucket):
+        in_bucket.path(in_bucket.put(b"rows"))
+        assert {oct(p.stat().st_mode & 0o077) for p in in_bucket.folder.rglob("*")} == {"0o0"}
