@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.data.batches import read_manifest, read_plan
-from pipelines.data.feature_rows import batches_behind, build_batch
+from pipelines.data.feature_files import build_file
+from pipelines.data.feature_rows import batches_behind
 from pipelines.data.plan_types import plan_types
+from pipelines.engine import work_folder
 from pipelines.intervals import iso
 from pipelines.ledger import Features, record_step
 from pipelines.messages import FeaturesRequest, FeaturesResult
 from pipelines.profiling.publish import publish_run_profile
-from pipelines.refs import Value, sha256
-from pipelines.tables import code_hash, features_key, to_parquet
+from pipelines.refs import Value, sha256_of_file
+from pipelines.tables import code_hash, features_key
 from pipelines.versions.port import FeatureFile
 
 if TYPE_CHECKING:
@@ -35,20 +37,21 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     spec, versions, force = context.spec, context.ports.versions, request.ingest.force
     plan = read_plan(context.ports.store, request.ingest.plan)
     earlier = {} if force else versions.files(spec.name)
-    new_files: dict[str, tuple[FeatureFile, bytes]] = {}
+    new_files: dict[str, tuple[FeatureFile, Path]] = {}
     batches = [*plan.train, *plan.holdout]
     types = plan_types(context.ports.store, spec, plan)
-    for batch in batches:
-        key = file_key(context, batches_behind(spec, plan, batch), types)
-        name = batch.interval.name
-        if name in earlier and earlier[name].key == key:
-            context.log.info("features %s: unchanged (%d rows)", name, earlier[name].rows)
-            continue
-        table = build_batch(context, plan, batch, types)
-        data = to_parquet(table)
-        new_files[name] = (FeatureFile(key=key, sha256=sha256(data), rows=table.num_rows), data)
-        context.log.info("features %s: built %d rows", name, table.num_rows)
-    version = versions.commit(spec.name, new_files, f"{spec.name} as of {iso(plan.as_of)}")
+    with work_folder(context.settings.spill) as folder:
+        for batch in batches:
+            key = file_key(context, batches_behind(spec, plan, batch), types)
+            name = batch.interval.name
+            if name in earlier and earlier[name].key == key:
+                context.log.info("features %s: unchanged (%d rows)", name, earlier[name].rows)
+                continue
+            built = build_file(context, plan, batch, types, folder)
+            file = FeatureFile(key=key, sha256=sha256_of_file(built.path), rows=built.rows)
+            new_files[name] = (file, built.path)
+            context.log.info("features %s: built %d rows", name, built.rows)
+        version = versions.commit(spec.name, new_files, f"{spec.name} as of {iso(plan.as_of)}")
     files = versions.files(spec.name, version.revision)
     publish_run_profile(context, batches, version, request.run)
     context.log.info("features version %s (%s)", version.revision[:12], version.sha256[:12])
