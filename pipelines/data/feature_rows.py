@@ -9,6 +9,7 @@ same.
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines import user_code
@@ -49,10 +50,8 @@ def batches_behind(spec: Spec, plan: Plan, batch: BatchRef) -> list[BatchRef]:
 
     Its own, and those within the lookback.
     """
-    since = batch.interval.start - spec.lookback
-    return [
-        b for b in plan.batches if b.interval.end > since and b.interval.start < batch.interval.end
-    ]
+    first = bisect_right(plan.ends, batch.interval.start - spec.lookback)
+    return plan.in_order[first : bisect_left(plan.starts, batch.interval.end)]
 
 
 def build_batch(

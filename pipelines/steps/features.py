@@ -8,6 +8,7 @@ rows rebuild the files that they reach and nothing else.
 from __future__ import annotations
 
 import tempfile
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,10 @@ from pipelines.tables import code_hash, features_key
 from pipelines.versions.port import FeatureFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipelines.context import Context
-    from pipelines.data.manifests import BatchRef
+    from pipelines.data.manifests import BatchManifest, BatchRef
     from pipelines.data.plan_types import PlanTypes
 
 
@@ -40,9 +43,11 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     new_files: dict[str, tuple[FeatureFile, Path]] = {}
     batches = [*plan.train, *plan.holdout]
     types = plan_types(context.ports.store, spec, plan)
+    # A batch's manifest is asked for by every batch that its rows reach.
+    read = lru_cache(maxsize=None)(partial(read_manifest, context.ports.store))
     with work_folder(context.settings.spill) as folder:
         for batch in batches:
-            key = file_key(context, batches_behind(spec, plan, batch), types)
+            key = file_key(context, batches_behind(spec, plan, batch), types, read)
             name = batch.interval.name
             if name in earlier and earlier[name].key == key:
                 context.log.info("features %s: unchanged (%d rows)", name, earlier[name].rows)
@@ -77,12 +82,19 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     )
 
 
-def file_key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
+def file_key(
+    context: Context,
+    raw: list[BatchRef],
+    types: PlanTypes,
+    read: Callable[[BatchRef], BatchManifest] | None = None,
+) -> str:
     """Return the key of a features file.
 
-    Columns that are read in another type than their batch holds are part of it.
+    Columns that are read in another type than their batch holds are part of it. `read` gives a
+    batch's manifest, where somebody knows a shorter way than the store.
     """
-    spec, store = context.spec, context.ports.store
+    spec = context.spec
+    read = read or partial(read_manifest, context.ports.store)
     says = {
         "features": spec.features,
         "event_time": spec.event_time,
@@ -97,11 +109,7 @@ def file_key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
         k: v.model_dump(mode="json", exclude={"timeout"}) if isinstance(v, Value) else v
         for k, v in says.items()
     }
-    tables = [
-        (b.interval.name, n, t)
-        for b in raw
-        for n, t in sorted(read_manifest(store, b).tables.items())
-    ]
+    tables = [(b.interval.name, n, t) for b in raw for n, t in sorted(read(b).tables.items())]
     changes_by_table = {
         f"{batch} {name}": types.changes(name, t.columns, t.rows) for batch, name, t in tables
     }

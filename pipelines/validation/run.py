@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 300
 """Characters of what was found that a finding keeps."""
+MOST_POSITIONS = 10_000
+"""Positions of bad rows that a finding keeps; their number is always complete."""
 _NO_PROVIDER = "No provider found for"
 """How Great Expectations begins its message where its pandas engine lacks an expectation."""
 
@@ -40,7 +42,8 @@ _NO_PROVIDER = "No provider found for"
 class ExpectationResult(Value):
     """One expectation's result.
 
-    `rows` are the positions of all rows that broke it (empty for expectations on a table).
+    `bad` is the number of rows that broke it, `rows` the positions of the first MOST_POSITIONS of
+    them (empty for expectations on a table).
     """
 
     table: str
@@ -196,7 +199,8 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Expe
 def _make_result(table: str, expectation: Expectation, result: Any) -> ExpectationResult:
     why = _exception_text(result)
     body = {} if isinstance(result, Exception) else result.result or {}
-    rows = [int(i) for i in body.get("unexpected_index_list") or []]
+    positions = body.get("unexpected_index_list") or []
+    rows = sorted(map(int, positions))[:MOST_POSITIONS]
     met = not why and bool(result.success)
     return ExpectationResult(
         table=table,
@@ -206,7 +210,7 @@ def _make_result(table: str, expectation: Expectation, result: Any) -> Expectati
         severity="critical" if why else str(expectation.get("severity", "critical")),
         success=met,
         observed=(f"it cannot be judged: {why}" if why else _observation(body))[:_SHOWN],
-        bad=int(body.get("unexpected_count") or len(rows)),
+        bad=int(body.get("unexpected_count") or len(positions)),
         # With `mostly` an expectation may be met although rows broke it; those are no bad rows.
         rows=[] if met else rows,
     )
@@ -244,8 +248,10 @@ def _unknown_here(result: Any) -> str:
 
 def _observation(body: dict[str, Any]) -> str:
     if body.get("unexpected_count"):
+        beyond = len(body.get("unexpected_index_list") or []) > MOST_POSITIONS
         return (
             f"{body['unexpected_count']} bad rows"
             f" ({float(body.get('unexpected_percent') or 0):.2f} %)"
+            + (f", the first {MOST_POSITIONS} of which are kept" if beyond else "")
         )
     return str(body["observed_value"]) if "observed_value" in body else ""
