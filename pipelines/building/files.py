@@ -6,6 +6,8 @@ sorted and are written group by group: with the same bytes as `to_parquet` would
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from pipelines.tables import COMPRESSION, GROUP_ROWS, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     import pyarrow as pa
 
@@ -180,14 +183,21 @@ def _write_groups(
 
     first = next(tables)
     rows, infinite = 0, ""
-    with pq.ParquetWriter(Path(question.target), first.schema, compression=COMPRESSION) as writer:
-        table: pa.Table | None = first
-        while table is not None:
+    writing: Future[None] | None = None
+    with (
+        pq.ParquetWriter(Path(question.target), first.schema, compression=COMPRESSION) as writer,
+        ThreadPoolExecutor(1) as other,
+    ):
+        for table in chain([first], tables):
             infinite = infinite or infinite_input(table, question.inputs)
             rows += table.num_rows
+            if writing is not None:
+                writing.result()
             if table.num_rows:
-                writer.write_table(table, row_group_size=GROUP_ROWS)
-            table = next(tables, None)
+                # One group is written while the engine makes the next one.
+                writing = other.submit(writer.write_table, table, row_group_size=GROUP_ROWS)
+        if writing is not None:
+            writing.result()
     return answer.model_copy(update={"rows": rows, "infinite": infinite})
 
 
