@@ -124,7 +124,8 @@ def _query(connection: Any, selected: Any, question: BuildQuestion) -> str:
         where = _within(question.event_time, question.start, question.end, literal)
     order = ", ".join(f"{quote_name(c)} ASC NULLS LAST" for c in question.order)
     sql = connection.compile(selected)
-    return f"SELECT * FROM ({sql}) AS built{where}" + (f" ORDER BY {order}" if order else "")  # noqa: S608
+    sorting = f" ORDER BY {order}" if order else ""
+    return f"SELECT * FROM ({sql}) AS built{where}{sorting}"  # noqa: S608
 
 
 def _within(column: str, start: Any, end: Any, literal: str) -> str:

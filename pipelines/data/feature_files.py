@@ -231,6 +231,7 @@ def _repeats_keys(path: Path, key: list[str], engine: Engine, folder: Path) -> b
     import duckdb
 
     keys = ", ".join(map(quote_name, key))
-    query = f"SELECT 1 FROM read_parquet(?) GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"  # noqa: S608
+    more_than_one = f"GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"
+    query = f"SELECT 1 FROM read_parquet(?) {more_than_one}"  # noqa: S608
     with duckdb.connect(config=configuration(engine, folder)) as connection:
         return connection.execute(query, [str(path)]).fetchone() is not None
