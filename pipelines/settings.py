@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
+from pipelines.byte_sizes import Memory
 from pipelines.errors import RequestError
 from pipelines.plain_errors import problems, sentence
 from pipelines.refs import Value
@@ -297,6 +298,18 @@ class Settings(Value):
 
     Then its process is ended and started anew.
     """
+    memory: Memory | None = None
+    """Memory of one step where its model's spec names none (`resources.memory`).
+
+    Default: what machine and container have free.
+    """
+    engine_threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Threads of DuckDB in one step.
+
+    Default: the cores that it may use, and no more than `resources.cpus`.
+    """
+    spill: Path = Field(default_factory=lambda known: known["state"] / "spill")
+    """The folder for what does not fit into a step's memory; default <state>/spill."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of one training task (OpenMP); predictions do not depend on it."""
     comparison_seconds: Annotated[float, Field(ge=0, le=3_600)] = 6
@@ -307,7 +320,9 @@ class Settings(Value):
     """How long one service may take for one alert."""
     log_level: str = "INFO"
 
-    @field_validator("state", "versions", "gateway", "mlflow_artifacts", "trust", "store_folder")
+    @field_validator(
+        "state", "versions", "gateway", "mlflow_artifacts", "trust", "store_folder", "spill"
+    )
     @classmethod
     def _count_from_home(cls, folder: Path, info: ValidationInfo) -> Path:
         """Return a folder's absolute path."""
@@ -412,6 +427,7 @@ def _refuse_odd_paths(settings: Settings, variables: Mapping[str, str]) -> None:
         "gateway": settings.gateway,
         "trust": settings.trust,
         "store_folder": settings.store_folder,
+        "spill": settings.spill,
     }
     for field, path in {"": Path(__file__).resolve().parents[1], **paths}.items():
         odd = next((c for c in str(path) if c in ODD or not c.isprintable()), None)

@@ -8,9 +8,12 @@ same.
 
 from __future__ import annotations
 
+import contextlib
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines import user_code
+from pipelines.building.files import infinite_input
 from pipelines.columns.widening import in_types, together
 from pipelines.data.batches import read_manifest, read_source, read_table
 from pipelines.data.plan_types import plan_types, raw_types
@@ -23,7 +26,7 @@ from pipelines.spec.facts import ROW_KEY
 from pipelines.tables import sorted_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -47,10 +50,8 @@ def batches_behind(spec: Spec, plan: Plan, batch: BatchRef) -> list[BatchRef]:
 
     Its own, and those within the lookback.
     """
-    since = batch.interval.start - spec.lookback
-    return [
-        b for b in plan.batches if b.interval.end > since and b.interval.start < batch.interval.end
-    ]
+    first = bisect_right(plan.ends, batch.interval.start - spec.lookback)
+    return plan.in_order[first : bisect_left(plan.starts, batch.interval.end)]
 
 
 def build_batch(
@@ -69,11 +70,11 @@ def build_batch(
     tables = {}
     for name in (spec.source.main, *spec.source.side):
         parts = {
-            m.interval.name: read_table(store, m.tables[name]) for m in _parts(spec, name, raw)
+            m.interval.name: read_table(store, m.tables[name]) for m in parts_of(spec, name, raw)
         }
         tables[name] = _join(spec, name, parts, types)
     return build_rows(
-        context.folder, spec, tables, batch.interval, _timeout(context), context.paths
+        context.folder, spec, tables, batch.interval, build_timeout(context), context.paths
     )
 
 
@@ -118,13 +119,14 @@ def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Tabl
     for name in raws[-1].tables:
         parts = {
             b.name: r.tables[name]
-            for b, r in _parts(spec, name, list(zip(batches, raws, strict=True)))
+            for b, r in parts_of(spec, name, list(zip(batches, raws, strict=True)))
         }
         tables[name] = _join(spec, name, parts, types)
-    return build_rows(context.folder, spec, tables, interval, _timeout(context), context.paths)
+    return build_rows(context.folder, spec, tables, interval, build_timeout(context), context.paths)
 
 
-def _timeout(context: Context) -> float:
+def build_timeout(context: Context) -> float:
+    """Return the seconds that `build` may take for one batch."""
     return context.spec.features.seconds(context.settings.user_code_timeout_seconds)
 
 
@@ -149,10 +151,10 @@ def build_rows(
     """
     import pyarrow as pa
 
-    subject = f"{folder.parent.name}/{folder.name}/features.py"
+    subject = subject_of(folder)
     since = interval.start - spec.lookback  # nothing before a snapshot
     tables_before = {
-        name: _between(table, _time_of(spec, name), since, interval.end)
+        name: _between(table, time_of(spec, name), since, interval.end)
         for name, table in tables.items()
     }
     columns = spec.built_columns
@@ -169,24 +171,41 @@ def build_rows(
             | {spec.event_time: pa.timestamp("us", tz="UTC")},
         )
     result = _run((folder / "features.py", paths), tables_before, subject, timeout, spec.target)
-    absent = [c for c in columns if c not in result.column_names]
-    if absent:
-        pass_on = (
-            f"the main table has {ROW_KEY}, which build must pass on; "
-            if spec.makes_key and ROW_KEY in absent
-            else ""
-        )
-        raise SpecError(
-            f"{subject}: build returned no column {', '.join(absent)}.",
-            remedy=f"{pass_on}it returned: {', '.join(result.column_names)}.",
-            at=spec.gate.place_of(absent[0]),
-        )
+    refuse_absent(result.column_names, spec, subject)
     whole = add_series_columns(result.select(columns), spec, subject)
     rows = _between(
         whole.select(spec.feature_columns), spec.event_time, interval.start, interval.end
     )
-    _check(rows, spec, subject)
+    refuse_unusable(
+        rows.num_rows,
+        spec,
+        subject,
+        repeated=rows.group_by(spec.key).aggregate([]).num_rows != rows.num_rows,
+        infinite=infinite_input(rows, spec.features.inputs),
+    )
     return sorted_rows(rows, spec.row_order)
+
+
+def subject_of(folder: Path) -> str:
+    """Return how messages name a model's `features.py`."""
+    return f"{folder.parent.name}/{folder.name}/features.py"
+
+
+def refuse_absent(names: Sequence[str], spec: Spec, subject: str) -> None:
+    """Raise SpecError where `build`, which returned these columns, left one out."""
+    absent = [c for c in spec.built_columns if c not in names]
+    if not absent:
+        return
+    pass_on = (
+        f"the main table has {ROW_KEY}, which build must pass on; "
+        if spec.makes_key and ROW_KEY in absent
+        else ""
+    )
+    raise SpecError(
+        f"{subject}: build returned no column {', '.join(absent)}.",
+        remedy=f"{pass_on}it returned: {', '.join(names)}.",
+        at=spec.gate.place_of(absent[0]),
+    )
 
 
 def _run(
@@ -199,43 +218,52 @@ def _run(
     """Run `build`, and derive the target from what it returns where the spec says how.
 
     `code` is its file and the paths of its environment.
-
-    Where it fails and nobody knows the type of some columns, the error says so too.
     """
     import pyarrow as pa
 
+    empty_columns = [
+        f"{name}.{f.name}"
+        for name, table in tables.items()
+        for f in table.schema
+        if pa.types.is_null(f.type)
+    ]
+    path, paths = code
+    with name_empty_columns(empty_columns):
+        return user_code.call_build(path, tables, subject, timeout, derived_column(target), paths)
+
+
+def derived_column(target: Target) -> tuple[str, str] | None:
+    """Return the name of a derived target and the SQL that computes it; None of any other."""
+    return (target.column, target.derivation.sql) if target.derivation else None
+
+
+@contextlib.contextmanager
+def name_empty_columns(columns: Sequence[str]) -> Iterator[None]:
+    """Let an error of `build` name the columns too whose type nobody knows, where there are any."""
     try:
-        derived = (target.column, target.derivation.sql) if target.derivation else None
-        path, paths = code
-        return user_code.call_build(path, tables, subject, timeout, derived, paths)
+        yield
     except SpecError as error:
-        empty_columns = [
-            f"{name}.{f.name}"
-            for name, table in tables.items()
-            for f in table.schema
-            if pa.types.is_null(f.type)
-        ]
-        if not empty_columns:
+        if not columns:
             raise
-        names = ", ".join(empty_columns[:5])
         hint = (
-            f"no batch at hand has a value in {names}, which is therefore taken for a number; try a"
-            " batch that has, or cast it."
+            f"no batch at hand has a value in {', '.join(columns[:5])}, which is therefore taken"
+            " for a number; try a batch that has, or cast it."
         )
         raise SpecError(
             error.message, remedy=f"{error.remedy.removesuffix('.')}; {hint}", at=error.at
         ) from error
 
 
-def _parts(spec: Spec, table: str, batches: list[T]) -> list[T]:
+def parts_of(spec: Spec, table: str, batches: list[T]) -> list[T]:
     """Return the batches that a table is put together from.
 
     Of one that holds at all times the newest is the whole.
     """
-    return batches if _time_of(spec, table) else batches[-1:]
+    return batches if time_of(spec, table) else batches[-1:]
 
 
-def _time_of(spec: Spec, table: str) -> str | None:
+def time_of(spec: Spec, table: str) -> str | None:
+    """Return the column of a raw table's times; None of one that holds at all times."""
     return spec.raw_event_time if table == spec.source.main else spec.source.side[table]
 
 
@@ -270,25 +298,20 @@ def _between(table: pa.Table, column: str | None, start: datetime, end: datetime
     return table.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
 
 
-def _check(rows: pa.Table, spec: Spec, subject: str) -> None:
-    """Raise BadData where a built table has no rows, repeated keys or infinite inputs."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if rows.num_rows == 0:
+def refuse_unusable(rows: int, spec: Spec, subject: str, *, repeated: bool, infinite: str) -> None:
+    """Raise BadData where a built table has no rows, repeated keys or an infinite input."""
+    if rows == 0:
         raise BadData(
             f"{subject}: build returned no row of the interval.",
             remedy="check its filters and joins.",
         )
-    if rows.group_by(spec.key).aggregate([]).num_rows != rows.num_rows:
+    if repeated:
         raise BadData(
             f"{subject}: build returned some keys ({', '.join(spec.key)}) more than once.",
             remedy="a join multiplies rows; make it unique.",
         )
-    for name in spec.features.inputs:
-        column = rows.column(name)
-        if pa.types.is_floating(column.type) and pc.any(pc.is_inf(column)).as_py():
-            raise BadData(
-                f"{subject}: the input {name!r} has infinite values.",
-                remedy="guard the division or clip it.",
-            )
+    if infinite:
+        raise BadData(
+            f"{subject}: the input {infinite!r} has infinite values.",
+            remedy="guard the division or clip it.",
+        )

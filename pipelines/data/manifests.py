@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from pipelines.intervals import SNAPSHOT, Interval, Moment
 from pipelines.refs import Ref, Value
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class BatchRef(Value):
@@ -43,6 +47,21 @@ class Plan(Value):
     def batches(self) -> list[BatchRef]:
         """All batches, oldest first."""
         return [*self.lookback, *self.train, *self.holdout]
+
+    @cached_property
+    def starts(self) -> list[datetime]:
+        """The beginnings of all batches, oldest first."""
+        return [batch.interval.start for batch in self.batches]
+
+    @cached_property
+    def ends(self) -> list[datetime]:
+        """The ends of all batches, oldest first."""
+        return [batch.interval.end for batch in self.batches]
+
+    @cached_property
+    def in_order(self) -> list[BatchRef]:
+        """All batches, oldest first, put together once."""
+        return self.batches
 
     @property
     def is_snapshot(self) -> bool:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipelines.data.batches import read_plan
-from pipelines.data.feature_rows import build_batch
+from pipelines.data.feature_files import build_file
 from pipelines.data.plan_types import plan_types
+from pipelines.engine import work_folder
 from pipelines.messages import GateResult, PackageRequest, TrainRequest
 from pipelines.refs import sha256
 from pipelines.steps import package, train
-from pipelines.tables import to_parquet
 from pipelines.training.threads import limit_threads
 from pipelines.versions.port import FeatureFile
 
@@ -41,16 +41,17 @@ class Clock:
 def build_features(context: Context, recipe: Recipe) -> tuple[FeaturesResult, dict[str, bytes]]:
     """Build each batch of the recorded plan; return the features version, and its files by batch.
 
-    Raises what `build_batch` raises.
+    Raises what `build_file` raises.
     """
     spec, store = context.spec, context.ports.store
     plan = read_plan(store, recipe.features.plan)
     types = plan_types(store, spec, plan)
     files: dict[str, bytes] = {}
-    for batch in [*plan.train, *plan.holdout]:
-        table = build_batch(context, plan, batch, types)
-        files[batch.interval.name] = to_parquet(table)
-        context.log.info("features %s: built %d rows", batch.interval.name, table.num_rows)
+    with work_folder(context.settings.spill) as folder:
+        for batch in [*plan.train, *plan.holdout]:
+            built = build_file(context, plan, batch, types, folder)
+            files[batch.interval.name] = built.path.read_bytes()
+            context.log.info("features %s: built %d rows", batch.interval.name, built.rows)
     changes = {
         name: (FeatureFile(key=sha256(data), sha256=sha256(data), rows=0), data)
         for name, data in files.items()

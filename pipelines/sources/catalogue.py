@@ -28,7 +28,7 @@ def open_source(
     from pipelines.sources.memory_limit import most_memory
     from pipelines.spec.schema import load_schema
 
-    most, own = most_memory(spec.resources), spec.source.timeout
+    most, own = most_memory(spec.resources, settings.memory), spec.source.timeout
     if isinstance(spec.source, PythonSource):
         from pipelines.sources.python import Function
 

@@ -1,6 +1,7 @@
-"""What a model's containers may use.
+"""What the steps of a model and its containers may use.
 
-A process is not limited by this; nor is a container where nothing is said.
+A container is ended beyond its memory. A process is not; but it plans by it, in both places: what
+is read from a source, what own code takes, and what the engine keeps before it spills to the disk.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from pipelines.byte_sizes import Memory
 from pipelines.refs import Value
-
-Memory = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}[mg]$")]
-"""Mebibytes or gibibytes, as Docker writes them: 512m, 4g."""
 
 Cpus = Annotated[float, Field(gt=0, le=512)]
 NetworkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
@@ -42,13 +41,13 @@ class Limits(Value):
     """
 
     memory: Memory | None = None
-    """Memory, such as 1g."""
+    """Memory, such as 1g or 2GB."""
     cpus: Cpus | None = None
     """Cores."""
 
 
 class Resources(Limits):
-    """The limits of each step's container and the Docker network that it joins.
+    """What each step may use, and the Docker network that its container joins.
 
     `serving` are those of a release's container.
     """

@@ -8,23 +8,28 @@ rows rebuild the files that they reach and nothing else.
 from __future__ import annotations
 
 import tempfile
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.data.batches import read_manifest, read_plan
-from pipelines.data.feature_rows import batches_behind, build_batch
+from pipelines.data.feature_files import build_file
+from pipelines.data.feature_rows import batches_behind
 from pipelines.data.plan_types import plan_types
+from pipelines.engine import work_folder
 from pipelines.intervals import iso
 from pipelines.ledger import Features, record_step
 from pipelines.messages import FeaturesRequest, FeaturesResult
 from pipelines.profiling.publish import publish_run_profile
-from pipelines.refs import Value, sha256
-from pipelines.tables import code_hash, features_key, to_parquet
+from pipelines.refs import Value, sha256_of_file
+from pipelines.tables import code_hash, features_key
 from pipelines.versions.port import FeatureFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipelines.context import Context
-    from pipelines.data.manifests import BatchRef
+    from pipelines.data.manifests import BatchManifest, BatchRef
     from pipelines.data.plan_types import PlanTypes
 
 
@@ -35,20 +40,23 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     spec, versions, force = context.spec, context.ports.versions, request.ingest.force
     plan = read_plan(context.ports.store, request.ingest.plan)
     earlier = {} if force else versions.files(spec.name)
-    new_files: dict[str, tuple[FeatureFile, bytes]] = {}
+    new_files: dict[str, tuple[FeatureFile, Path]] = {}
     batches = [*plan.train, *plan.holdout]
     types = plan_types(context.ports.store, spec, plan)
-    for batch in batches:
-        key = file_key(context, batches_behind(spec, plan, batch), types)
-        name = batch.interval.name
-        if name in earlier and earlier[name].key == key:
-            context.log.info("features %s: unchanged (%d rows)", name, earlier[name].rows)
-            continue
-        table = build_batch(context, plan, batch, types)
-        data = to_parquet(table)
-        new_files[name] = (FeatureFile(key=key, sha256=sha256(data), rows=table.num_rows), data)
-        context.log.info("features %s: built %d rows", name, table.num_rows)
-    version = versions.commit(spec.name, new_files, f"{spec.name} as of {iso(plan.as_of)}")
+    # A batch's manifest is asked for by every batch that its rows reach.
+    read = lru_cache(maxsize=None)(partial(read_manifest, context.ports.store))
+    with work_folder(context.settings.spill) as folder:
+        for batch in batches:
+            key = file_key(context, batches_behind(spec, plan, batch), types, read)
+            name = batch.interval.name
+            if name in earlier and earlier[name].key == key:
+                context.log.info("features %s: unchanged (%d rows)", name, earlier[name].rows)
+                continue
+            built = build_file(context, plan, batch, types, folder)
+            file = FeatureFile(key=key, sha256=sha256_of_file(built.path), rows=built.rows)
+            new_files[name] = (file, built.path)
+            context.log.info("features %s: built %d rows", name, built.rows)
+        version = versions.commit(spec.name, new_files, f"{spec.name} as of {iso(plan.as_of)}")
     files = versions.files(spec.name, version.revision)
     publish_run_profile(context, batches, version, request.run)
     context.log.info("features version %s (%s)", version.revision[:12], version.sha256[:12])
@@ -74,12 +82,19 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     )
 
 
-def file_key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
+def file_key(
+    context: Context,
+    raw: list[BatchRef],
+    types: PlanTypes,
+    read: Callable[[BatchRef], BatchManifest] | None = None,
+) -> str:
     """Return the key of a features file.
 
-    Columns that are read in another type than their batch holds are part of it.
+    Columns that are read in another type than their batch holds are part of it. `read` gives a
+    batch's manifest, where somebody knows a shorter way than the store.
     """
-    spec, store = context.spec, context.ports.store
+    spec = context.spec
+    read = read or partial(read_manifest, context.ports.store)
     says = {
         "features": spec.features,
         "event_time": spec.event_time,
@@ -94,11 +109,7 @@ def file_key(context: Context, raw: list[BatchRef], types: PlanTypes) -> str:
         k: v.model_dump(mode="json", exclude={"timeout"}) if isinstance(v, Value) else v
         for k, v in says.items()
     }
-    tables = [
-        (b.interval.name, n, t)
-        for b in raw
-        for n, t in sorted(read_manifest(store, b).tables.items())
-    ]
+    tables = [(b.interval.name, n, t) for b in raw for n, t in sorted(read(b).tables.items())]
     changes_by_table = {
         f"{batch} {name}": types.changes(name, t.columns, t.rows) for batch, name, t in tables
     }

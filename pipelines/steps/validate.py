@@ -27,7 +27,7 @@ from pipelines.store.pages import publish_page
 from pipelines.store.results import once
 from pipelines.tables import from_parquet, to_parquet
 from pipelines.validation.page import render
-from pipelines.validation.run import ExpectationResult, check_table
+from pipelines.validation.run import MOST_POSITIONS, ExpectationResult, check_table
 from pipelines.validation.suites import always_main, always_side, read_suite, without_rows
 
 if TYPE_CHECKING:
@@ -229,8 +229,10 @@ def _check_table(
 def _bad_rows(
     context: Context, manifest: BatchManifest, name: str, findings: list[ExpectationResult]
 ) -> Ref | None:
-    """Store every row of the table that broke an expectation, with all that it broke, and return
+    """Store the rows of the table that broke an expectation, with all that they broke, and return
     the Ref; None without any.
+
+    Of each expectation those whose positions its finding keeps.
     """
     import pyarrow as pa
 
@@ -304,13 +306,19 @@ def _page_batch(context: Context, batch: BatchRef, findings: BatchFindings) -> d
         "warnings": findings.warnings,
         "findings": findings.findings,
         "bad": [
-            _page_rows(name, from_parquet(context.ports.store.get(ref)))
+            _page_rows(name, from_parquet(context.ports.store.get(ref)), findings.findings)
             for name, ref in findings.bad.items()
         ],
     }
 
 
-def _page_rows(name: str, bad: pa.Table) -> dict[str, Any]:
+def _page_rows(name: str, bad: pa.Table, findings: list[ExpectationResult]) -> dict[str, Any]:
     """Return one table's bad rows as the page shows them."""
     rows = [list(r.values()) for r in bad.slice(0, SHOWN_ROWS).to_pylist()]
-    return {"table": name, "columns": bad.column_names, "rows": rows, "count": bad.num_rows}
+    return {
+        "table": name,
+        "columns": bad.column_names,
+        "rows": rows,
+        "count": bad.num_rows,
+        "complete": all(len(f.rows) < MOST_POSITIONS for f in findings if f.table == name),
+    }

@@ -24,7 +24,6 @@ from pipelines.training.clusters.space import measure_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pipelines.context import Context
     from pipelines.spec import Spec
@@ -57,13 +56,10 @@ def measure_rows(
     levels = spec.levels if levels is None else tuple(levels)
     if not spec.own_metrics:
         return Measures(levels=levels, of_scores=answers_scores(spec.task))
-    timeout = context.settings.user_code_timeout_seconds
     seen = rows.select([c for c in visible_columns(spec) if c in rows.column_names])
     return Measures(
         {
-            name: _Asked(context.folder / FILE, name, metric, spec, timeout, context.paths).on(
-                seen, y, classes, levels
-            )
+            name: _Asked(context, name, metric).on(seen, y, classes, levels)
             for name, metric in spec.own_metrics.items()
         },
         levels,
@@ -83,18 +79,16 @@ class _Asked:
 
     def __init__(
         self,
-        path: Path,
+        context: Context,
         name: str,
         metric: OwnMetric,
-        spec: Spec,
-        timeout: float,
-        paths: Sequence[str],
     ) -> None:
-        self._paths = paths
-        self._path, self._name, self._metric = path, name, metric
+        spec, settings = context.spec, context.settings
+        self._paths = context.paths
+        self._path, self._name, self._metric = context.folder / FILE, name, metric
         self._function = metric.function or name
-        self._task, self._timeout = spec.task, timeout
-        self._memory = most_memory(spec.resources)
+        self._task, self._timeout = spec.task, settings.user_code_timeout_seconds
+        self._memory = most_memory(spec.resources, settings.memory)
 
     def on(
         self, rows: pa.Table, y: Array, classes: list[str] | None, levels: Sequence[float]

@@ -3,6 +3,12 @@
 The child has a time-out and may end however it likes.
 """
 
-from pipelines.user_code.worker import call_build, call_metric, call_read, load
+from pipelines.user_code.worker import (
+    call_build,
+    call_build_file,
+    call_metric,
+    call_read,
+    load,
+)
 
-__all__ = ["call_build", "call_metric", "call_read", "load"]
+__all__ = ["call_build", "call_build_file", "call_metric", "call_read", "load"]

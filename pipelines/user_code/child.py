@@ -18,12 +18,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.building.files import build_file
+from pipelines.building.question import BuildQuestion
+from pipelines.building.rows import run_build
 from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
 from pipelines.fence.answering import answer_requests, keep_from_children
 from pipelines.fence.frames import PROBLEM
 from pipelines.fence.guard import NetworkForbidden, limit_memory, refuse_network
 from pipelines.refs import sha256
-from pipelines.tables import problem_of, run_build, storable_tables, user_function
+from pipelines.tables import problem_of, storable_tables, user_function
 from pipelines.user_code.metric_call import call_function
 
 if TYPE_CHECKING:
@@ -109,6 +112,9 @@ def _run(
     subject = request["subject"]
     if request["what"] == "build":
         return {}, {"built": run_build(function, tables, subject, request["derived"])}
+    if request["what"] == "build_file":
+        question = BuildQuestion.model_validate_json(request["question"])
+        return {"built": build_file(function, question, subject).model_dump()}, {}
     if request["what"] == "read":
         return _read(function, request)
     if request["what"] == "metric":

@@ -16,6 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from pipelines import errors
+from pipelines.building.question import BuildAnswer
 from pipelines.errors import PerennialError, SpecError, TryAgain, Unreachable
 from pipelines.fence.frames import PROBLEM, Torn
 from pipelines.fence.guard import bare_environment
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipelines.building.question import BuildQuestion
     from pipelines.intervals import Interval
 
 TIMEOUT = "PERENNIAL_USER_CODE_TIMEOUT_SECONDS"
@@ -57,6 +59,27 @@ def call_build(
         "derived": derived,
     }
     return _call(path, request, subject, timeout, tables, paths=paths)[1]["built"]
+
+
+def call_build_file(
+    path: Path,
+    question: BuildQuestion,
+    subject: str,
+    timeout: float,
+    paths: Sequence[str] = (),
+) -> BuildAnswer:
+    """Have a model's `build` run from files to a file; return what there is to say of its rows.
+
+    Raises as `call_build` does.
+    """
+    request = {
+        "what": "build_file",
+        "function": "build",
+        "purpose": "`build(tables)` returns the feature table",
+        "question": question.model_dump_json(),
+    }
+    header, _ = _call(path, request, subject, timeout, paths=paths)
+    return BuildAnswer.model_validate(header["built"])
 
 
 def call_read(

@@ -30,6 +30,13 @@ def judged_frame(table: pa.Table) -> pd.DataFrame:
     """
     import pandas as pd
 
+    refuse_double_names(table)
+    columns = {f.name: _as_judged(table[f.name], f.type) for f in table.schema}
+    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
+
+
+def refuse_double_names(table: pa.Table) -> None:
+    """Raise BadData where a name stands twice, since an expectation could mean either column."""
     names = table.column_names
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
@@ -37,8 +44,6 @@ def judged_frame(table: pa.Table) -> pd.DataFrame:
             f"The table has more than one column {twice[0]!r}.",
             remedy="give each column a name of its own.",
         )
-    columns = {f.name: _as_judged(table[f.name], f.type) for f in table.schema}
-    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

@@ -22,7 +22,8 @@ from pipelines.validation.build import (
     describe_expectation,
     title,
 )
-from pipelines.validation.columns import judged_frame
+from pipelines.validation.columns import judged_frame, refuse_double_names
+from pipelines.validation.proofs import prove
 from pipelines.validation.types import TYPE_EXPECTATIONS, is_one_of_types, is_type
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 300
 """Characters of what was found that a finding keeps."""
+MOST_POSITIONS = 10_000
+"""Positions of bad rows that a finding keeps; their number is always complete."""
 _NO_PROVIDER = "No provider found for"
 """How Great Expectations begins its message where its pandas engine lacks an expectation."""
 
@@ -40,7 +43,8 @@ _NO_PROVIDER = "No provider found for"
 class ExpectationResult(Value):
     """One expectation's result.
 
-    `rows` are the positions of all rows that broke it (empty for expectations on a table).
+    `bad` is the number of rows that broke it, `rows` the positions of the first MOST_POSITIONS of
+    them (empty for expectations on a table).
     """
 
     table: str
@@ -58,14 +62,21 @@ class ExpectationResult(Value):
 
 
 def check_table(
-    name: str, table: pa.Table, expectations: list[Expectation], subject: str
+    name: str,
+    table: pa.Table,
+    expectations: list[Expectation],
+    subject: str,
+    *,
+    proofs: bool = True,
 ) -> list[ExpectationResult]:
     """Return a finding for each expectation on the table, in their order.
+
+    With `proofs` Great Expectations is not asked for what Arrow proves to be met.
 
     Raises SpecError, naming the suite and every expectation of it that means nothing (`subject` is
     the suite's file as people know it); BadData where the table has two columns of one name.
     """
-    frame = judged_frame(table)
+    refuse_double_names(table)
     findings: dict[int, ExpectationResult] = {}
     objects: dict[int, Any] = {}
     problems = []
@@ -74,12 +85,14 @@ def check_table(
             ready = build_expectation(expectation, table.schema)
             if expectation["type"] in TYPE_EXPECTATIONS:
                 findings[number] = _check_type(name, table.schema, expectation)
+            elif proofs and (proof := prove(table, expectation, ready)) is not None:
+                findings[number] = _met(name, expectation, *proof)
             else:
                 objects[number] = ready
         except MeaninglessExpectation as error:
             problems.append(f"{subject}: {title(expectation)}: {error}")
-    if not problems:
-        results = _results(name, frame, objects)
+    if not problems and objects:
+        results = _results(name, judged_frame(table), objects)
         problems = [
             f"{subject}: {title(expectations[n])}: {_unknown_here(r)}"
             for n, r in results.items()
@@ -193,10 +206,23 @@ def _check_type(table: str, schema: pa.Schema, expectation: Expectation) -> Expe
     )
 
 
+def _met(table: str, expectation: Expectation, observed: str, bad: int) -> ExpectationResult:
+    return ExpectationResult(
+        table=table,
+        expectation=describe_expectation(expectation),
+        severity=str(expectation.get("severity", "critical")),
+        success=True,
+        observed=observed,
+        bad=bad,
+        rows=[],
+    )
+
+
 def _make_result(table: str, expectation: Expectation, result: Any) -> ExpectationResult:
     why = _exception_text(result)
     body = {} if isinstance(result, Exception) else result.result or {}
-    rows = [int(i) for i in body.get("unexpected_index_list") or []]
+    positions = body.get("unexpected_index_list") or []
+    rows = sorted(map(int, positions))[:MOST_POSITIONS]
     met = not why and bool(result.success)
     return ExpectationResult(
         table=table,
@@ -206,7 +232,7 @@ def _make_result(table: str, expectation: Expectation, result: Any) -> Expectati
         severity="critical" if why else str(expectation.get("severity", "critical")),
         success=met,
         observed=(f"it cannot be judged: {why}" if why else _observation(body))[:_SHOWN],
-        bad=int(body.get("unexpected_count") or len(rows)),
+        bad=int(body.get("unexpected_count") or len(positions)),
         # With `mostly` an expectation may be met although rows broke it; those are no bad rows.
         rows=[] if met else rows,
     )
@@ -244,8 +270,10 @@ def _unknown_here(result: Any) -> str:
 
 def _observation(body: dict[str, Any]) -> str:
     if body.get("unexpected_count"):
+        beyond = len(body.get("unexpected_index_list") or []) > MOST_POSITIONS
         return (
             f"{body['unexpected_count']} bad rows"
             f" ({float(body.get('unexpected_percent') or 0):.2f} %)"
+            + (f", the first {MOST_POSITIONS} of which are kept" if beyond else "")
         )
     return str(body["observed_value"]) if "observed_value" in body else ""

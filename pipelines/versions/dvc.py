@@ -50,6 +50,7 @@ from pipelines.versions.remote import FolderRemote
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from pipelines.versions.port import Content
     from pipelines.versions.remote import Remote
 
 MANIFEST_FORMAT = 1
@@ -109,7 +110,7 @@ class DvcVersions:
             return self._at(model, revision)[0]
 
     def commit(
-        self, model: str, changes: Mapping[str, tuple[FeatureFile, bytes]], message: str
+        self, model: str, changes: Mapping[str, tuple[FeatureFile, Content]], message: str
     ) -> FeaturesVersion:
         """Add or replace files, push them to the remote, then commit the pointer.
 
@@ -271,7 +272,7 @@ class DvcVersions:
         self,
         model: str,
         files_before: Mapping[str, FeatureFile],
-        data: Mapping[str, bytes],
+        data: Mapping[str, Content],
         expected: Mapping[str, str],
     ) -> None:
         """Let DVC take the model's folder into its cache.
@@ -296,7 +297,7 @@ class DvcVersions:
             raise Corrupted(f"DVC did not take the features {model}/{wrong[0]} as they are.")
 
     def _add_with_dvc(
-        self, model: str, files_before: Mapping[str, FeatureFile], data: Mapping[str, bytes]
+        self, model: str, files_before: Mapping[str, FeatureFile], data: Mapping[str, Content]
     ) -> dict[str, str]:
         folder = self._folder / "features" / model
         with self._dvc() as repo:
@@ -356,7 +357,7 @@ class DvcVersions:
         for oid in checks:
             self._remote.settle(oid)
 
-    def _write(self, path: str, data: bytes) -> None:
+    def _write(self, path: str, data: Content) -> None:
         """Write a file of the work tree anew.
 
         Never into an old one, which may be a hard link to the cache.
@@ -364,7 +365,10 @@ class DvcVersions:
         target = self._folder / path
         target.parent.mkdir(exist_ok=True)
         temporary = self._folder / "features" / ".unfinished.tmp"
-        temporary.write_bytes(data)
+        if isinstance(data, bytes):
+            temporary.write_bytes(data)
+        else:
+            shutil.copyfile(data, temporary)
         temporary.replace(target)
 
     def _create(self) -> None:

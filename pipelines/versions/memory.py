@@ -22,6 +22,8 @@ from pipelines.versions.port import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pipelines.versions.port import Content
+
 
 class MemoryVersions:
     """All commits in a list, with a scratch folder for `fetch`: a new one unless one is named."""
@@ -48,7 +50,7 @@ class MemoryVersions:
         return dict(history[-1]) if history else {}
 
     def commit(
-        self, model: str, changes: Mapping[str, tuple[FeatureFile, bytes]], message: str
+        self, model: str, changes: Mapping[str, tuple[FeatureFile, Content]], message: str
     ) -> FeaturesVersion:
         """Add or replace files; nothing changed returns the newest version."""
         check_changes(model, changes)
@@ -58,7 +60,8 @@ class MemoryVersions:
             if not files:
                 raise RequestError(f"There are no features of {model} to commit.")
             if files != files_before:
-                self.blobs.update({file.sha256: data for file, data in changes.values()})
+                for file, data in changes.values():
+                    self.blobs[file.sha256] = data if isinstance(data, bytes) else data.read_bytes()
                 last = self._commits[-1][0] if self._commits else ""
                 revision = digest(
                     last, model, version_hash(files), sha256(message.encode(errors="replace"))

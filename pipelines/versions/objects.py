@@ -113,12 +113,15 @@ def objects_of_listing(listing: bytes) -> dict[str, str]:
     return {entry["relpath"]: entry["md5"] for entry in json.loads(listing)}
 
 
-def md5(data: bytes) -> str:
-    """Return the MD5 by which DVC names the bytes.
+def md5(data: bytes | Path) -> str:
+    """Return the MD5 by which DVC names the bytes, or those of a file.
 
     No part of any promise of safety, those rest on SHA-256.
     """
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if isinstance(data, bytes):
+        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+    with data.open("rb") as file:
+        return hashlib.file_digest(file, _md5).hexdigest()
 
 
 def settle(path: Path) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
 from pipelines.errors import Corrupted, RequestError
-from pipelines.refs import FeaturesVersion, Name, Sha256, Value, canonical, sha256
+from pipelines.refs import FeaturesVersion, Name, Sha256, Value, canonical, sha256, sha256_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,99}")
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+Content = bytes | Path
+"""What a file of features holds: its bytes, or a file with them, which stays as it is."""
 
 
 class FeatureFile(Value):
@@ -38,7 +42,7 @@ class Versions(Protocol):
         ...
 
     def commit(
-        self, model: str, changes: Mapping[str, tuple[FeatureFile, bytes]], message: str
+        self, model: str, changes: Mapping[str, tuple[FeatureFile, Content]], message: str
     ) -> FeaturesVersion:
         """Add or replace files, push them to the remote, then commit the pointer.
 
@@ -95,11 +99,11 @@ def check_names(model: str, names: Iterable[str]) -> None:
         )
 
 
-def check_changes(model: str, changes: Mapping[str, tuple[FeatureFile, bytes]]) -> None:
-    """Raise RequestError unless the names are fit and the bytes have their SHA-256."""
+def check_changes(model: str, changes: Mapping[str, tuple[FeatureFile, Content]]) -> None:
+    """Raise RequestError unless the names are fit and the contents have their SHA-256."""
     check_names(model, changes)
     for name, (file, data) in changes.items():
-        if sha256(data) != file.sha256:
+        if (sha256(data) if isinstance(data, bytes) else sha256_of_file(data)) != file.sha256:
             raise RequestError(
                 f"The features {model}/{name} do not have the SHA-256 {file.sha256} that was given"
                 " with them."

@@ -59,6 +59,16 @@ class TestVersions:
         assert [p.read_bytes() for p in paths] == [b"feb", b"jan"]
         assert versions.fetch("m", version, []) == []
 
+    def test_a_file_is_committed_as_its_bytes_are_and_stays(self, versions, tmp_path):
+        (tmp_path / "jan").write_bytes(b"jan")
+        described, _ = file(b"jan")
+        version = versions.commit("m", {"jan": (described, tmp_path / "jan")}, "from a file")
+        [path] = versions.fetch("m", version, ["jan"])
+        assert path.read_bytes() == (tmp_path / "jan").read_bytes() == b"jan"
+        (tmp_path / "jan").write_bytes(b"changed")
+        with pytest.raises(RequestError, match="SHA-256"):
+            versions.commit("m", {"feb": (described, tmp_path / "jan")}, "changed")
+
     def test_what_is_dropped_is_gone_from_every_revision_but_the_newest(self, versions):
         first = versions.commit("m", {"a": file(b"ann ben"), "b": file(b"zoe")}, "first")
         second = versions.commit("m", {"a": file(b"ann")}, "without ben")

@@ -7,9 +7,9 @@ import math
 import pyarrow as pa
 import pytest
 
+from pipelines.building.rows import run_build
 from pipelines.errors import SpecError
 from pipelines.spec.expressions import judge_expression
-from pipelines.tables import run_build
 
 BUILT = pa.table({"delay": [16.0, 15.0, math.nan, None], "text": ["1", "x", None, "20"]})
 

@@ -4,8 +4,8 @@ import ibis
 import pyarrow as pa
 import pytest
 
+from pipelines.building.rows import run_build
 from pipelines.errors import BadData, SpecError
-from pipelines.tables import run_build
 
 FINE = pa.array([1_700_000_000_123_456_789], pa.timestamp("ns"))
 

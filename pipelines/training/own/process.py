@@ -165,7 +165,7 @@ def own_code_of(
     process = CodeProcess(
         code or _code_of(context),
         seconds=min(seconds, spec.train.seconds(settings.user_code_timeout_seconds)),
-        memory=most_memory(spec.resources),
+        memory=most_memory(spec.resources, settings.memory),
         paths=context.paths if paths is None else paths,
     )
     try:

@@ -28,7 +28,8 @@ class Steps:
     def __init__(self, spec: Spec) -> None:
         """Make tasks of this model, in the DAG whose context is open."""
         self._model, self._resources = spec.name, spec.resources
-        self._operator, self._place = operator_for(load_settings().place, spec)
+        settings = load_settings()
+        self._operator, self._place = operator_for(settings.place, spec, settings.memory)
 
     def __call__(
         self,

@@ -14,23 +14,27 @@ if TYPE_CHECKING:
     Operator = tuple[type[StepOperator], dict[str, Any]]
 
 
-def _process(_: Spec) -> Operator:
+def _process(_: Spec, __: str | None) -> Operator:
     return StepOperator, {}
 
 
-def _docker(spec: Spec) -> Operator:
+def _docker(spec: Spec, memory: str | None) -> Operator:
     # It imports the engine's library, for whoever has their steps run in containers alone.
     from perennial_airflow.places.docker import DockerStepOperator
 
     of_tasks = {"serving", "queue", "queues"}
     limits = spec.resources.model_dump(mode="json", exclude=of_tasks, exclude_none=True)
-    return DockerStepOperator, {"limits": limits}
+    by_default = {"memory": memory} if memory else {}
+    return DockerStepOperator, {"limits": by_default | limits}
 
 
-PLACES: dict[str, Callable[[Spec], Operator]] = {"process": _process, "docker": _docker}
+PLACES: dict[str, Callable[[Spec, str | None], Operator]] = {"process": _process, "docker": _docker}
 """How the operator of a place is found, by the value of PERENNIAL_PLACE."""
 
 
-def operator_for(place: str, spec: Spec) -> Operator:
-    """Return the operator of the place, and what it must know of the model."""
-    return PLACES[place](spec)
+def operator_for(place: str, spec: Spec, memory: str | None = None) -> Operator:
+    """Return the operator of the place, and what it must know of the model.
+
+    `memory` is that of a step where the spec names none.
+    """
+    return PLACES[place](spec, memory)

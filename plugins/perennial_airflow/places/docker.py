@@ -57,6 +57,7 @@ OWN_SETTINGS = frozenset(
         "PROOF_TOKEN",
         "DOCKER_HOST",
         "DATA",
+        "SPILL",
     )
 )
 """The settings of the worker that say nothing to a container, which has its own.

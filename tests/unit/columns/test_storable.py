@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.building.rows import run_build
 from pipelines.columns import storable as columns
 from pipelines.columns.storable import check_names, storable_column
 from pipelines.errors import BadData
-from pipelines.tables import from_parquet, normalise, run_build, to_parquet
+from pipelines.tables import from_parquet, normalise, to_parquet
 
 NAN = float("nan")
 FINE = 1_700_000_000_123_456_789

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipelines.validation.run import MOST_POSITIONS, check_table
 from tests.unit.validation.events import BIG, TABLE, broken_rows, judge
 
 
@@ -272,3 +273,16 @@ def test_floats_are_judged_as_before():
         "column_values_to_be_between", table, column="x", min_value=0, max_value=7
     ).rows == [9]
     assert judge("column_mean_to_be_between", table, column="x", min_value=4, max_value=4).success
+
+
+def test_of_many_bad_rows_all_are_counted_and_the_first_are_kept():
+    rows = MOST_POSITIONS + 5
+    table = pa.table({"n": pa.array([0] * 3 + [9] * rows)})
+    suite = [
+        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "n", "max_value": 1}}
+    ]
+    [found] = check_table("t", table, suite, "suite.json")
+    assert (found.bad, found.success) == (rows, False)
+    assert found.rows == list(range(3, MOST_POSITIONS + 3))
+    assert f"{rows} bad rows" in found.observed
+    assert f"the first {MOST_POSITIONS} of which are kept" in found.observed
