@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.events import outlets_of
 from perennial_airflow.places.choice import operator_for
-from pipelines.settings import load_settings
+from pipelines.settings import PREFIX, load_settings
 from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ class Steps:
     def __init__(self, spec: Spec) -> None:
         """Make tasks of this model, in the DAG whose context is open."""
         self._model = spec.name
-        self._operator, self._place = operator_for(load_settings().place, spec)
+        self._operator, self._place = operator_for(_place(), spec)
 
     def __call__(
         self,
@@ -83,3 +85,14 @@ class Steps:
             "outlets": outlets_of(step, self._model),
             **self._place,
         }
+
+
+def _place() -> str:
+    """Return the place that the settings name."""
+    return _place_in(tuple((n, v) for n, v in os.environ.items() if n.startswith(PREFIX)))
+
+
+@lru_cache(maxsize=1)
+# The settings take longer to load than the tasks of a DAG to make: of a thousand models, once.
+def _place_in(environment: tuple[tuple[str, str], ...]) -> str:
+    return load_settings(dict(environment)).place
