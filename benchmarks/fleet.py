@@ -32,6 +32,7 @@ from pipelines.ledger import Crown, DriftCheck, GateVerdict
 from pipelines.ports import ConfiguredPorts
 from pipelines.refs import Ref
 from pipelines.settings import load_settings
+from stack.environment import BUNDLE as DAG_BUNDLE
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY, MODELS = 2, 1_000
@@ -188,8 +189,11 @@ def environ(home: Path) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",  # so that what takes longer is measured
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([DAG_BUNDLE]),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "3",
+        "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
         "PERENNIAL_HOME": str(home),
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins")]),
     }
@@ -293,8 +297,8 @@ def _change(home: Path, database: Path, text: str) -> float:
     kept = [f"description: {text}" if line.startswith("description:") else line for line in lines]
     file.write_text("\n".join(kept) + "\n", encoding="utf-8")
     begin = time.perf_counter()
-    same = f"SELECT count(*) = 1 FROM dag WHERE dag_id = 'retrain_model_0001' AND description = '{text}'"  # noqa: S608
-    _await(database, same)
+    changed = f"dag_id = 'retrain_model_0001' AND description = '{text}'"
+    _await(database, f"SELECT count(*) = 1 FROM dag WHERE {changed}")
     return time.perf_counter() - begin
 
 

@@ -79,8 +79,8 @@ def model_dag(
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,  # a run of a paused DAG waits for ever
-        # A file in dags/ names those that it defines; `broken_specs.py` makes them only to see
-        # whether it can
+        # A DAG file names those that it defines; `broken_specs.py` makes them only to see whether
+        # it can
         auto_register=False,
         default_args={"owner": spec.owner, **RETRIES},
         tags=["perennial", kind, spec.name, spec.task],
