@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion, Entry, Ledger
     from pipelines.ledger.decision import Decision
     from pipelines.ledger.entries import Crown, Kind
+    from pipelines.ledger.port import Note
     from pipelines.settings import Settings
 
 TIMEOUT_SECONDS = 5.0
@@ -341,13 +342,19 @@ class AnchoredLedger:
         """Have the turn `what`, or not."""
         return self._ledger.turn(what)
 
-    def verify(self) -> int:
-        """Check the chain and the anchor, as far as that answers, and return the chain's length."""
+    def verify(self, after: Head | None = None, note: Note | None = None) -> int:
+        """Check the chain and the anchor, as far as that answers, and return the chain's length.
+
+        With `after` what follows that entry.
+        """
+        count = self._ledger.verify(after, note)
         try:
-            return stand(self._ledger, self._anchor).count
+            last = self._anchor.read()
+            if last is not None:
+                _expect(self._ledger, self._anchor, last)
         except (Unreachable, StorageFull) as away:
             self._warn(away)
-            return self._ledger.verify()
+        return count
 
     def _remember(self, entry: Entry) -> Entry:
         try:

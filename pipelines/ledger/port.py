@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from pydantic import StringConstraints
@@ -23,6 +24,11 @@ D = TypeVar("D", bound=Decision)
 
 GENESIS = "0" * 64
 """The previous hash of the first entry."""
+
+Columns = tuple[int, str, str, str, str, str, str, str]
+"""An entry as it is stored, in the order of `chain.StoredEntry`."""
+Note = Callable[[Columns], None]
+"""What is told of each entry that was checked."""
 
 _AGAIN = re.compile(r"~\d+$")
 """How the key of a run's second and later entries ends (see `outcomes`)."""
@@ -163,9 +169,10 @@ class Ledger(Protocol):
         """
         ...
 
-    def verify(self) -> int:
-        """Check the whole chain and return its length.
+    def verify(self, after: Head | None = None, note: Note | None = None) -> int:
+        """Check the whole chain and return its length; `note` is told of each entry.
 
+        With `after`, an entry that was checked before, that it is still there, and all that follow.
         Raises Corrupted naming the first entry that was touched or is missing.
         """
         ...

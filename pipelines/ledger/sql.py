@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from pipelines.errors import Corrupted
-from pipelines.ledger.chain import chain_stored, first_stored_break
+from pipelines.ledger.chain import StoredEntry, chain_stored, first_stored_break
 from pipelines.ledger.database import LedgerDatabase
 from pipelines.ledger.database_errors import RESTORE
 from pipelines.ledger.memory import utc_now
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from pipelines.ledger.decision import Decision
     from pipelines.ledger.entries import Crown, Kind
+    from pipelines.ledger.port import Note
 
 _tables = MetaData()
 _ENTRIES = Table(
@@ -171,17 +172,25 @@ class SqlLedger:
         """Have the turn `what`, or not."""
         return self._database.turn(what)
 
-    def verify(self) -> int:
-        """Check the whole chain and return its length; no writer waits for it.
+    def verify(self, after: Head | None = None, note: Note | None = None) -> int:
+        """Check the whole chain, or what follows `after`; no writer waits for it.
 
+        Return the chain's length. `note` is told of each entry that was checked.
         Raises Corrupted naming the first entry that was touched or is missing.
         """
+        start = after.seq if after else 0
         with self._database.border(), self._database.snapshot.connect() as connection:
             head = self._read_head(connection, lock=False)
+            if after and start:
+                known = select(_ENTRIES.c.hash).where(_ENTRIES.c.seq == start)
+                if connection.execute(known).scalar_one_or_none() != after.hash:
+                    raise self._make_corrupted(start)
             rows = connection.execution_options(yield_per=CHUNK).execute(
-                select(_ENTRIES).order_by(_ENTRIES.c.seq)
+                select(_ENTRIES).where(_ENTRIES.c.seq > start).order_by(_ENTRIES.c.seq)
+                if start
+                else select(_ENTRIES).order_by(_ENTRIES.c.seq)
             )
-            place = first_stored_break(map(tuple, rows), head)
+            place = first_stored_break(map(tuple, rows), head, after if start else None, note)
         if place is not None:
             raise self._make_corrupted(place)
         return head.seq
@@ -269,7 +278,10 @@ class SqlLedger:
         return champion_of(self._entry(row) if row else None)
 
     def _entry(self, row: Row[Any]) -> Entry:
+        """Return an entry that is whole by its own hash. Raises Corrupted naming it otherwise."""
         try:
+            if StoredEntry._make(row).own_hash() != row.hash:
+                raise self._make_corrupted(row.seq)
             return Entry.model_validate({**row._asdict(), "body": json.loads(row.body)})
         except (ValidationError, ValueError, TypeError, RecursionError) as error:
             raise self._make_corrupted(row.seq) from error
