@@ -34,11 +34,14 @@ from pipelines.plurals import how_many
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, load_spec
+from pipelines.spec.folders import SLOW_SECONDS, say_slow
 from pipelines.verdicts import words
 from pipelines.verdicts.explanations import in_short
 from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipelines.approvals import Marks
     from pipelines.ledger import Entry
 
@@ -59,15 +62,18 @@ def models(*, as_json: AsJson = False) -> None:
 
     The exit code is 65 when any is broken.
     """
-    good, errors = load_all(load_settings().models)
+    folder, seconds = load_settings().models, dict[str, float]()
+    good, errors = load_all(folder, seconds)
     rows = [
         {
             "model": n,
             "task": s.task,
             "batch": s.batch or "snapshot",
             "owner": s.owner,
+            "tags": s.tags,
             "description": s.description,
             "error": None,
+            "seconds": round(seconds[n], 3),
         }
         for n, s in good.items()
     ]
@@ -77,8 +83,10 @@ def models(*, as_json: AsJson = False) -> None:
             "task": None,
             "batch": None,
             "owner": None,
+            "tags": [],
             "description": None,
             "error": str(e),
+            "seconds": round(seconds[n], 3),
         }
         for n, e in errors.items()
     ]
@@ -88,8 +96,16 @@ def models(*, as_json: AsJson = False) -> None:
         print_table(
             "Models", ["model", "task", "batch", "owner", "description"], [_row(r) for r in rows]
         )
+    _tell_slow(folder, seconds)
     if errors:
         raise typer.Exit(65)
+
+
+def _tell_slow(folder: Path, seconds: dict[str, float]) -> None:
+    """Tell of folders that take long to read, on stderr: the slowest first."""
+    for name, took in sorted(seconds.items(), key=lambda item: -item[1]):
+        if took > SLOW_SECONDS:
+            typer.echo(f"warning: {say_slow(f'{folder.name}/{name}', took)}", err=True)
 
 
 def _row(row: dict[str, Any]) -> list[Any]:
@@ -108,9 +124,9 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
     A model whose spec is broken is shown with what is wrong with it, beside the others; then the
     exit code is 65.
     """
-    settings = load_settings()
+    settings, seconds = load_settings(), dict[str, float]()
     good, errors = (
-        load_all(settings.models)
+        load_all(settings.models, seconds)
         if model is None
         else ({model: load_spec(settings.models, model)}, {})
     )
@@ -124,6 +140,7 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
         print_json(rows)
     else:
         _print_status(rows)
+    _tell_slow(settings.models, seconds)
     if errors:
         raise typer.Exit(SpecError.exit_code)
 

@@ -33,6 +33,7 @@ from pipelines.store.sealing import seal, unseal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from pipelines.ledger import Champion, Entry, Ledger
     from pipelines.ledger.decision import Decision
@@ -329,6 +330,14 @@ class AnchoredLedger:
     ) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest of them."""
         return self._ledger.entries(model, kind, limit)
+
+    def newest(self, models: Sequence[str], kinds: Sequence[Kind]) -> list[Entry]:
+        """Return the newest entry of each of these models and kinds, oldest first."""
+        return self._ledger.newest(models, kinds)
+
+    def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
+        """Return the entries of these models and kinds from a moment on, oldest first."""
+        return self._ledger.since(models, kinds, moment)
 
     def walk(self, model: str | None = None) -> Iterator[Entry]:
         """Yield entries oldest first."""

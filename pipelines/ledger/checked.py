@@ -18,6 +18,7 @@ from pipelines.ledger.port import Champion, Head, champion_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
     from pathlib import Path
 
     from pipelines.ledger.decision import Decision
@@ -86,8 +87,33 @@ class CheckedLedger:
         return self._proven(
             lambda: self._ledger.entries(model, kind, limit),
             lambda: self._index.places(model, kind, limit),
-            lambda found: [Place(entry.seq, entry.hash) for entry in found],
+            _places,
         )
+
+    def newest(self, models: Sequence[str], kinds: Sequence[Kind]) -> list[Entry]:
+        """Return the newest entry of each of these models and kinds, oldest first."""
+        return self._proven(
+            lambda: self._ledger.newest(models, kinds),
+            lambda: self._index.newest(models, kinds),
+            _places,
+        )
+
+    def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
+        """Return the entries of these models and kinds from a moment on, oldest first.
+
+        Proven are those that it returns, and that none is missing between them.
+        """
+        found: list[Entry] = []
+
+        def read() -> list[Entry]:
+            found[:] = self._ledger.since(models, kinds, moment)
+            return found
+
+        def known() -> list[Place]:
+            return self._index.following(models, kinds, found[0].seq) if found else []
+
+        proven: list[Entry] = self._proven(read, known, _places)
+        return proven
 
     def champion(self, model: str) -> Champion | None:
         """Return who serves now, or None before the first deployment."""
@@ -146,6 +172,10 @@ class CheckedLedger:
             "The ledger gives another answer than its checked chain.",
             remedy="run again; if it stays so, `perennial verify` and `perennial doctor`.",
         )
+
+
+def _places(entries: list[Entry]) -> list[Place]:
+    return [Place(entry.seq, entry.hash) for entry in entries]
 
 
 def _listed(found: Entry | Place | None) -> list[Place]:

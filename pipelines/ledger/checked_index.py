@@ -8,6 +8,7 @@ on, which no chain shows; `verify` never asks it.
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +17,7 @@ from pipelines.ledger.port import Head
 from pipelines.private_files import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 WAIT_SECONDS = 2.0
@@ -49,6 +50,20 @@ _PLACES = {
     (False, False): "SELECT seq, hash FROM checked ORDER BY seq DESC LIMIT ?",
 }
 """The question, by whether a model is named and whether a kind is."""
+
+
+_NEWEST = """
+    SELECT seq, hash FROM checked WHERE seq IN (
+        SELECT max(seq) FROM checked
+        WHERE model IN (SELECT id FROM names WHERE text IN (SELECT value FROM json_each(?)))
+        AND kind IN (SELECT id FROM names WHERE text IN (SELECT value FROM json_each(?)))
+        GROUP BY model, kind
+    ) ORDER BY seq"""
+_FOLLOWING = """
+    SELECT seq, hash FROM checked
+    WHERE model IN (SELECT id FROM names WHERE text IN (SELECT value FROM json_each(?)))
+    AND kind IN (SELECT id FROM names WHERE text IN (SELECT value FROM json_each(?)))
+    AND seq >= ? ORDER BY seq"""
 
 
 class Checked(NamedTuple):
@@ -87,6 +102,7 @@ class CheckedIndex:
         They are kept when the context ends well. Nothing is added where another one was faster.
         """
         with self._opened() as database:
+            database.execute("PRAGMA cache_size=-65536")  # 64 MB: keys come in no order
             database.execute("BEGIN IMMEDIATE")
             if before.seq == 0:
                 database.execute("DELETE FROM checked")
@@ -122,6 +138,22 @@ class CheckedIndex:
             query = _PLACES[model is not None, kind is not None]
             rows = database.execute(query, (*names, -1 if limit is None else max(limit, 0)))
             return [Place(seq, own.hex()) for seq, own in rows][::-1]
+
+    def newest(self, models: Sequence[str], kinds: Sequence[str]) -> list[Place]:
+        """Return the newest entry of each of these models and kinds, oldest first."""
+        return self._listed(models, kinds, _NEWEST)
+
+    def following(self, models: Sequence[str], kinds: Sequence[str], seq: int) -> list[Place]:
+        """Return the entries of these models and kinds from a number on, oldest first."""
+        return self._listed(models, kinds, _FOLLOWING, seq)
+
+    def _listed(
+        self, models: Sequence[str], kinds: Sequence[str], query: str, *more: int
+    ) -> list[Place]:
+        names = (json.dumps(list(models)), json.dumps(list(kinds)))
+        with self._opened() as database:
+            rows = database.execute(query, (*names, *more))
+            return [Place(seq, own.hex()) for seq, own in rows]
 
     def find(self, model: str, kind: str, key: str) -> Place | None:
         """Return the entry with this key, or None."""

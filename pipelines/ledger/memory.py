@@ -91,6 +91,18 @@ class MemoryLedger:
             ]
         return selection if limit is None else selection[max(len(selection) - max(limit, 0), 0) :]
 
+    def newest(self, models: Sequence[str], kinds: Sequence[Kind]) -> list[Entry]:
+        """Return the newest entry of each of these models and kinds, oldest first."""
+        found = {
+            (e.model, e.kind): e for e in self.entries() if e.model in models and e.kind in kinds
+        }
+        return sorted(found.values(), key=lambda e: e.seq)
+
+    def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
+        """Return the entries of these models and kinds from a moment on, oldest first."""
+        named = [e for e in self.entries() if e.model in models and e.kind in kinds]
+        return [e for e in named if e.at >= moment]
+
     def walk(self, model: str | None = None) -> Iterator[Entry]:
         """Yield entries oldest first."""
         yield from self.entries(model)

@@ -17,6 +17,7 @@ from pipelines.refs import Name, Ref, Sha256, Value
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from pipelines.ledger.entries import Kind
 
@@ -145,6 +146,16 @@ class Ledger(Protocol):
         self, model: str | None = None, kind: Kind | None = None, limit: int | None = None
     ) -> list[Entry]:
         """Return entries oldest first; with `limit`, the newest `limit` of them."""
+        ...
+
+    def newest(self, models: Sequence[str], kinds: Sequence[Kind]) -> list[Entry]:
+        """Return the newest entry of each of these models and kinds, oldest first: one question,
+        however many models there are.
+        """
+        ...
+
+    def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
+        """Return the entries of these models and kinds from a moment (aware) on, oldest first."""
         ...
 
     def walk(self, model: str | None = None) -> Iterator[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -15,12 +16,14 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    func,
     insert,
     select,
     update,
 )
 
 from pipelines.errors import Corrupted
+from pipelines.intervals import iso
 from pipelines.ledger.chain import StoredEntry, chain_stored, first_stored_break
 from pipelines.ledger.database import LedgerDatabase
 from pipelines.ledger.database_errors import RESTORE
@@ -148,6 +151,32 @@ class SqlLedger:
             query = query.limit(max(limit, 0))
         with self._database.border(), self._database.reader.connect() as connection:
             return [self._entry(row) for row in connection.execute(query)][::-1]
+
+    def newest(self, models: Sequence[str], kinds: Sequence[Kind]) -> list[Entry]:
+        """Return the newest entry of each of these models and kinds, oldest first."""
+        columns = _ENTRIES.c
+        found: list[Entry] = []
+        with self._database.border(), self._database.reader.connect() as connection:
+            for start in range(0, len(models), CHUNK):
+                some = columns.model.in_(models[start : start + CHUNK])
+                last = select(func.max(columns.seq)).where(some, columns.kind.in_(kinds))
+                query = select(_ENTRIES).where(
+                    columns.seq.in_(last.group_by(columns.model, columns.kind))
+                )
+                found += map(self._entry, connection.execute(query))
+        return sorted(found, key=lambda entry: entry.seq)
+
+    def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
+        """Return the entries of these models and kinds from a moment on, oldest first."""
+        # Texts of whole seconds stand in the order of time; a fraction stands before its second
+        columns, first = _ENTRIES.c, iso(moment.replace(microsecond=0) - timedelta(seconds=1))
+        found: list[Entry] = []
+        with self._database.border(), self._database.reader.connect() as connection:
+            for start in range(0, len(models), CHUNK):
+                some = columns.model.in_(models[start : start + CHUNK])
+                query = select(_ENTRIES).where(some, columns.kind.in_(kinds), columns.at >= first)
+                found += map(self._entry, connection.execute(query))
+        return sorted((e for e in found if e.at >= moment), key=lambda entry: entry.seq)
 
     def champion(self, model: str) -> Champion | None:
         """Return who serves now, or None before the first deployment."""

@@ -9,6 +9,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+SLOW_SECONDS = 2.0
+"""A folder that takes longer to read is named; one of a usual size takes hundredths of a second."""
+
+
+def say_slow(folder: str, seconds: float) -> str:
+    """Return the sentence about a model's folder that takes long to read."""
+    return (
+        f"{folder}: it takes {seconds:.1f} s to read, and whoever reads the fleet waits for it;"
+        " make model.yaml smaller, or put the folder on a faster disk."
+    )
+
+
 def fingerprint(folder: Path) -> str:
     """Return a text that is another one when a file in the folder was made, changed or removed.
 

@@ -97,27 +97,23 @@ def raise_problems(file: str) -> None:
     Nothing happens where all is well.
     """
     from pipelines.errors import SpecError
+    from pipelines.spec.folders import say_slow
 
     folder = Path(file).parent
     found = [read_notes(folder, group) for group in range(GROUPS)]
     problems = {model: texts for notes in found for model, texts in notes.problems.items()}
     slow = {model: s for notes in found for model, s in notes.seconds.items()}
     broken = [text for model in sorted(problems) for text in problems[model]]
-    late = [say_slow(model, slow[model]) for model in sorted(slow, key=slow.__getitem__)[::-1]]
+    late = [
+        say_slow(f"models/{model}", slow[model])
+        for model in sorted(slow, key=slow.__getitem__)[::-1]
+    ]
     if broken or late:
         titles = [
             *([how_many(len(problems), "broken model")] if broken else []),
             *([how_many(len(slow), "slow model")] if late else []),
         ]
         raise SpecError("\n".join([f"{' and '.join(titles)}:", *broken, *late]))
-
-
-def say_slow(model: str, seconds: float) -> str:
-    """Return the sentence about a model whose folder takes long to read."""
-    return (
-        f"models/{model}: its folder takes {seconds:.1f} s to read, and whoever reads the fleet"
-        " waits for it; make model.yaml smaller, or put the folder on a faster disk."
-    )
 
 
 def touch(file: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_slow_folder_is_named_with_its_seconds(fleet, heavy, monkeypatch):
     monkeypatch.setattr(all_models, "SLOW_SECONDS", 0.2)
     assert fleet.parse("cabs") == sorted([*ids("cabs"), *ids(heavy)])
     said = fleet.problems()
-    assert re.match(rf"1 slow model:\nmodels/{heavy}: its folder takes \d+\.\d s to read", said)
+    assert re.match(rf"1 slow model:\nmodels/{heavy}: it takes \d+\.\d s to read", said)
     assert "models/cabs" not in said
 
 

@@ -20,7 +20,7 @@ from perennial_airflow.groups import Notes, group_in, group_of, read_notes, writ
 from pipelines.errors import SpecError
 from pipelines.settings import load_settings
 from pipelines.spec import load_all, load_spec, model_names
-from pipelines.spec.folders import fingerprint
+from pipelines.spec.folders import SLOW_SECONDS, fingerprint
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pipelines.spec import Spec
 
 KINDS = (RETRAIN, DRIFT, ROLLBACK, PROVE, REPLAY)
-SLOW_SECONDS = 2.0
-"""A folder that takes longer to read is named; one of a usual size takes hundredths of a second."""
 LONGEST_SECONDS = 5.0
 """A folder that takes longer is given up, until it has changed: others wait for it."""
 

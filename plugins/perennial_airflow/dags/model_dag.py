@@ -83,7 +83,7 @@ def model_dag(
         # it can
         auto_register=False,
         default_args={"owner": spec.owner, **RETRIES},
-        tags=["perennial", kind, spec.name, spec.task],
+        tags=list(dict.fromkeys(["perennial", kind, spec.name, spec.task, *spec.tags])),
         doc_md=doc,
         deadline=deadline,
     ) as dag:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 
@@ -66,6 +67,11 @@ def test_answers_are_those_of_the_ledger(world):
         for kind in ("drift", "champion", "verdict", None):
             for limit in (None, 0, 1, 2, 99):
                 assert asked.entries(model, kind, limit) == plain.entries(model, kind, limit)
+    moment = plain.at(3).at
+    for models in ([], ["aaa"], ["aaa", "bbb", "nobody"]):
+        for kinds in (["drift"], ["drift", "champion"]):
+            assert asked.newest(models, kinds) == plain.newest(models, kinds)
+            assert asked.since(models, kinds, moment) == plain.since(models, kinds, moment)
     assert asked.champion("aaa") == plain.champion("aaa")
     assert asked.champion("bbb") is None
     assert asked.find("aaa", "drift", "k2") == plain.find("aaa", "drift", "k2")
@@ -92,6 +98,7 @@ def test_what_another_one_writes_in_between_is_checked_and_seen(world):
     assert world.remembered.stat().st_mode & 0o777 == 0o600
 
 
+BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
 TOUCHED = [
     pytest.param("UPDATE entries SET body = '{\"n\":9}' WHERE seq = 3", 3, id="body"),
     pytest.param("UPDATE entries SET body = '{\"n\": 2}' WHERE seq = 3", 3, id="the same in JSON"),
@@ -108,6 +115,7 @@ QUESTIONS = [
     pytest.param(lambda ledger: ledger.entries("aaa"), id="history"),
     pytest.param(lambda ledger: ledger.find("aaa", "drift", "k2"), id="find"),
     pytest.param(lambda ledger: ledger.at(3), id="at"),
+    pytest.param(lambda ledger: ledger.since(["aaa"], ["drift"], BEFORE), id="since"),
     pytest.param(lambda ledger: list(ledger.walk("aaa")), id="walk"),
 ]
 
@@ -121,6 +129,14 @@ def test_nothing_that_was_touched_is_answered_though_it_was_checked_before(
     world.change(statement)
     with pytest.raises(Corrupted, match=f"Entry {seq} of"):
         question(world.ask())
+
+
+@pytest.mark.parametrize(("statement", "seq"), TOUCHED)
+def test_nor_of_the_newest_of_many_models(world, statement, seq):
+    world.ask()
+    world.change(statement.replace("seq = 3", "seq = 5"))
+    with pytest.raises(Corrupted, match=f"Entry {5 if seq == 3 else seq} of"):
+        world.ask().newest(["aaa", "bbb"], ["drift", "champion"])
 
 
 def test_an_entry_that_is_whole_by_its_own_hash_but_was_written_anew_is_found(world):
