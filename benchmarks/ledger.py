@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,11 +30,12 @@ from pipelines.answers.service import turn_at, turns
 from pipelines.errors import Corrupted
 from pipelines.ledger import GENESIS, Crown, MemoryLedger, Reconciliation, UnknownDecision
 from pipelines.ledger.chain import StoredEntry
+from pipelines.ledger.checked import CheckedLedger
 from pipelines.ledger.sql import SqlLedger
 from pipelines.refs import Ref, canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pipelines.ledger import Entry
 
@@ -144,10 +146,62 @@ def measure_verify(folder: Path, count: int) -> list[Measure]:
         raise AssertionError(message)
     name = f"verify of {count:,} entries"
     return [
+        *measure_questions(file, count),
         _measure(name, seconds, "s", "<= 20"),
         _measure(f"{name}, each, processor", by_processor / count * 1e6, "µs", "<= 20"),
         _measure(f"{name}, more memory at its peak", megabytes, "MB", "<= 20"),
     ]
+
+
+def measure_questions(file: Path, count: int) -> list[Measure]:
+    """Return how long a ledger of so many entries takes to answer, and to take one more."""
+    ledger = CheckedLedger(SqlLedger(f"sqlite:///{file}"), file.with_name("checked.db"))
+    (first,) = _seconds(ledger.check, 1)[:1]
+    decision = UnknownDecision(kind="drift", content=BODY)
+    keys = iter(f"more{number}" for number in range(100))
+    of = f"of {count:,} entries"
+
+    def history() -> None:
+        ledger.check()
+        ledger.entries("sales", limit=50)
+
+    def champion() -> None:
+        ledger.champion("sales")
+
+    def append() -> None:
+        ledger.append("sales", next(keys), decision)
+
+    ledger.append("sales", "first", Crown(version="1", bundle=BUNDLE, release=1))
+    history()
+    return [
+        _measure(f"first check {of}, which is remembered", first, "s", ""),
+        _measure(f"what is remembered {of}", _size(file.with_name("checked.db")), "MB", ""),
+        *_timed(f"history {of}, checked", history, 20, "<= 100"),
+        *_timed(f"champion {of}, checked", champion, 100, "<= 5"),
+        *_timed(f"append {of}", append, 100, "<= 10"),
+    ]
+
+
+def _timed(name: str, call: Callable[[], object], times: int, asked: str) -> list[Measure]:
+    wall, processor = _seconds(call, times)
+    return [
+        _measure(name, 1e3 * wall, "ms", asked),
+        _measure(f"{name}, processor", 1e3 * processor, "ms", ""),
+    ]
+
+
+def _seconds(call: Callable[[], object], times: int) -> tuple[float, float]:
+    """Return how long a call takes, in the middle of so many, and of the processor on average."""
+    taken, processor = [], time.process_time()
+    for _ in range(times):
+        begin = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - begin)
+    return statistics.median(taken), (time.process_time() - processor) / times
+
+
+def _size(file: Path) -> float:
+    return file.stat().st_size / 1e6
 
 
 def _chain(count: int) -> Iterator[StoredEntry]:

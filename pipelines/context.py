@@ -108,7 +108,7 @@ class Context:
             self.settings.home / "requirements.txt",
         ]
         # How much memory a container has, and how long code may take, changes no result,
-        # nor does how often the champion is built again.
+        # nor does how often the champion is built again, or by what the model is found.
         spec = self.spec.model_dump(
             mode="json",
             exclude={
@@ -117,6 +117,7 @@ class Context:
                 "train": {"timeout"},
                 "requires": True,
                 "prove": True,
+                "tags": True,
             },
         )
         environment = [self.environment.sha256] if self.environment else []

@@ -175,6 +175,7 @@ PATTERNS = {
         f"write an absolute path without colons, or a volume's name ({_NAME})"
     ),
     r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$": 'write hours and minutes in quotes, such as "22:00"',
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "begin with a letter or digit; then also _, . and -",
     r"^[A-Za-z0-9._, -]*$": "write host names with commas between them, without ports",
     r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.onnx$": (
         "write a path within the model's folder that ends in .onnx, of letters, digits, _, . and -"

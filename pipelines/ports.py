@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -88,6 +89,21 @@ class ConfiguredPorts:
 
         anchor = self.anchor
         return AnchoredLedger(ledger, anchor) if anchor is not None else ledger
+
+    def check_ledger(self) -> int:
+        """Check what this host has not checked yet of the ledger; return how many entries it has.
+
+        From then on every read is held against what was checked (see `ledger.checked`).
+        Raises Corrupted naming the first entry that was touched or is missing.
+        """
+        from pipelines.ledger.checked import CheckedLedger
+
+        name = hashlib.sha256(self._settings.ledger_url.encode()).hexdigest()[:12]
+        file = self._settings.state / "checked" / f"{name}.db"
+        checked = CheckedLedger(self.ledger, file)
+        count = checked.check()
+        self.ledger = checked
+        return count
 
     @cached_property
     def anchor(self) -> Anchor | None:

@@ -5,6 +5,7 @@ Our settings, Airflow's and MLflow's.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -27,6 +28,13 @@ MARK = "PERENNIAL_STACK"
 
 By it a stack knows its own processes, even those whose parents were killed.
 """
+
+BUNDLE = {
+    "name": "dags-folder",  # Airflow's own name for it: what was there before stays where it is
+    "classpath": "perennial_airflow.model_folders.ModelFolders",
+    "kwargs": {},
+}
+"""Where Airflow finds the DAG files."""
 
 AIRFLOW_CFG = """\
 # Perennial's stack gives Airflow its settings in the environment (stack/environment.py).
@@ -127,9 +135,13 @@ def _airflow(layout: Layout) -> dict[str, str]:
             "EXECUTION_API_RETRY_WAIT_MAX": 15,  # seconds between two of them (Airflow's: 90)
         },
         "DAG_PROCESSOR": {
-            "REFRESH_INTERVAL": 5,
-            "MIN_FILE_PROCESS_INTERVAL": 10,
-        },  # a changed model.yaml is seen within 10 s
+            # A file for each group of models; one is parsed when a folder of its models has changed
+            "DAG_BUNDLE_CONFIG_LIST": json.dumps([BUNDLE]),
+            "DAG_BUNDLE_STORAGE_PATH": layout.airflow / "bundles",
+            "REFRESH_INTERVAL": 3,
+            "BUNDLE_REFRESH_CHECK_INTERVAL": 1,
+            "MIN_FILE_PROCESS_INTERVAL": 120,  # for what no folder tells of
+        },
         "LOGGING": {
             "BASE_LOG_FOLDER": layout.airflow / "logs",
             "COLORED_CONSOLE_LOG": False,

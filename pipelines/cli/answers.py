@@ -172,7 +172,7 @@ def _ports(model: str | None) -> ConfiguredPorts:
     """Return the ports, after a check of the ledger and of the model's name."""
     settings = load_settings()
     ports = ConfiguredPorts(settings)
-    ports.ledger.verify()
+    ports.check_ledger()
     if model is not None:
         expect_known(ports.ledger, settings.models, model)
     return ports

@@ -10,6 +10,7 @@ from pipelines.cli import (
     card,
     check,
     compare,
+    fleet,
     incidents,
     init,
     keys,
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 overview.add_to(app)
+fleet.add_to(app)
 init.add_to(app)
 check.add_to(app)
 log.add_to(app)

@@ -40,7 +40,7 @@ def card(
 
     settings = load_settings()
     ports = ConfiguredPorts(settings)
-    ports.ledger.verify()
+    ports.check_ledger()
     expect_known(ports.ledger, settings.models, model)
     written = write_card(
         ports.ledger, ports.store, model, version or newest_version(ports.ledger, model)

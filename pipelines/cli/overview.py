@@ -9,7 +9,6 @@ import typer
 
 from pipelines.approvals import marks_of
 from pipelines.cli.output import AsJson, print_json, print_table
-from pipelines.cli.running import context_for
 from pipelines.context import Context
 from pipelines.errors import PerennialError, SpecError
 from pipelines.incidents.held_batches import held_batches
@@ -35,11 +34,14 @@ from pipelines.plurals import how_many
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import json_schema, load_all, load_spec
+from pipelines.spec.folders import SLOW_SECONDS, say_slow
 from pipelines.verdicts import words
 from pipelines.verdicts.explanations import in_short
 from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipelines.approvals import Marks
     from pipelines.ledger import Entry
 
@@ -60,15 +62,18 @@ def models(*, as_json: AsJson = False) -> None:
 
     The exit code is 65 when any is broken.
     """
-    good, errors = load_all(load_settings().models)
+    folder, seconds = load_settings().models, dict[str, float]()
+    good, errors = load_all(folder, seconds)
     rows = [
         {
             "model": n,
             "task": s.task,
             "batch": s.batch or "snapshot",
             "owner": s.owner,
+            "tags": s.tags,
             "description": s.description,
             "error": None,
+            "seconds": round(seconds[n], 3),
         }
         for n, s in good.items()
     ]
@@ -78,8 +83,10 @@ def models(*, as_json: AsJson = False) -> None:
             "task": None,
             "batch": None,
             "owner": None,
+            "tags": [],
             "description": None,
             "error": str(e),
+            "seconds": round(seconds[n], 3),
         }
         for n, e in errors.items()
     ]
@@ -89,8 +96,16 @@ def models(*, as_json: AsJson = False) -> None:
         print_table(
             "Models", ["model", "task", "batch", "owner", "description"], [_row(r) for r in rows]
         )
+    _tell_slow(folder, seconds)
     if errors:
         raise typer.Exit(65)
+
+
+def _tell_slow(folder: Path, seconds: dict[str, float]) -> None:
+    """Tell of folders that take long to read, on stderr: the slowest first."""
+    for name, took in sorted(seconds.items(), key=lambda item: -item[1]):
+        if took > SLOW_SECONDS:
+            typer.echo(f"warning: {say_slow(f'{folder.name}/{name}', took)}", err=True)
 
 
 def _row(row: dict[str, Any]) -> list[Any]:
@@ -109,21 +124,23 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
     A model whose spec is broken is shown with what is wrong with it, beside the others; then the
     exit code is 65.
     """
-    settings = load_settings()
+    settings, seconds = load_settings(), dict[str, float]()
     good, errors = (
-        load_all(settings.models)
+        load_all(settings.models, seconds)
         if model is None
         else ({model: load_spec(settings.models, model)}, {})
     )
+    ports = ConfiguredPorts(settings)
+    total = ports.check_ledger() if good else 0
     rows = [
-        _status(Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings)))
-        for spec in good.values()
+        _status(Context(spec=spec, settings=settings, ports=ports), total) for spec in good.values()
     ]
     rows += [{"model": name, "error": str(error)} for name, error in errors.items()]
     if as_json:
         print_json(rows)
     else:
         _print_status(rows)
+    _tell_slow(settings.models, seconds)
     if errors:
         raise typer.Exit(SpecError.exit_code)
 
@@ -140,7 +157,7 @@ def _print_status(rows: list[dict[str, Any]]) -> None:
             typer.echo(f"  {title:<9} {text}")
 
 
-def _status(context: Context) -> dict[str, Any]:
+def _status(context: Context, total: int) -> dict[str, Any]:
     ledger, model = context.ports.ledger, context.spec.name
     champion = ledger.champion(model)
     verdicts = ledger.entries(model, "verdict", limit=1)
@@ -163,7 +180,7 @@ def _status(context: Context) -> dict[str, Any]:
         "held_batches": sorted(held_batches(ledger, model)),
         "last_drift": _sentence(drift_entries[0]) if drift_entries else None,
         "open_request": _sentence(request) if request else None,
-        "ledger_entries": ledger.verify(),
+        "ledger_entries": total,
     }
 
 
@@ -191,7 +208,7 @@ def _describe(row: dict[str, Any]) -> dict[str, str]:
     return {
         **sentences,
         "owner": row["owner"],
-        "ledger": f"{how_many(row['ledger_entries'], 'entry')}, chain intact",
+        "ledger": f"{how_many(row['ledger_entries'], 'entry')}, chain checked",
     }
 
 
@@ -219,14 +236,16 @@ def history(
 
     They come from the ledger, after a check that nobody touched the record.
     """
-    ledger = context_for(model).ports.ledger
-    total = ledger.verify()
+    settings = load_settings()
+    load_spec(settings.models, model)  # a name that is none is told first
+    ports = ConfiguredPorts(settings)
+    total, ledger = ports.check_ledger(), ports.ledger
     entries, marks = ledger.entries(model, limit=limit), marks_of(ledger, model)
     if as_json:
         print_json([e.model_dump(mode="json") for e in entries])
         return
     print_table(
-        f"Ledger of {model} ({how_many(total, 'entry')} in all, chain intact)",
+        f"Ledger of {model} ({how_many(total, 'entry')} in all, chain checked)",
         ["no.", "at", "what", "said"],
         [_entry(e, marks) for e in entries],
     )

@@ -33,10 +33,12 @@ from pipelines.store.sealing import seal, unseal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from pipelines.ledger import Champion, Entry, Ledger
     from pipelines.ledger.decision import Decision
     from pipelines.ledger.entries import Crown, Kind
+    from pipelines.ledger.port import Note
     from pipelines.settings import Settings
 
 TIMEOUT_SECONDS = 5.0
@@ -329,6 +331,14 @@ class AnchoredLedger:
         """Return entries oldest first; with `limit`, the newest of them."""
         return self._ledger.entries(model, kind, limit)
 
+    def newest(self, models: Sequence[str], kinds: Sequence[Kind]) -> list[Entry]:
+        """Return the newest entry of each of these models and kinds, oldest first."""
+        return self._ledger.newest(models, kinds)
+
+    def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
+        """Return the entries of these models and kinds from a moment on, oldest first."""
+        return self._ledger.since(models, kinds, moment)
+
     def walk(self, model: str | None = None) -> Iterator[Entry]:
         """Yield entries oldest first."""
         return self._ledger.walk(model)
@@ -341,13 +351,19 @@ class AnchoredLedger:
         """Have the turn `what`, or not."""
         return self._ledger.turn(what)
 
-    def verify(self) -> int:
-        """Check the chain and the anchor, as far as that answers, and return the chain's length."""
+    def verify(self, after: Head | None = None, note: Note | None = None) -> int:
+        """Check the chain and the anchor, as far as that answers, and return the chain's length.
+
+        With `after` what follows that entry.
+        """
+        count = self._ledger.verify(after, note)
         try:
-            return stand(self._ledger, self._anchor).count
+            last = self._anchor.read()
+            if last is not None:
+                _expect(self._ledger, self._anchor, last)
         except (Unreachable, StorageFull) as away:
             self._warn(away)
-            return self._ledger.verify()
+        return count
 
     def _remember(self, entry: Entry) -> Entry:
         try:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.ledger.decision import Decision
+    from pipelines.ledger.port import Columns, Note
 
 
 class StoredEntry(NamedTuple):
@@ -129,14 +130,20 @@ def first_break(entries: Iterable[Entry], head: Head | None = None) -> int | Non
 
 
 def first_stored_break(
-    rows: Iterable[tuple[int, str, str, str, str, str, str, str]], head: Head | None = None
+    rows: Iterable[Columns],
+    head: Head | None = None,
+    after: Head | None = None,
+    note: Note | None = None,
 ) -> int | None:
     """Return what `first_break` does, of entries as a database holds them.
 
-    `rows` are like StoredEntry; a column that was given another type is a touched one.
+    `rows` are like StoredEntry; a column that was given another type is a touched one. They follow
+    the entry `after`, which was checked before (None: they are all). `note` is told of each that is
+    whole and in its place.
     """
-    previous, seq = GENESIS, 1
-    for number, at, model, kind, key, body, before, own in rows:
+    previous, seq = (after.hash, after.seq + 1) if after else (GENESIS, 1)
+    for row in rows:
+        number, at, model, kind, key, body, before, own = row
         try:
             is_whole = number == seq and own == _hash(seq, at, model, kind, key, body, before)
         except TypeError:
@@ -145,6 +152,8 @@ def first_stored_break(
             return seq
         if before != previous:  # this entry is whole, so the one before was written anew
             return max(seq - 1, 1)
+        if note is not None:
+            note(row)
         previous, seq = own, seq + 1
     if head is None or (head.seq, head.hash) == (seq - 1, previous):
         return None

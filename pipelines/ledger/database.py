@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration; a ledger that has it is opened without Alembic."""
 
 _MIGRATING = 5_377_001

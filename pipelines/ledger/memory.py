@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted
-from pipelines.ledger.chain import chain_entry, first_break
-from pipelines.ledger.port import Champion, Entry, Head, champion_of, expect_champion
+from pipelines.ledger.chain import StoredEntry, chain_entry, first_stored_break
+from pipelines.ledger.port import GENESIS, Champion, Entry, Head, champion_of, expect_champion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pipelines.ledger.decision import Decision
     from pipelines.ledger.entries import Crown, Kind
+    from pipelines.ledger.port import Note
 
 
 def utc_now() -> datetime:
@@ -90,6 +91,18 @@ class MemoryLedger:
             ]
         return selection if limit is None else selection[max(len(selection) - max(limit, 0), 0) :]
 
+    def newest(self, models: Sequence[str], kinds: Sequence[Kind]) -> list[Entry]:
+        """Return the newest entry of each of these models and kinds, oldest first."""
+        found = {
+            (e.model, e.kind): e for e in self.entries() if e.model in models and e.kind in kinds
+        }
+        return sorted(found.values(), key=lambda e: e.seq)
+
+    def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
+        """Return the entries of these models and kinds from a moment on, oldest first."""
+        named = [e for e in self.entries() if e.model in models and e.kind in kinds]
+        return [e for e in named if e.at >= moment]
+
     def walk(self, model: str | None = None) -> Iterator[Entry]:
         """Yield entries oldest first."""
         yield from self.entries(model)
@@ -118,10 +131,15 @@ class MemoryLedger:
             if is_ours:
                 lock.release()
 
-    def verify(self) -> int:
-        """Check the whole chain and return its length."""
+    def verify(self, after: Head | None = None, note: Note | None = None) -> int:
+        """Check the whole chain, or what follows `after`, and return its length."""
+        start = after.seq if after else 0
         with self._lock:
-            place = first_break(self._entries, self._head)
+            known = self._entries[start - 1].hash if 0 < start <= len(self._entries) else GENESIS
+            if after and start and known != after.hash:
+                raise Corrupted(f"Entry {start} of the ledger is another one.")
+            rows = (StoredEntry.of(entry) for entry in self._entries[start:])
+            place = first_stored_break(rows, self._head, after, note)
             if place is not None:
                 raise Corrupted(f"Entry {place} of the ledger was touched.")
             return self._head.seq

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from pydantic import StringConstraints
@@ -16,6 +17,7 @@ from pipelines.refs import Name, Ref, Sha256, Value
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from pipelines.ledger.entries import Kind
 
@@ -23,6 +25,11 @@ D = TypeVar("D", bound=Decision)
 
 GENESIS = "0" * 64
 """The previous hash of the first entry."""
+
+Columns = tuple[int, str, str, str, str, str, str, str]
+"""An entry as it is stored, in the order of `chain.StoredEntry`."""
+Note = Callable[[Columns], None]
+"""What is told of each entry that was checked."""
 
 _AGAIN = re.compile(r"~\d+$")
 """How the key of a run's second and later entries ends (see `outcomes`)."""
@@ -141,6 +148,16 @@ class Ledger(Protocol):
         """Return entries oldest first; with `limit`, the newest `limit` of them."""
         ...
 
+    def newest(self, models: Sequence[str], kinds: Sequence[Kind]) -> list[Entry]:
+        """Return the newest entry of each of these models and kinds, oldest first: one question,
+        however many models there are.
+        """
+        ...
+
+    def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
+        """Return the entries of these models and kinds from a moment (aware) on, oldest first."""
+        ...
+
     def walk(self, model: str | None = None) -> Iterator[Entry]:
         """Yield entries oldest first; a long ledger needs no more memory than a short one."""
         ...
@@ -163,9 +180,10 @@ class Ledger(Protocol):
         """
         ...
 
-    def verify(self) -> int:
-        """Check the whole chain and return its length.
+    def verify(self, after: Head | None = None, note: Note | None = None) -> int:
+        """Check the whole chain and return its length; `note` is told of each entry.
 
+        With `after`, an entry that was checked before, that it is still there, and all that follow.
         Raises Corrupted naming the first entry that was touched or is missing.
         """
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -15,13 +16,15 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    func,
     insert,
     select,
     update,
 )
 
 from pipelines.errors import Corrupted
-from pipelines.ledger.chain import chain_stored, first_stored_break
+from pipelines.intervals import iso
+from pipelines.ledger.chain import StoredEntry, chain_stored, first_stored_break
 from pipelines.ledger.database import LedgerDatabase
 from pipelines.ledger.database_errors import RESTORE
 from pipelines.ledger.memory import utc_now
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from pipelines.ledger.decision import Decision
     from pipelines.ledger.entries import Crown, Kind
+    from pipelines.ledger.port import Note
 
 _tables = MetaData()
 _ENTRIES = Table(
@@ -148,6 +152,32 @@ class SqlLedger:
         with self._database.border(), self._database.reader.connect() as connection:
             return [self._entry(row) for row in connection.execute(query)][::-1]
 
+    def newest(self, models: Sequence[str], kinds: Sequence[Kind]) -> list[Entry]:
+        """Return the newest entry of each of these models and kinds, oldest first."""
+        columns = _ENTRIES.c
+        found: list[Entry] = []
+        with self._database.border(), self._database.reader.connect() as connection:
+            for start in range(0, len(models), CHUNK):
+                some = columns.model.in_(models[start : start + CHUNK])
+                last = select(func.max(columns.seq)).where(some, columns.kind.in_(kinds))
+                query = select(_ENTRIES).where(
+                    columns.seq.in_(last.group_by(columns.model, columns.kind))
+                )
+                found += map(self._entry, connection.execute(query))
+        return sorted(found, key=lambda entry: entry.seq)
+
+    def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
+        """Return the entries of these models and kinds from a moment on, oldest first."""
+        # Texts of whole seconds stand in the order of time; a fraction stands before its second
+        columns, first = _ENTRIES.c, iso(moment.replace(microsecond=0) - timedelta(seconds=1))
+        found: list[Entry] = []
+        with self._database.border(), self._database.reader.connect() as connection:
+            for start in range(0, len(models), CHUNK):
+                some = columns.model.in_(models[start : start + CHUNK])
+                query = select(_ENTRIES).where(some, columns.kind.in_(kinds), columns.at >= first)
+                found += map(self._entry, connection.execute(query))
+        return sorted((e for e in found if e.at >= moment), key=lambda entry: entry.seq)
+
     def champion(self, model: str) -> Champion | None:
         """Return who serves now, or None before the first deployment."""
         with self._database.border(), self._database.reader.connect() as connection:
@@ -171,17 +201,25 @@ class SqlLedger:
         """Have the turn `what`, or not."""
         return self._database.turn(what)
 
-    def verify(self) -> int:
-        """Check the whole chain and return its length; no writer waits for it.
+    def verify(self, after: Head | None = None, note: Note | None = None) -> int:
+        """Check the whole chain, or what follows `after`; no writer waits for it.
 
+        Return the chain's length. `note` is told of each entry that was checked.
         Raises Corrupted naming the first entry that was touched or is missing.
         """
+        start = after.seq if after else 0
         with self._database.border(), self._database.snapshot.connect() as connection:
             head = self._read_head(connection, lock=False)
+            if after and start:
+                known = select(_ENTRIES.c.hash).where(_ENTRIES.c.seq == start)
+                if connection.execute(known).scalar_one_or_none() != after.hash:
+                    raise self._make_corrupted(start)
             rows = connection.execution_options(yield_per=CHUNK).execute(
-                select(_ENTRIES).order_by(_ENTRIES.c.seq)
+                select(_ENTRIES).where(_ENTRIES.c.seq > start).order_by(_ENTRIES.c.seq)
+                if start
+                else select(_ENTRIES).order_by(_ENTRIES.c.seq)
             )
-            place = first_stored_break(map(tuple, rows), head)
+            place = first_stored_break(map(tuple, rows), head, after if start else None, note)
         if place is not None:
             raise self._make_corrupted(place)
         return head.seq
@@ -269,7 +307,10 @@ class SqlLedger:
         return champion_of(self._entry(row) if row else None)
 
     def _entry(self, row: Row[Any]) -> Entry:
+        """Return an entry that is whole by its own hash. Raises Corrupted naming it otherwise."""
         try:
+            if StoredEntry._make(row).own_hash() != row.hash:
+                raise self._make_corrupted(row.seq)
             return Entry.model_validate({**row._asdict(), "body": json.loads(row.body)})
         except (ValidationError, ValueError, TypeError, RecursionError) as error:
             raise self._make_corrupted(row.seq) from error

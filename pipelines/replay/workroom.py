@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FOLDER = "replays"
 _LOCK = "at-work.lock"
-_NOT_LEARNT = ("drift", "retrain", "deploy", "prove", "resources", "owner", "description")
+_NOT_LEARNT = ("drift", "retrain", "deploy", "prove", "resources", "owner", "tags", "description")
 """What of a spec changes no training."""
 
 

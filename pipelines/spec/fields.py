@@ -54,6 +54,20 @@ Text = Annotated[
 ]
 
 
+Tag = Annotated[
+    str, StringConstraints(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+]
+
+
+def _each_once(tags: list[str]) -> list[str]:
+    """Return the tags. Raises ValueError where one stands twice."""
+    twice = [tag for number, tag in enumerate(tags) if tag in tags[:number]]
+    if twice:
+        msg = f"holds {twice[0]!r} twice; remove one"
+        raise ValueError(msg)
+    return tags
+
+
 class Deploy(Value):
     """How a champion takes over."""
 
@@ -88,6 +102,11 @@ class SpecFields(Value):
     """Who is asked when it breaks; a tag in Airflow."""
     description: Text
     """What it predicts, in a sentence."""
+    tags: Annotated[list[Tag], Field(max_length=20), AfterValidator(_each_once)] = Field(
+        default_factory=list
+    )
+    """By what the model is found among others, such as `[pricing, germany]`; tags in Airflow too.
+    """
     requires: Requirements = Field(default_factory=list)
     """Packages beside Perennial's lock, each with its version: `catboost==1.2.8`."""
     task: Task

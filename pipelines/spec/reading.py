@@ -173,26 +173,25 @@ def _mapping(
 def _scalar(loader: Any, node: Any, path: tuple[str | int, ...]) -> Any:
     """Return a single value, where it is the one that was written."""
     line, text, kind = node.start_mark.line + 1, str(node.value), node.tag.removeprefix(_TAG)
-    where = f"{'.'.join(map(str, path))}: " if path else ""
     if kind == "str":
         plain = not node.style and len(text) <= MAX_DIGITS and _EXPONENT.match(text)
-        return _finite(float(text), line, where, text) if plain else text
+        return _finite(float(text), line, path, text) if plain else text
     if kind in {"int", "float"} and len(text) > MAX_DIGITS:
         raise NotYaml(
             line,
-            f"{where}a number of {len(text)} characters is too long",
+            f"{_where(path)}a number of {len(text)} characters is too long",
             "write it in quotes if it is a text",
         )
     if (kind == "int" and not _SAME_NUMBER.match(text)) or (kind == "float" and ":" in text):
         raise NotYaml(
             line,
-            f"{where}YAML reads {text!r} as another number",
+            f"{_where(path)}YAML reads {text!r} as another number",
             "write a plain decimal number, or put it in quotes",
         )
     if kind not in {"null", "bool", "int", "float", "timestamp"}:
         raise NotYaml(
             line,
-            f"{where}{text[:MAX_DIGITS]!r} has a meaning of its own in YAML",
+            f"{_where(path)}{text[:MAX_DIGITS]!r} has a meaning of its own in YAML",
             "put it in quotes",
         )
     try:
@@ -200,13 +199,18 @@ def _scalar(loader: Any, node: Any, path: tuple[str | int, ...]) -> Any:
     except (ValueError, OverflowError) as error:
         raise NotYaml(
             line,
-            f"{where}{text[:MAX_DIGITS]!r} is no {kind}: {error}",
+            f"{_where(path)}{text[:MAX_DIGITS]!r} is no {kind}: {error}",
             "mend it, or put it in quotes",
         ) from error
-    return _finite(value, line, where, text) if kind == "float" else value
+    return _finite(value, line, path, text) if kind == "float" else value
 
 
-def _finite(value: float, line: int, where: str, text: str) -> float:
+def _finite(value: float, line: int, path: tuple[str | int, ...], text: str) -> float:
     if not math.isfinite(value):
-        raise NotYaml(line, f"{where}must be a finite number, found {text}", "write one")
+        raise NotYaml(line, f"{_where(path)}must be a finite number, found {text}", "write one")
     return value
+
+
+def _where(path: tuple[str | int, ...]) -> str:
+    """Return how an error begins that is about the value at a path."""
+    return f"{'.'.join(map(str, path))}: " if path else ""

@@ -92,6 +92,11 @@ def test_parsing_runs_and_finds_the_dags_of_each_model():
 
 
 @pytest.mark.slow
+def test_a_fleet_is_parsed_shown_and_listed():
+    assert "full parse" in run("fleet")
+
+
+@pytest.mark.slow
 def test_packages_of_a_model_are_measured():
     assert "second use, slowest of 5" in run("environments")
 

@@ -234,3 +234,27 @@ class TestATurn:
             raise ZeroDivisionError
         with ledger.turn("alerts") as again:
             assert again
+
+
+class TestAFleet:
+    def test_the_newest_entries_of_many_models_are_one_question(self, ledger):
+        for number in range(3):
+            for model in ("sales", "cabs", "other"):
+                ledger.append(model, f"k{number}", raw("drift", {"n": number}))
+        ledger.append("sales", "first", crown("1"))
+        found = ledger.newest(["sales", "cabs", "nobody"], ["drift", "champion"])
+        assert [(e.model, e.kind, e.key) for e in found] == [
+            ("sales", "drift", "k2"),
+            ("cabs", "drift", "k2"),
+            ("sales", "champion", "first"),
+        ]
+        assert ledger.newest([], ["drift"]) == ledger.newest(["sales"], []) == []
+
+    def test_entries_from_a_moment_on_to_the_microsecond(self, ledger):
+        made = [ledger.append("sales", f"k{n}", raw("drift", {"n": n})) for n in range(4)]
+        ledger.append("cabs", "k", raw("drift", {}))
+        ledger.append("sales", "first", crown("1"))
+        assert ledger.since(["sales"], ["drift"], made[2].at) == made[2:]
+        later = made[2].at + timedelta(microseconds=1)
+        assert ledger.since(["sales"], ["drift"], later) == made[3:]
+        assert ledger.since(["sales"], ["drift"], EPOCH) == made

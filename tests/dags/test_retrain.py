@@ -156,3 +156,19 @@ def test_a_runs_params_do_not_leak_into_another_models_dag():
     first, second = retrain(make_spec("one")), retrain(make_spec("two"))
     first.params.get_param("reason").resolve("mine")
     assert second.params["reason"] != "mine"
+
+
+def test_a_run_s_params_are_the_dag_s_and_no_task_has_a_copy():
+    """Airflow checks the schema of each copy at every parse: it took most of a fleet's time."""
+    dag = retrain(make_spec())
+    assert set(dag.params) == {"as_of", "reason", "force"}
+    assert not any(task.params for task in dag.tasks)
+
+
+def test_a_dag_has_the_tags_of_its_model():
+    from pipelines.spec import parse_spec
+    from tests.dags.specs import spec_text
+
+    text = spec_text("demo") + "tags: [germany, binary]\n"
+    found = retrain(parse_spec(text.encode(), "models/demo/model.yaml")).tags
+    assert set(found) == {"perennial", "retrain", "demo", "binary", "germany"}

@@ -119,7 +119,7 @@ def test_the_loop_runs_in_it_and_answers_through_the_gateway(engine, up):
     assert answer.json()["release"] == 1
     entries = as_json(up.perennial("history", "sales", "--json"))
     assert [entry["kind"] for entry in entries].count("champion") == 1
-    assert "chain intact" in up.perennial("history", "sales")
+    assert "chain checked" in up.perennial("history", "sales")
     assert "first" in up.perennial("log", "sales", "--json")
     left = engine.containers(
         all=True, filters={"label": [f"perennial.stack={up.project}", "perennial.kind=step"]}

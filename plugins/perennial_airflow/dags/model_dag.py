@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param
+from airflow.sdk.definitions.param import ParamsDict
 
 from perennial_airflow.dag_names import dag_name
 from pipelines.spec import PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from airflow.sdk.definitions.deadline import DeadlineAlert
 
@@ -53,6 +55,7 @@ def reason_param() -> Param:
     )
 
 
+@contextmanager
 def model_dag(
     spec: Spec,
     kind: str,
@@ -61,30 +64,34 @@ def model_dag(
     params: Mapping[str, Param],
     doc: str,
     deadline: DeadlineAlert | None = None,
-) -> DAG:
-    """Return the model's DAG of this kind, without tasks.
+) -> Iterator[DAG]:
+    """Yield the model's DAG of this kind: tasks that are made within are its own.
 
     One run at a time, never catching up, running from the start.
 
     `schedule` is a spec's: a preset without its `@`, cron fields, or None. `doc` is the DAG's page
     in the UI, in Markdown; `deadline` is when a run should have ended.
     """
-    return DAG(
+    with DAG(
         dag_id=dag_name(kind, spec.name),
         description=spec.description,
         schedule=_timetable(schedule),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,  # a run of a paused DAG waits for ever
-        # A file in dags/ names those that it defines; `broken_specs.py` makes them only to see
-        # whether it can
+        # A DAG file names those that it defines; `broken_specs.py` makes them only to see whether
+        # it can
         auto_register=False,
-        params=deepcopy(dict(params)),  # Airflow writes the values of a run into them
         default_args={"owner": spec.owner, **RETRIES},
-        tags=["perennial", kind, spec.name, spec.task],
+        tags=list(dict.fromkeys(["perennial", kind, spec.name, spec.task, *spec.tags])),
         doc_md=doc,
         deadline=deadline,
-    )
+    ) as dag:
+        yield dag
+    # Set behind the tasks: each task would get a copy of every param, and Airflow checks the schema
+    # of each copy whenever it parses, which took most of the time. A task sees the DAG's all the
+    # same. They are copied, because Airflow writes the values of a run into them.
+    dag.params = ParamsDict(deepcopy(dict(params)))
 
 
 def _timetable(schedule: str | None) -> CronTriggerTimetable | None:

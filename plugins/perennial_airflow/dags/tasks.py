@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.events import outlets_of
 from perennial_airflow.places.choice import operator_for
-from pipelines.settings import load_settings
+from pipelines.settings import PREFIX, load_settings
 from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 
     from perennial_airflow.places.step_operator import StepOperator
+    from pipelines.settings import Settings
     from pipelines.spec import Spec
 
 
@@ -28,7 +31,7 @@ class Steps:
     def __init__(self, spec: Spec) -> None:
         """Make tasks of this model, in the DAG whose context is open."""
         self._model, self._resources = spec.name, spec.resources
-        settings = load_settings()
+        settings = _settings()
         self._operator, self._place = operator_for(settings.place, spec, settings.memory)
 
     def __call__(
@@ -90,3 +93,14 @@ class Steps:
         queues: Mapping[Any, str] = self._resources.queues
         queue = queues.get(step, self._resources.queue)
         return {"queue": queue} if queue else {}
+
+
+def _settings() -> Settings:
+    """Return the settings that the environment holds now."""
+    return _settings_in(tuple((n, v) for n, v in os.environ.items() if n.startswith(PREFIX)))
+
+
+@lru_cache(maxsize=1)
+# The settings take longer to load than the tasks of a DAG to make: of a thousand models, once.
+def _settings_in(environment: tuple[tuple[str, str], ...]) -> Settings:
+    return load_settings(dict(environment))

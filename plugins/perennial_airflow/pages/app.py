@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from perennial_airflow.links import URL_PREFIX, airflow_path, login_path, mlflow_path, page_path
-from perennial_airflow.pages import answers, incidents
+from perennial_airflow.pages import answers, incidents, overview
 from perennial_airflow.pages.access import TheReader, expect_model
 from perennial_airflow.pages.html import add_frame
 from perennial_airflow.pages.records import HISTORY, TheRecords
@@ -69,23 +69,13 @@ def make_app() -> FastAPI:
         dependencies=[Depends(get_user)],
     )
     app.include_router(router)
+    app.include_router(overview.router)
     app.include_router(answers.router)
     app.include_router(incidents.router)
     app.add_exception_handler(StarletteHTTPException, _show_refusal)
     app.add_exception_handler(RequestValidationError, _show_not_understood)
     app.add_exception_handler(PerennialError, _show_failure)
     return app
-
-
-@router.get("/")
-def overview(reader: TheReader, model_records: TheRecords) -> Response:
-    """Show what serves, of each model that the user may read."""
-    good, errors = model_records.specs()
-    names = [name for name in sorted({*good, *errors}) if reader.may_read(name)]
-    states = [model_records.state(name, good.get(name), errors.get(name)) for name in names]
-    base = mlflow_address(model_records.settings)
-    mlflow = experiments_page(base) if base else None
-    return page_response("overview", title="Models", states=states, mlflow=mlflow)
 
 
 @router.get("/models/{model}")

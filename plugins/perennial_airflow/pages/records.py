@@ -13,27 +13,40 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 
 from pipelines.approvals import Mark, Marks, marks_of
+from pipelines.fleet import fleet
 from pipelines.incidents import open_incidents
-from pipelines.ledger import DriftCheck
+from pipelines.ledger import DriftCheck, Kind, champion_of
 from pipelines.ports import ConfiguredPorts
 from pipelines.run_names import versions_of
+from pipelines.science.policy import OPEN_FOR
 from pipelines.settings import Settings, load_settings
-from pipelines.spec import load_all
+from pipelines.spec.cached import SpecCache
 from pipelines.store.pages import NEWEST, find_page, has_page
 from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from pipelines.errors import SpecError
+    from pipelines.fleet import ModelState
     from pipelines.incidents import Incident
-    from pipelines.ledger import Champion, Entry, Kind, Ledger
+    from pipelines.ledger import Champion, Entry, Ledger
     from pipelines.ports import Ports
     from pipelines.spec import Spec
     from pipelines.store.pages import PageKind
 
 HISTORY = 300
 """The newest decisions about a model that its page shows."""
+
+_SHOWN: tuple[Kind, ...] = (
+    "champion",
+    "verdict",
+    "drift",
+    "incident",
+    "approval",
+    "override",
+)
+"""Kinds of entries of which a model's newest one says what its card shows, or whether to look."""
 
 CHECKS = 12
 """The newest drift checks that it shows as a table."""
@@ -65,9 +78,44 @@ class Records:
     ports: Ports | ConfiguredPorts
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
-    def specs(self) -> tuple[dict[str, Spec], dict[str, SpecError]]:
-        """Return the good specs and what is wrong with the others, by model."""
-        return load_all(self.settings.models)
+    _specs: SpecCache = field(default_factory=SpecCache)
+
+    def specs(
+        self, seconds: dict[str, float] | None = None
+    ) -> tuple[dict[str, Spec], dict[str, SpecError]]:
+        """Return the good specs and what is wrong with the others, by model.
+
+        `seconds` gets how long each folder took to read.
+        """
+        return self._specs.load_all(self.settings.models, seconds)
+
+    def fleet(self, good: Mapping[str, Spec], errors: Mapping[str, SpecError]) -> list[ModelState]:
+        """Return how these models stand, the worst first."""
+        return fleet(self.ports.ledger, good, errors, self.now())
+
+    def states(
+        self, names: Sequence[str], good: Mapping[str, Spec], errors: Mapping[str, SpecError]
+    ) -> list[State]:
+        """Return what is known of some models, by a few questions however many there are."""
+        ledger, now = self.ports.ledger, self.now()
+        newest = {(e.model, e.kind): e for e in ledger.newest(names, _SHOWN)}
+        asked = {e.model for e in ledger.since(names, ["retrain_request"], now - OPEN_FOR)}
+        return [
+            State(
+                name=name,
+                spec=good.get(name),
+                problem=str(errors[name]) if name in errors else "",
+                champion=champion_of(newest.get((name, "champion"))),
+                verdict=newest.get((name, "verdict")),
+                drift=newest.get((name, "drift")),
+                request=find_open_request(ledger, name, now) if name in asked else None,
+                incidents=open_incidents(ledger, name, now) if (name, "incident") in newest else [],
+                marks=marks_of(ledger, name)
+                if (name, "approval") in newest or (name, "override") in newest
+                else Marks({}),
+            )
+            for name in names
+        ]
 
     def state(self, name: str, spec: Spec | None, problem: SpecError | None = None) -> State:
         """Return what is known of a model."""

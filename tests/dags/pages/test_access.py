@@ -49,6 +49,7 @@ def test_every_route_that_there_is_asks_for_the_user(world):
     paths = {route.path: route for route in world.app.routes}
     assert set(paths) == {
         "/",
+        "/api/fleet",
         "/models/{model}",
         "/pages/{model}/{kind}/{run}",
         "/mlflow/{model}",

@@ -265,9 +265,8 @@ def test_both_stacks_give_airflow_the_same_patience(tmp_path):
     )
     names = {name for name in {*composed, *embedded} if name.startswith(same)} - {
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK",
-        # In the composed stack the files come with the image and do not change.
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL",
+        # A container has a /tmp of its own.
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH",
     }
     assert len(names) > 6
     assert {name: composed.get(name) for name in names} == {
