@@ -19,7 +19,6 @@ from sqlalchemy import create_engine, make_url
 
 from pipelines.errors import Corrupted, RequestError
 from pipelines.settings import Settings, load_settings
-from stack.celery import prepare_broker
 from stack.environment import MARK, environment
 from stack.keys import FERNET_KEY, PASSWORDS, USER, make_keys, password
 from stack.layout import CHECKOUT, LOCK_SECONDS, Layout, sqlite_url
@@ -275,39 +274,3 @@ def test_both_stacks_give_airflow_the_same_patience(tmp_path):
 
 
 EXECUTOR = "executors.${PERENNIAL_EXECUTOR:-local}"
-
-
-def test_both_stacks_let_workers_hold_no_task_that_they_do_not_do(tmp_path):
-    composed = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())[
-        "x-airflow-environment"
-    ]
-    embedded = environment(layout(tmp_path, executor="celery"), {})
-    for name in ("WORKER_PREFETCH_MULTIPLIER", "OPERATION_TIMEOUT"):
-        assert composed[f"AIRFLOW__CELERY__{name}"] == embedded[f"AIRFLOW__CELERY__{name}"]
-
-
-def test_a_stack_with_workers_has_a_broker_that_only_its_owner_reaches(tmp_path):
-    here = layout(tmp_path, executor="celery", celery_workers="3", queues="default,large")
-    commands = {program.name: program.command for program in programs(here)}
-    assert {"broker", "worker-1", "worker-2", "worker-3"} <= set(commands)
-    broker, worker = commands["broker"], commands["worker-2"]
-    assert broker[broker.index("--port") + 1] == "0"
-    assert broker[broker.index("--unixsocketperm") + 1] == "700"
-    assert worker[worker.index("--queues") + 1] == "default,large"
-    environ = environment(here, {})
-    assert environ["AIRFLOW__CORE__PARALLELISM"] == "6"
-    assert str(here.run / "broker.sock") in environ["AIRFLOW__CELERY__BROKER_URL"]
-    assert "broker" not in {program.name for program in programs(layout(tmp_path))}
-
-
-def test_without_a_broker_on_the_machine_up_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RequestError, match="apt install redis-server"):
-        prepare_broker(layout(tmp_path, executor="celery"))
-
-
-def test_a_state_folder_that_lies_too_deep_for_a_socket_is_named(tmp_path, monkeypatch):
-    (tmp_path / "redis-server").touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RequestError, match="too long for a socket"):
-        prepare_broker(layout(tmp_path / ("deep" * 30), executor="celery"))
