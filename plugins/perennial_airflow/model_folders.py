@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 AGAIN_SECONDS = 15.0
-"""After a change a file is parsed a second time: the first parse may have begun before it."""
+"""After a change a file is parsed a second time: the first parse may have begun before it, or have
+taken too long on a machine that was just starting. So is what shows the broken ones."""
 OWN = {"models.py", BROKEN}
 """Files of dags/ for whoever gives Airflow that folder: here the groups take their place."""
 
@@ -46,7 +47,7 @@ class ModelFolders(BaseDagBundle):
         super().__init__(**kwargs)
         self._clock = clock
         self._seen: dict[int, dict[str, str]] = {}
-        self._again: dict[int, float] = {}
+        self._again: dict[str, float] = {}
 
     @property
     def path(self) -> Path:
@@ -69,17 +70,23 @@ class ModelFolders(BaseDagBundle):
         for name in model_names(models):
             seen.setdefault(group_of(name), {})[name] = fingerprint(models / name)
         self._write(set(seen))
-        for group in set(self._seen) - set(seen):
+        gone = set(self._seen) - set(seen)
+        for group in gone:
             self._remove(group)
-        now = self._clock()
-        for group, folders in seen.items():
-            if self._seen and folders != self._seen.get(group):
-                touch(self.path / file_name(group))
-                self._again[group] = now + AGAIN_SECONDS
-            elif group in self._again and now >= self._again[group]:
-                touch(self.path / file_name(group))
-                del self._again[group]
+        changed = {file_name(g) for g, folders in seen.items() if folders != self._seen.get(g)}
+        if self._seen:
+            for name in changed | ({BROKEN} if gone else set()):
+                touch(self.path / name)
+        self._parse_again(changed | ({BROKEN} if changed or gone else set()))
         self._seen = seen
+
+    def _parse_again(self, changed: set[str]) -> None:
+        """Let the files that changed a while ago be parsed once more, and remember these."""
+        now = self._clock()
+        for name in [name for name, due in self._again.items() if now >= due]:
+            touch(self.path / name)
+            del self._again[name]
+        self._again |= dict.fromkeys(changed, now + AGAIN_SECONDS)
 
     def _write(self, groups: set[int]) -> None:
         """Write the files of these groups, where they are not there."""

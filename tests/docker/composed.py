@@ -191,7 +191,8 @@ class Composed:
         with self.airflow() as api:
             homes = [ROOT, *([self.world.home] if self.world else [])]
             models = [spec for home in homes for spec in load_all(home / "models")[0].values()]
-            assert await_dags(api, models, timeout_seconds=120) == []
+            missing = await_dags(api, models, timeout_seconds=240)
+            assert missing == [], missing
         return seconds
 
     def retrain(self, run_id=None, dag=RETRAIN, **conf):

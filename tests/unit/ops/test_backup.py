@@ -74,7 +74,7 @@ class TestRoundTrip:
     def test_a_store_that_is_no_folder_is_never_left_out_silently(
         self, old, tar, tmp_path, monkeypatch
     ):
-        monkeypatch.setitem(STORES, "memory", lambda _: MemoryStore())
+        monkeypatch.setitem(STORES, "memory", lambda *_: MemoryStore())
         settings = old.settings.replace(store="memory://me:secret@here")
         for call in (
             lambda: backup(settings, tmp_path / "b.tar", quiet),
