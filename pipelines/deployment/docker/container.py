@@ -47,6 +47,7 @@ _HANDED_ON = (
     "log_sync_seconds",
     "log_when_full",
     "log_segment_bytes",
+    "log_send_seconds",
     "log_level",
     "own_code_answer_seconds",
     "lock_timeout_seconds",

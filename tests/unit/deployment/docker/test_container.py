@@ -73,7 +73,6 @@ OWN = {
     "state",
     "store",
     # those of a bucket are handed on where the store is one
-    "log_send_seconds",
     "store_ca",
     "store_cache_bytes",
     "store_credentials",
