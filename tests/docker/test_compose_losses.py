@@ -20,7 +20,7 @@ import pytest
 from tests.docker.composed import RETRAIN, as_json, predict
 from tests.docker.sales import SECOND_DAY
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 VICTIMS = ("gateway", "mlflow", "postgres", "scheduler", "release")
 PAUSE_SECONDS = 12
 BACK_SECONDS = 90
