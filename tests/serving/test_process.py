@@ -117,8 +117,11 @@ def test_a_spoilt_release_is_refused_under_load_without_a_failed_request(store, 
     data[100] ^= 1
     victim.write_bytes(data)
     with Callers(server.url) as callers:
+        wait_until(lambda: callers.answers)
         put_release(store, 2, bundles["2"], version="2")
         refused = wait_until(lambda: httpx.get(f"{server.url}/models/flights").json()["refused"])
+        before = len(callers.answers)
+        wait_until(lambda: len(callers.answers) > before)
     assert victim.name in refused["reason"]
     assert callers.failures == []
     assert {a["version"] for a in callers.answers} == {"1"}
