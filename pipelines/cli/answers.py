@@ -13,8 +13,6 @@ from pipelines.answers import words
 from pipelines.answers.export import Form, export_lines
 from pipelines.answers.lineage import resting_on
 from pipelines.answers.origins import why as explain
-from pipelines.answers.predictions import why_prediction as explain_prediction
-from pipelines.answers.predictions import with_predictions
 from pipelines.answers.service import expect_known, parse_moment
 from pipelines.answers.service import who_served as find_served
 from pipelines.cli.output import AsJson, print_json, print_table
@@ -92,6 +90,8 @@ def why_prediction(
     Each row with its inputs (personal ones hashed or left out), its answer and the label that came,
     by the inference log; then the version, as `perennial why` tells it.
     """
+    from pipelines.answers.predictions import why_prediction as explain_prediction
+
     ports = _ports(model)
     answer = explain_prediction(ports.ledger, ports.store, model, request_id)
     if as_json:
@@ -138,6 +138,8 @@ def lineage(
             _print(f"{model}, version {version}", data)
             _print_batches(origin)
         return
+    from pipelines.answers.predictions import with_predictions
+
     resting = resting_on(ports.ledger, ports.store, model, batch or "")
     resting = with_predictions(ports.store, resting, named=predictions)
     _show(f"{model}, batch {batch}", words.say_resting(resting), resting, as_json=as_json)

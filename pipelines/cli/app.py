@@ -21,6 +21,7 @@ from pipelines.cli import (
     rebuild,
     releases,
     replay,
+    status,
     steps,
     traces,
 )
@@ -39,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 overview.add_to(app)
+status.add_to(app)
 fleet.add_to(app)
 init.add_to(app)
 check.add_to(app)

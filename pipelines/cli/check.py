@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli.advice import LONGEST, advice
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import CRASH, set_up_logging
-from pipelines.cli.snapshots import describe_sides
 from pipelines.context import Context
 from pipelines.errors import BadData, PerennialError, SpecError
 from pipelines.intervals import SNAPSHOT, Interval, containing, floor, iso, preceding
@@ -142,6 +140,8 @@ def _with_line(settings: Settings, name: str, error: PerennialError) -> str:
 
 
 def _spec(settings: Settings, name: str, state: dict[str, Any]) -> str:
+    from pipelines.cli.advice import advice
+
     spec = load_spec(settings.models, name)
     state["context"] = Context(spec=spec, settings=settings, ports=ConfiguredPorts(settings))
     text = f"{spec.task}, {how_many(len(spec.candidates), 'candidate')},"
@@ -277,6 +277,7 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
 
 def _features(state: dict[str, Any]) -> str:
+    from pipelines.cli.snapshots import describe_sides
     from pipelines.data.feature_rows import build_from
     from pipelines.data.labelled_rows import has_label, is_there
     from pipelines.training.float32 import merged_inputs
@@ -297,6 +298,7 @@ def _features(state: dict[str, Any]) -> str:
 
 def _training(state: dict[str, Any]) -> str:
     """Do what `train` would do on a sample: refuse what it would refuse."""
+    from pipelines.cli.advice import LONGEST
     from pipelines.data.feature_rows import intervals_behind
     from pipelines.data.sample import read_sample, sample_of_snapshot
     from pipelines.steps.ingest import intervals_for

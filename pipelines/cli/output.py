@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.errors import RequestError
+from pipelines.spec.folders import SLOW_SECONDS, say_slow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,3 +48,10 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     for row in rows:
         table.add_row(*(Text("" if value is None else str(value)) for value in row))
     Console().print(table)
+
+
+def tell_slow(folder: Path, seconds: dict[str, float]) -> None:
+    """Tell of folders that take long to read, on stderr: the slowest first."""
+    for name, took in sorted(seconds.items(), key=lambda item: -item[1]):
+        if took > SLOW_SECONDS:
+            typer.echo(f"warning: {say_slow(f'{folder.name}/{name}', took)}", err=True)

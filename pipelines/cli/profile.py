@@ -9,9 +9,7 @@ import typer
 
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import context_for, set_up_logging
-from pipelines.data.batches import newest_batches
-from pipelines.profiling.profile import BATCHES, MOST_BATCHES, profile_model
-from pipelines.profiling.publish import publish_profile
+from pipelines.profiling import BATCHES, MOST_BATCHES
 from pipelines.profiling.words import share_text, short
 
 if TYPE_CHECKING:
@@ -41,6 +39,10 @@ def profile(
     drift from the reference, quarantined rows. Personal columns are left out. Nothing is decided
     by it.
     """
+    from pipelines.data.batches import newest_batches
+    from pipelines.profiling.profile import profile_model
+    from pipelines.profiling.publish import publish_profile
+
     set_up_logging("WARNING")
     context = context_for(model)
     newest = newest_batches(context.ports.store, context.spec, datetime.now(UTC), batches)

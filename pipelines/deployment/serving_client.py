@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
 from pipelines.errors import Unreachable
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Value
+
+if TYPE_CHECKING:
+    import ssl
 
 TIMEOUT_SECONDS = 5.0
 
@@ -61,7 +65,7 @@ class ServingClient:
         url = f"{self._base_url}/models/{name}"
         remedy = "start the server (`make up`), then clear this task or let it retry."
         try:
-            answer = httpx.get(url, timeout=TIMEOUT_SECONDS, trust_env=False)
+            answer = httpx.get(url, timeout=TIMEOUT_SECONDS, trust_env=False, verify=_tls())
             body: Any = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise Unreachable(
@@ -94,6 +98,14 @@ class ServingClient:
                 f"The server's answer on {model} makes no sense:"
                 f" {in_one_line(problems(error, None))}"
             ) from error
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return what connections are checked by; to read the certificates takes most of a request."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
 
 
 _KNOWN = {200: None, 404: "unknown_model", 503: "model_not_loaded"}

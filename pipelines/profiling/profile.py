@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from pipelines.refs import FeaturesVersion, Ref
     from pipelines.spec import Spec
 
-BATCHES = 6
-"""Batches that a profile looks at, where nobody says how many."""
-
-MOST_BATCHES = 60
 QUARANTINES, BAD_ROWS, BAD_COLUMNS = 3, 5, 12
 """Quarantined batches that are shown, and the rows and columns of each."""
 

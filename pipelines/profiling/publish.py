@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.data.batches import newest_snapshots
+from pipelines.profiling import BATCHES
 from pipelines.profiling.page import render
-from pipelines.profiling.profile import BATCHES, profile_model
+from pipelines.profiling.profile import profile_model
 from pipelines.store.pages import NEWEST, publish_page
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ def test_filters_choose_and_say_of_how_many(command, world):
 
 
 def test_a_slow_folder_is_named_with_its_seconds(command, monkeypatch):
-    monkeypatch.setattr("pipelines.cli.overview.SLOW_SECONDS", 0.0)
+    monkeypatch.setattr("pipelines.cli.output.SLOW_SECONDS", 0.0)
     for name in ("models", "status"):
         done = command(name, "--json")
         assert "warning: models/sales: it takes 0." in done.stderr
