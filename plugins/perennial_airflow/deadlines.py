@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from pipelines.settings import load_settings
 from pipelines.spec.schedules import grace_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MARGIN = timedelta(minutes=1)
 """After the grace, so that the check is late by the ledger too when the deadline is missed."""
@@ -23,9 +25,12 @@ MARGIN = timedelta(minutes=1)
 _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def deadline_of(schedule: str) -> DeadlineAlert | None:
-    """Return the deadline of runs by a schedule; None where nobody is told of anything."""
-    if load_settings().alerts is None:
+def deadline_of(schedule: str, alerts: Path | None) -> DeadlineAlert | None:
+    """Return the deadline of runs by a schedule; None where nobody is told of anything.
+
+    `alerts` is the file of routes by which people are told, as the settings name it.
+    """
+    if alerts is None:
         return None
     return DeadlineAlert(
         # Not when it was queued: of such deadlines Airflow 3.3 fails to clear a task (a 500).

@@ -31,7 +31,7 @@ class Steps:
     def __init__(self, spec: Spec) -> None:
         """Make tasks of this model, in the DAG whose context is open."""
         self._model, self._resources = spec.name, spec.resources
-        settings = _settings()
+        settings = settings_now()
         self._operator, self._place = operator_for(settings.place, spec, settings.memory)
 
     def __call__(
@@ -95,7 +95,7 @@ class Steps:
         return {"queue": queue} if queue else {}
 
 
-def _settings() -> Settings:
+def settings_now() -> Settings:
     """Return the settings that the environment holds now."""
     return _settings_in(tuple((n, v) for n, v in os.environ.items() if n.startswith(PREFIX)))
 
