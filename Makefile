@@ -16,11 +16,13 @@ JUDGEMENT := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	gate_proof checks renewal gate dependence gate_speed replay)
 WATCHING := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	before_labels causes claims false_alarms power quiet_lives)
+SCALE := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
+	bucket fleet growth large ledger queue worker_kills)
 LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
 .PHONY: help venv venv-dev lock check format test test-fast test-all \
 	test-cluster up status down demo example \
-	bench bench-judgement bench-watching gate-proof images clean secrets signing-key
+	bench bench-judgement bench-watching bench-growth bench-scale gate-proof images clean secrets signing-key
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -93,6 +95,15 @@ bench-judgement: venv-dev ## all that is measured of the gate: its proof, its ra
 
 bench-watching: venv-dev ## how often quiet windows are called changed, changed ones seen
 	@for name in $(WATCHING); do \
+		$(BIN)/python -m benchmarks.$$name || failed="$$failed $$name"; \
+	done; \
+	[ -z "$$failed" ] || { echo "Failed, or reached less than was asked:$$failed."; exit 1; }
+
+bench-growth: venv-dev ## a retraining and a look beside long histories, ledgers and many models
+	$(BIN)/python -m benchmarks.growth
+
+bench-scale: venv-dev ## all that is measured of size (the bucket's part needs PERENNIAL_TEST_S3)
+	@for name in $(SCALE); do \
 		$(BIN)/python -m benchmarks.$$name || failed="$$failed $$name"; \
 	done; \
 	[ -z "$$failed" ] || { echo "Failed, or reached less than was asked:$$failed."; exit 1; }

@@ -134,10 +134,13 @@ def write_models(models: Path, count: int) -> None:
         (models / name / "model.yaml").write_text(spec, encoding="utf-8")
 
 
-def fill_ledger(home: Path, count: int) -> None:
+def fill_ledger(home: Path, count: int, state: Path | None = None) -> None:
     """Give each model a champion, a verdict and a month of drift checks."""
+    environ = {"PERENNIAL_HOME": str(home)}
+    if state is not None:
+        environ["PERENNIAL_STATE"] = str(state)
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)
-    ledger = ConfiguredPorts(load_settings({"PERENNIAL_HOME": str(home)})).ledger
+    ledger = ConfiguredPorts(load_settings(environ)).ledger
     for number in range(count):
         verdict = GateVerdict(
             verdict="promote",

@@ -130,13 +130,7 @@ def measure_appends(folder: Path, *, single: int, many: int) -> list[Measure]:
 def measure_verify(folder: Path, count: int) -> list[Measure]:
     """Return how long the check of a ledger with so many entries takes, and with what memory."""
     file = folder / "long.db"
-    SqlLedger(f"sqlite:///{file}")
-    with closing(sqlite3.connect(file)) as database:
-        _drop_triggers(database)
-        database.executemany("INSERT INTO entries VALUES (?,?,?,?,?,?,?,?)", _chain(count))
-        newest = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1"
-        database.execute(f"UPDATE head SET (seq, hash) = ({newest})")
-        database.commit()
+    fill_chain(file, count)
     # a process of its own, whose memory has held nothing else
     command = [sys.executable, "-c", VERIFY, f"sqlite:///{file}"]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
@@ -151,6 +145,20 @@ def measure_verify(folder: Path, count: int) -> list[Measure]:
         _measure(f"{name}, each, processor", by_processor / count * 1e6, "µs", "<= 20"),
         _measure(f"{name}, more memory at its peak", megabytes, "MB", "<= 20"),
     ]
+
+
+def fill_chain(file: Path, count: int) -> None:
+    """Make a ledger with so many entries of a model, faster than the ledger would write them."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    SqlLedger(f"sqlite:///{file}")
+    with closing(sqlite3.connect(file)) as database:
+        triggers = _drop_triggers(database)
+        database.executemany("INSERT INTO entries VALUES (?,?,?,?,?,?,?,?)", _chain(count))
+        newest = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1"
+        database.execute(f"UPDATE head SET (seq, hash) = ({newest})")
+        for statement in triggers:
+            database.execute(statement)
+        database.commit()
 
 
 def measure_questions(file: Path, count: int) -> list[Measure]:
@@ -259,10 +267,13 @@ def _touch(database: sqlite3.Connection, seq: int, rng: random.Random) -> None:
     database.execute(change, (edited, seq))
 
 
-def _drop_triggers(database: sqlite3.Connection) -> None:
-    query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    for (name,) in database.execute(query).fetchall():
+def _drop_triggers(database: sqlite3.Connection) -> list[str]:
+    """Drop what guards the entries, and return the statements that make it again."""
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+    found = database.execute(query).fetchall()
+    for name, _ in found:
         database.execute(f'DROP TRIGGER "{name}"')
+    return [sql for _, sql in found]
 
 
 def random_history(rng: random.Random) -> list[Entry]:
