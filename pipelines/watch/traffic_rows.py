@@ -66,7 +66,11 @@ def traffic_rows(
     log = read_log(store, spec.name, since=window.start, until=window.end)
     asks = log.rows.num_rows and spec.has_target
     source = _source_labels(context, plan, schema, log) if asks else None
-    labels = read_labels(store, spec.name)
+    # Of each part of the log only the window's labels stay: the log may hold years of them
+    asked = log.rows["identity"].unique()
+    labels = read_labels(
+        store, spec.name, keep=lambda part: part.filter(pc.is_in(part["identity"], asked))
+    )
     matches = join_labels(
         log,
         labels,
