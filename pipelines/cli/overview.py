@@ -29,6 +29,7 @@ from pipelines.ledger import (
     RetrainHold,
     RetrainRequest,
     StepOfRun,
+    Turn,
 )
 from pipelines.plurals import how_many
 from pipelines.ports import ConfiguredPorts
@@ -291,7 +292,7 @@ def _sentence(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 -- a case fo
             return words.override_entry(over.version, over.by, over.reason, over.reasons)
         case IncidentEvent() as event:
             return say_event(event)
-        case StepOfRun() | Erasure() | Alert() as step:
+        case StepOfRun() | Erasure() | Alert() | Turn() as step:
             return step.words
         case _:
             return entry.summary

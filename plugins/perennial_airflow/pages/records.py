@@ -22,6 +22,7 @@ from pipelines.science.policy import OPEN_FOR
 from pipelines.settings import Settings, load_settings
 from pipelines.spec.cached import SpecCache
 from pipelines.store.pages import NEWEST, find_page, has_page
+from pipelines.turns.limits import limits_of
 from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class Records:
 
     def fleet(self, good: Mapping[str, Spec], errors: Mapping[str, SpecError]) -> list[ModelState]:
         """Return how these models stand, the worst first."""
-        return fleet(self.ports.ledger, good, errors, self.now())
+        limits = limits_of(self.settings) if self.settings.has_line else None
+        return fleet(self.ports.ledger, good, errors, self.now(), limits)
 
     def states(
         self, names: Sequence[str], good: Mapping[str, Spec], errors: Mapping[str, SpecError]
