@@ -105,6 +105,7 @@ def _environ(folder: Path, models: int, at_once: int, strike: datetime) -> dict[
     """Return the environment of a stack with so many models, all alike and due at one moment."""
     home = folder / "home"
     world = make_world(home)
+    world.respec("  - {name: baseline, estimator: sklearn.dummy.DummyClassifier}\n", "")
     world.respec("seed: 3, folds: 2}", f'seed: 3, folds: 2, schedule: "{strike:%M %H %d %m} *"}}')
     text = (home / "models/sales/model.yaml").read_text()
     suite = (home / "expectations/sales.json").read_text()
@@ -147,9 +148,8 @@ def _await_runs(api: AirflowApi, models: list[str], strike: datetime) -> dict[st
             continue
         for model in models:
             if model not in runs:
-                found = api._all(f"/api/v2/dags/retrain_{model}/dagRuns", "dag_runs")  # noqa: SLF001
-                if found:
-                    runs[model] = found[0]["dag_run_id"]
+                for run in api.runs(f"retrain_{model}"):
+                    runs[model] = run
             if model in runs and model not in ended:
                 ended |= {model} if api.state(f"retrain_{model}", runs[model]) in ENDS else set()
         print(f"{len(ended)} of {len(models)} have ended", flush=True)

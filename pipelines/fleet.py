@@ -14,6 +14,7 @@ from pipelines.ledger import DriftCheck, Ingest, Outcome, champion_of
 from pipelines.plurals import how_many, ordinal
 from pipelines.refs import Value
 from pipelines.spec.schedules import grace_of, next_due
+from pipelines.turns.limits import limits_of
 from pipelines.turns.line import read_line
 from pipelines.turns.rules import give_turns
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from pipelines.errors import SpecError
     from pipelines.ledger import Entry, Ledger
+    from pipelines.settings import Settings
     from pipelines.spec import Spec
-    from pipelines.turns.limits import Limits
 
 State = Literal["broken", "red", "late", "drifting", "new", "fine"]
 STATES: tuple[State, ...] = get_args(State)
@@ -68,16 +69,15 @@ def fleet(
     good: Mapping[str, Spec],
     broken: Mapping[str, SpecError],
     now: datetime,
-    limits: Limits | None = None,
+    turns: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[ModelState]:
     """Return how each model stands at a moment (aware), the worst first, then by name.
 
-    With `limits` also who waits in line for a retraining.
+    `turns` is what `turns_of` says of all models, where limits are set.
     """
     names = sorted({*good, *broken})
     newest = {(e.model, e.kind): e for e in ledger.newest(names, ["champion", "drift", "incident"])}
     costs = _costs(ledger.since(names, ["ingest", "outcome"], now - timedelta(days=COST_DAYS)))
-    turns = _turns(ledger, names, limits, now) if limits else {}
     found = []
     for name in names:
         spec, champion = good.get(name), champion_of(newest.get((name, "champion")))
@@ -97,7 +97,7 @@ def fleet(
                 checked=check.at if check else None,
                 retrainings=count,
                 run_seconds=round(seconds, 1),
-                **turns.get(name, {}),
+                **(turns or {}).get(name, {}),
             )
         )
     return sorted(found, key=lambda s: (STATES.index(s.state), s.model))
@@ -148,11 +148,16 @@ def say_turn(s: ModelState) -> str:
     return f"waits {since}, {place}{s.waits_because}".rstrip(", ")
 
 
-def _turns(
-    ledger: Ledger, names: Sequence[str], limits: Limits, now: datetime
+def turns_of(
+    ledger: Ledger, names: Sequence[str], settings: Settings, now: datetime
 ) -> dict[str, dict[str, Any]]:
-    """Return of each model with a retraining in line or under way how that stands."""
-    line = read_line(ledger, names, now)
+    """Return of each model with a retraining in line or under way how that stands.
+
+    `names` are all models: they share one line. Nothing where no limits are set.
+    """
+    if not settings.has_line:
+        return {}
+    line, limits = read_line(ledger, names, now), limits_of(settings)
     turns = give_turns(line, limits, now)
     found: dict[str, dict[str, Any]] = {}
     for begins in turns.begin:

@@ -18,12 +18,12 @@ from pipelines.fleet import (
     say_cost,
     say_turn,
     sort_states,
+    turns_of,
 )
 from pipelines.plurals import how_many
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from pipelines.spec import load_all
-from pipelines.turns.limits import limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,8 +70,9 @@ def show_fleet(
     good, broken = load_all(settings.models)
     ports = ConfiguredPorts(settings)
     ports.check_ledger()
-    limits = limits_of(settings) if settings.has_line else None
-    everybody = fleet(ports.ledger, good, broken, datetime.now(UTC), limits)
+    now = datetime.now(UTC)
+    turns = turns_of(ports.ledger, sorted({*good, *broken}), settings, now)
+    everybody = fleet(ports.ledger, good, broken, now, turns)
     chosen = choose(everybody, words=" ".join(words or []), owner=owner, tag=tag, state=state or "")
     chosen = sort_states(chosen, sort)
     if as_json:

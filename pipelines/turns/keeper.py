@@ -103,7 +103,8 @@ class Keeper:
                 return
             self.read()
             line = self.reader.line()
-            for each in (*line.under_way, *line.waiting):
+            everybody: list[Waiting | UnderWay] = [*line.under_way, *line.waiting]
+            for each in everybody:
                 if (each.model, each.run) in gone:
                     why = "its run has ended in Airflow, or is not there any more"
                     self._enter(each.model, _event(each, "ends", why))

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 
 from pipelines.approvals import Mark, Marks, marks_of
-from pipelines.fleet import fleet
+from pipelines.fleet import fleet, turns_of
 from pipelines.incidents import open_incidents
 from pipelines.ledger import DriftCheck, Kind, champion_of
 from pipelines.ports import ConfiguredPorts
 from pipelines.run_names import versions_of
 from pipelines.science.policy import OPEN_FOR
 from pipelines.settings import Settings, load_settings
+from pipelines.spec import model_names
 from pipelines.spec.cached import SpecCache
 from pipelines.store.pages import NEWEST, find_page, has_page
-from pipelines.turns.limits import limits_of
 from pipelines.watch.retrain_requests import find_open_request
 
 if TYPE_CHECKING:
@@ -92,8 +92,10 @@ class Records:
 
     def fleet(self, good: Mapping[str, Spec], errors: Mapping[str, SpecError]) -> list[ModelState]:
         """Return how these models stand, the worst first."""
-        limits = limits_of(self.settings) if self.settings.has_line else None
-        return fleet(self.ports.ledger, good, errors, self.now(), limits)
+        ledger, now = self.ports.ledger, self.now()
+        # All models stand in one line, also those that the reader may not see
+        turns = turns_of(ledger, model_names(self.settings.models), self.settings, now)
+        return fleet(ledger, good, errors, now, turns)
 
     def states(
         self, names: Sequence[str], good: Mapping[str, Spec], errors: Mapping[str, SpecError]
