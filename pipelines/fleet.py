@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from pipelines.incidents.state import open_incidents
 from pipelines.intervals import Moment, iso
 from pipelines.ledger import DriftCheck, Ingest, Outcome, champion_of
-from pipelines.plurals import how_many
+from pipelines.plurals import how_many, ordinal
 from pipelines.refs import Value
 from pipelines.spec.schedules import grace_of, next_due
+from pipelines.turns.limits import limits_of
+from pipelines.turns.line import read_line
+from pipelines.turns.rules import give_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,12 +24,14 @@ if TYPE_CHECKING:
 
     from pipelines.errors import SpecError
     from pipelines.ledger import Entry, Ledger
+    from pipelines.settings import Settings
     from pipelines.spec import Spec
 
 State = Literal["broken", "red", "late", "drifting", "new", "fine"]
 STATES: tuple[State, ...] = get_args(State)
 """The worst first. Of two that apply, a model has the worse one."""
 Sort = Literal["state", "model", "owner", "cost"]
+TurnState = Literal["waits", "under way"]
 COST_DAYS = 30
 """Days over which retrainings are added up."""
 
@@ -50,12 +55,26 @@ class ModelState(Value):
     checked: Moment | None
     retrainings: int
     run_seconds: float
+    turn: TurnState | None = None
+    """Whether a retraining of it is under way, or waits for its turn; None where no limits are set.
+    """
+    turn_since: Moment | None = None
+    place_in_line: int | None = None
+    """Of one that waits: 1 is the next."""
+    waits_because: str = ""
 
 
 def fleet(
-    ledger: Ledger, good: Mapping[str, Spec], broken: Mapping[str, SpecError], now: datetime
+    ledger: Ledger,
+    good: Mapping[str, Spec],
+    broken: Mapping[str, SpecError],
+    now: datetime,
+    turns: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[ModelState]:
-    """Return how each model stands at a moment (aware), the worst first, then by name."""
+    """Return how each model stands at a moment (aware), the worst first, then by name.
+
+    `turns` is what `turns_of` says of all models, where limits are set.
+    """
     names = sorted({*good, *broken})
     newest = {(e.model, e.kind): e for e in ledger.newest(names, ["champion", "drift", "incident"])}
     costs = _costs(ledger.since(names, ["ingest", "outcome"], now - timedelta(days=COST_DAYS)))
@@ -78,6 +97,7 @@ def fleet(
                 checked=check.at if check else None,
                 retrainings=count,
                 run_seconds=round(seconds, 1),
+                **(turns or {}).get(name, {}),
             )
         )
     return sorted(found, key=lambda s: (STATES.index(s.state), s.model))
@@ -115,6 +135,45 @@ def sort_states(states: Sequence[ModelState], sort: Sort) -> list[ModelState]:
         "cost": lambda s: (-s.run_seconds, s.model),
     }
     return sorted(states, key=keys[sort])
+
+
+def say_turn(s: ModelState) -> str:
+    """Return how a model's retraining stands, in words; empty where none waits or is under way."""
+    if s.turn is None or s.turn_since is None:
+        return ""
+    since = f"since {s.turn_since:%Y-%m-%d %H:%M} UTC"
+    if s.turn == "under way":
+        return f"under way {since}"
+    place = f"{ordinal(s.place_in_line)} in line, " if s.place_in_line else ""
+    return f"waits {since}, {place}{s.waits_because}".rstrip(", ")
+
+
+def turns_of(
+    ledger: Ledger, names: Sequence[str], settings: Settings, now: datetime
+) -> dict[str, dict[str, Any]]:
+    """Return of each model with a retraining in line or under way how that stands.
+
+    `names` are all models: they share one line. Nothing where no limits are set.
+    """
+    if not settings.has_line:
+        return {}
+    line, limits = read_line(ledger, names, now), limits_of(settings)
+    turns = give_turns(line, limits, now)
+    found: dict[str, dict[str, Any]] = {}
+    for begins in turns.begin:
+        found[begins.model] = {"turn": "waits", "turn_since": begins.asked}
+    for waits, why in turns.declined:
+        found[waits.model] = {"turn": "waits", "turn_since": waits.asked, "waits_because": why}
+    for place, (waits, why) in enumerate(turns.waiting, start=1):
+        found[waits.model] = {
+            "turn": "waits",
+            "turn_since": waits.asked,
+            "place_in_line": place,
+            "waits_because": why,
+        }
+    for works in line.under_way:
+        found[works.model] = {"turn": "under way", "turn_since": works.since}
+    return found
 
 
 def say_cost(s: ModelState) -> str:

@@ -190,6 +190,12 @@ PATTERNS = {
     r"^[a-z0-9_-]{1,63}(,[a-z0-9_-]{1,63}){0,62}$": (
         "write names of queues with commas between them, without blanks"
     ),
+    r"^([^,=]+=)?[1-9][0-9]{0,3}(,([^,=]+=)?[1-9][0-9]{0,3})*$": (
+        "write a number for each owner, such as 2, and others behind it: 2,pricing=4"
+    ),
+    r"^[a-z0-9_-]+=[1-9][0-9]{0,3}(,[a-z0-9_-]+=[1-9][0-9]{0,3})*$": (
+        "write pools with their slots, and commas between them: warehouse=2,gpu=1"
+    ),
     r"^[^\x00-\x1f\x7f]+$": "leave out control characters, such as line ends and tabs",
 }
 """What to write where a text must have a form.

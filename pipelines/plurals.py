@@ -11,6 +11,12 @@ def how_many(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or _plural_of(noun)}"
 
 
+def ordinal(number: int) -> str:
+    """Return a number as people count in a line: `1st`, `2nd`, `11th`."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{'th' if number % 100 in (11, 12, 13) else ending}"
+
+
 def _plural_of(noun: str) -> str:
     if noun.endswith(("ch", "sh", "s", "x")):
         return f"{noun}es"

@@ -32,6 +32,19 @@ DockerState = Annotated[
     str, StringConstraints(pattern=r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$")
 ]
 Queues = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,63}(,[a-z0-9_-]{1,63}){0,62}$")]
+OwnerNumbers = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([^,=]+=)?[1-9][0-9]{0,3}(,([^,=]+=)?[1-9][0-9]{0,3})*$", max_length=10_000
+    ),
+]
+PoolSlots = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9_-]+=[1-9][0-9]{0,3}(,[a-z0-9_-]+=[1-9][0-9]{0,3})*$", max_length=10_000
+    ),
+]
+Count = Annotated[int, Field(ge=1, le=9_999)]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -83,6 +96,13 @@ ELSEWHERE = {
 
 
 PORTS = ("airflow_port", "mlflow_port", "serving_port")
+TURN_LIMITS = (
+    "retrainings_at_once",
+    "retrainings_at_once_per_owner",
+    "retrainings_per_day",
+    "retrainings_per_day_per_owner",
+)
+"""Settings by which a retraining waits for its turn, or is declined."""
 OF_THE_STACK = (*PORTS, "executor", "celery_workers")
 """Where the environment does not name them, those of the stack that runs on the state folder are
 taken."""
@@ -231,6 +251,22 @@ class Settings(Value):
     """How many workers the embedded stack runs, each with two tasks at a time."""
     queues: Queues = "default"
     """Which queues these workers take tasks from, with commas between them."""
+    retrainings_at_once: Count | None = None
+    """How many retrainings are under way at once, of all models; the others wait in line.
+
+    Default: as many as are started.
+    """
+    retrainings_at_once_per_owner: OwnerNumbers | None = None
+    """The same of each owner: `2`, or `2,pricing=4` where one has another number."""
+    retrainings_per_day: Count | None = None
+    """How many retrainings begin on one day (UTC), of all models; the others are declined."""
+    retrainings_per_day_per_owner: OwnerNumbers | None = None
+    """The same of each owner."""
+    pools: PoolSlots | None = None
+    """Airflow's pools that models may name in `resources.pool`, with their slots: `warehouse=2`.
+
+    They are made, or changed to this, when the stack starts.
+    """
     target: Literal["process", "docker"] = "process"
     """How a release is deployed.
 
@@ -346,6 +382,17 @@ class Settings(Value):
     def has_bucket(self) -> bool:
         """Tell whether the store is in a bucket; features and artifacts are then in it, too."""
         return scheme_of(self.store) == "s3"
+
+    @property
+    def has_line(self) -> bool:
+        """Tell whether a retraining may have to wait for its turn: some limit is set."""
+        return any(getattr(self, name) is not None for name in TURN_LIMITS)
+
+    @property
+    def pool_slots(self) -> dict[str, int]:
+        """The slots of each of Airflow's pools that models may name."""
+        parts = [part.split("=") for part in (self.pools or "").split(",") if part]
+        return {name: int(slots) for name, slots in parts}
 
     @property
     def models(self) -> Path:

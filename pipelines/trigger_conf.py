@@ -19,6 +19,7 @@ class RetrainConf(Value):
     as_of: Moment | None = None
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
     force: bool = False
+    first: bool = False
 
 
 class DriftConf(Value):

@@ -96,6 +96,13 @@ class AirflowApi:
         """Return the run's state: queued, running, success or failed."""
         return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
+    def runs(self, dag_id: str) -> list[str]:
+        """Return the ids of a DAG's runs."""
+        return [
+            str(run["dag_run_id"])
+            for run in self._all(f"/api/v2/dags/{dag_id}/dagRuns", "dag_runs")
+        ]
+
     def wait(self, dag_id: str, run_id: str, timeout_seconds: float) -> str:
         """Return the state in which the run ended.
 

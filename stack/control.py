@@ -17,7 +17,7 @@ from stack.celery import prepare_broker, uses_celery
 from stack.environment import MARK, environment
 from stack.health import Health, check, make_client
 from stack.keys import make_keys
-from stack.migration import is_needed, migrate, prepare_home, prepare_mlflow
+from stack.migration import is_needed, make_pools, migrate, prepare_home, prepare_mlflow
 from stack.patience import Patience
 from stack.ports import refuse_ports
 from stack.processes import cpu_seconds, end, stack_processes
@@ -171,6 +171,7 @@ def _start(
         migrate(layout, environ)
     for program in later:
         supervisor.start(program)
+    make_pools(layout, environ)  # until then their tasks wait
     return supervisor
 
 

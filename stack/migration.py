@@ -6,6 +6,7 @@ MLflow makes its own.
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import subprocess
 import sys
@@ -84,6 +85,37 @@ def migrate(layout: Layout, environ: Mapping[str, str]) -> None:
             ),
         )
     _stamp(layout).write_text(version("apache-airflow"))
+
+
+def make_pools(layout: Layout, environ: Mapping[str, str]) -> None:
+    """Make Airflow's pools that the settings name, or change their slots.
+
+    Raises PerennialError with the end of what Airflow said.
+    """
+    pools = layout.settings.pool_slots
+    if not pools:
+        return
+    file, log = layout.run / "pools.json", layout.log("pools")
+    about = "made by PERENNIAL_POOLS"
+    body = {
+        name: {"slots": slots, "description": about, "include_deferred": False}
+        for name, slots in pools.items()
+    }
+    file.write_text(json.dumps(body))
+    with log.open("w") as output:
+        process = subprocess.run(
+            [sys.executable, "-m", "airflow", "pools", "import", str(file)],
+            env=dict(environ),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if process.returncode != 0:
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise PerennialError(
+            f"Airflow's pools could not be made (exit {process.returncode}):\n{end}",
+            remedy=f"read {log}, mend what it names or PERENNIAL_POOLS, then: make up.",
+        )
 
 
 def _stamp(layout: Layout) -> Path:

@@ -1,15 +1,18 @@
 """Prepare the databases before Airflow starts.
 
-Its database and the ledger's are migrated; the administrator gets the password of the secrets; the
-key that signs bundles becomes a trusted one, where signatures are required.
+Its database and the ledger's are migrated; the administrator gets the password of the secrets;
+Airflow's pools get their slots; the key that signs bundles becomes a trusted one, where signatures
+are required.
 
 Each of it may run again, and does at every `docker compose up`.
 """  # noqa: INP001 -- a script, mounted into a container
 
+import json
 import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pipelines.errors import PerennialError
 from pipelines.ledger.sql import SqlLedger
@@ -45,6 +48,22 @@ def _airflow() -> None:
             users.reset_password(found.id, password)
 
 
+def _pools() -> None:
+    """Make Airflow's pools that PERENNIAL_POOLS names, or change their slots."""
+    pools = {
+        name: {
+            "slots": slots,
+            "description": "made by PERENNIAL_POOLS",
+            "include_deferred": False,
+        }
+        for name, slots in load_settings().pool_slots.items()
+    }
+    if pools:
+        file = Path("/tmp/pools.json")  # noqa: S108 -- the container's own
+        file.write_text(json.dumps(pools), encoding="utf-8")
+        subprocess.run(["airflow", "pools", "import", str(file)], check=True)
+
+
 def _ledger() -> None:
     SqlLedger(os.environ["PERENNIAL_LEDGER_URL"])
 
@@ -65,3 +84,4 @@ if __name__ == "__main__":
     _ledger()
     _signing_key()
     _airflow()
+    _pools()

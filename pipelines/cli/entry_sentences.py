@@ -21,6 +21,7 @@ from pipelines.ledger import (
     RetrainHold,
     RetrainRequest,
     StepOfRun,
+    Turn,
 )
 from pipelines.verdicts import words
 from pipelines.verdicts.explanations import in_short
@@ -65,7 +66,7 @@ def sentence(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 -- a case for
             return words.override_entry(over.version, over.by, over.reason, over.reasons)
         case IncidentEvent() as event:
             return say_event(event)
-        case StepOfRun() | Erasure() | Alert() as step:
+        case StepOfRun() | Erasure() | Alert() | Turn() as step:
             return step.words
         case _:
             return entry.summary

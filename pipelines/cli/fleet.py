@@ -16,7 +16,9 @@ from pipelines.fleet import (
     choose,
     fleet,
     say_cost,
+    say_turn,
     sort_states,
+    turns_of,
 )
 from pipelines.plurals import how_many
 from pipelines.ports import ConfiguredPorts
@@ -59,13 +61,18 @@ def show_fleet(
 
     cost: how long its retrainings of the last 30 days took, waiting included.
 
+    retraining: whether one is under way, or since when it waits for its turn, its place in line and
+    for what; shown where limits are set (PERENNIAL_RETRAININGS_AT_ONCE and others).
+
     All of it comes from specs and ledger; what serves is asked by `perennial status MODEL`.
     """
     settings = load_settings()
     good, broken = load_all(settings.models)
     ports = ConfiguredPorts(settings)
     ports.check_ledger()
-    everybody = fleet(ports.ledger, good, broken, datetime.now(UTC))
+    now = datetime.now(UTC)
+    turns = turns_of(ports.ledger, sorted({*good, *broken}), settings, now)
+    everybody = fleet(ports.ledger, good, broken, now, turns)
     chosen = choose(everybody, words=" ".join(words or []), owner=owner, tag=tag, state=state or "")
     chosen = sort_states(chosen, sort)
     if as_json:
@@ -74,7 +81,9 @@ def show_fleet(
     shown = chosen[:limit] if limit else chosen
     if shown:
         columns = ["model", "state", "why", "owner", "tags", "champion", f"cost, {COST_DAYS} d"]
-        print_table("Fleet", columns, [_row(s) for s in shown])
+        columns += ["retraining"] if settings.has_line else []
+        rows = [[*_row(s), *([say_turn(s)] if settings.has_line else [])] for s in shown]
+        print_table("Fleet", columns, rows)
     typer.echo(_summary(everybody, chosen, len(shown)))
 
 

@@ -37,6 +37,7 @@ from pipelines.ledger.port import (
     champion_of,
 )
 from pipelines.ledger.run_entries import Features, Ingest, StepOfRun, Training, Validation
+from pipelines.ledger.turn_entries import Turn
 
 __all__ = [
     "GENESIS",
@@ -71,6 +72,7 @@ __all__ = [
     "SchemaChange",
     "StepOfRun",
     "Training",
+    "Turn",
     "UnknownDecision",
     "Validation",
     "What",

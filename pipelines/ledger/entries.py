@@ -20,6 +20,7 @@ from pipelines.ledger.decision import Decision
 from pipelines.ledger.erasures import Erasure
 from pipelines.ledger.incident_entries import IncidentEvent
 from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
+from pipelines.ledger.turn_entries import Turn
 from pipelines.messages import DriftCause, DriftEffect, GateCheck, JudgedBy, LearntWindow, Threshold
 from pipelines.refs import Ref, Sha256, Value
 
@@ -46,6 +47,7 @@ Kind = Literal[
     "incident",
     "alert",
     "admission",
+    "turn",
 ]
 
 
@@ -374,7 +376,8 @@ KnownDecision = Annotated[
     | Features
     | Training
     | IncidentEvent
-    | Alert,
+    | Alert
+    | Turn,
     Field(discriminator="kind"),
 ]
 

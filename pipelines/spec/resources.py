@@ -6,12 +6,15 @@ is read from a source, what own code takes, and what the engine keeps before it 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from pipelines.byte_sizes import Memory
 from pipelines.refs import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Cpus = Annotated[float, Field(gt=0, le=512)]
 NetworkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
@@ -65,5 +68,30 @@ class Resources(Limits):
     """
     queues: dict[StepName, QueueName] = Field(default_factory=dict)
     """The same for single steps, such as `train: large`."""
+    pool: QueueName | None = None
+    """Airflow's pool in which the model's tasks take a slot each; default: `default_pool`.
+
+    One of the setting PERENNIAL_POOLS.
+    """
+    pools: dict[StepName, QueueName] = Field(default_factory=dict)
+    """The same for single steps, such as `ingest: warehouse`."""
+    priority: Annotated[int, Field(ge=0, le=10)] = 0
+    """How urgent the model's retrainings are beside others of its owner, up to 10.
+
+    Where they wait in line, 1 is worth an hour that it had waited longer. Of tasks that wait for a
+    worker, Airflow begins those with more first.
+    """
     serving: Limits = Limits()
     """The same of the container that serves."""
+
+    @property
+    def named_pools(self) -> set[str]:
+        """The pools that the model's tasks take slots in."""
+        return {*self.pools.values(), *([self.pool] if self.pool else [])}
+
+
+def say_unknown_pool(pool: str, known: Iterable[str]) -> str:
+    """Return in words that nobody makes a pool that a spec names, and which there are."""
+    names = ", ".join(sorted(known))
+    others = f"it has {names}" if names else "it names none"
+    return f"resources: PERENNIAL_POOLS makes no pool {pool!r} ({others}), so tasks would wait"

@@ -9,6 +9,7 @@ from pipelines.context import Context
 from pipelines.errors import BadData, GiveUp
 from pipelines.ledger import Outcome, outcomes
 from pipelines.messages import ReportRequest, ReportResult
+from pipelines.turns.line import find_decline
 from pipelines.verdicts import words
 
 WORDS = 3_000
@@ -49,6 +50,8 @@ def _explain_retraining(context: Context, request: ReportRequest) -> tuple[str, 
     model, run = context.spec.name, request.decide.run_id
     entry = outcomes.find_outcome(context.ports.ledger, model, run)
     state = (request.retrain or {}).get("state", "unknown")
+    if entry is None and (decline := find_decline(context.ports.ledger, model, run)) is not None:
+        return "held_back", f"The retraining {run} of {model} did not begin: {decline.why}."
     if entry is None or entry.outcome == "failed":
         raise _failure(context, request, entry, state)
     if entry.outcome == "deployed":

@@ -21,6 +21,7 @@ from pipelines.science.policy import (
     Situation,
     decide_retraining,
 )
+from pipelines.turns.line import LineReader, find_decline
 from pipelines.verdicts.words import join
 
 if TYPE_CHECKING:
@@ -98,15 +99,20 @@ def ask(
 def past_requests(
     ledger: Ledger, model: str, entries: Sequence[Entry] | None = None
 ) -> list[PastRequest]:
-    """Return what windows have asked for, oldest first, each with what came of it."""
+    """Return what windows have asked for, oldest first, each with what came of it.
+
+    Those that the fleet's budget declined have asked for nothing: a later window may.
+    """
     ended = {
         str(entry.body.get("run", entry.key)): entry
         for entry in ledger.entries(model, "outcome")  # the newest one of a run stays
     }
-    past = []
+    turns, past = LineReader(ledger.entries(model, "turn")), []
     for entry in ledger.entries(model, "retrain_request") if entries is None else entries:
         request = entry.read(RetrainRequest)
-        outcome = ended.get(request.run_id)
+        outcome, turn = ended.get(request.run_id), turns.last(model, request.run_id)
+        if outcome is None and turn is not None and turn.event == "declined":
+            continue
         past.append(
             PastRequest(
                 run_id=request.run_id,
@@ -129,6 +135,7 @@ def find_open_request(ledger: Ledger, model: str, now: datetime) -> Entry | None
             now - entry.at < OPEN_FOR
             and isinstance(request, RetrainRequest)
             and outcomes.find_outcome(ledger, model, request.run_id) is None
+            and find_decline(ledger, model, request.run_id) is None
         ):
             return entry
     return None

@@ -161,7 +161,7 @@ def test_a_runs_params_do_not_leak_into_another_models_dag():
 def test_a_run_s_params_are_the_dag_s_and_no_task_has_a_copy():
     """Airflow checks the schema of each copy at every parse: it took most of a fleet's time."""
     dag = retrain(make_spec())
-    assert set(dag.params) == {"as_of", "reason", "force"}
+    assert set(dag.params) == {"as_of", "reason", "force", "first"}
     assert not any(task.params for task in dag.tasks)
 
 

@@ -1,7 +1,11 @@
 """Tasks on workers that take them from a broker (PERENNIAL_EXECUTOR=celery).
 
 Workers and the broker are killed in the middle: each run ends, and each effect is there once.
+One retraining is under way at a time; the others wait in line.
 """
+
+import json
+import shutil
 
 import psutil
 import pytest
@@ -20,6 +24,8 @@ from tests.worlds import as_of, make_world
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1_800)]
 
+OTHER = "other"
+"""A second model, of an owner whose budget is one retraining a day."""
 ONCE = ("verdict", "release", "champion", "outcome")
 
 
@@ -28,10 +34,14 @@ def live(tmp_path_factory):
     """A stack of its own with a broker and two workers; `package` waits in a queue of its own."""
     home = tmp_path_factory.mktemp("celery") / "home"
     world = make_world(home)
-    world.respec("alike:", "resources: {queues: {package: narrow}}\nalike:")
+    world.respec("alike:", "resources: {queues: {package: narrow}, pools: {gate: judges}}\nalike:")
+    _copy_model(home, OTHER)
     environ = stack_environ(str(home), free_ports("AIRFLOW", "MLFLOW", "SERVING")) | {
         "PERENNIAL_EXECUTOR": "celery",
         "PERENNIAL_QUEUES": "default,narrow",
+        "PERENNIAL_RETRAININGS_AT_ONCE": "1",
+        "PERENNIAL_RETRAININGS_PER_DAY_PER_OWNER": "other=1",
+        "PERENNIAL_POOLS": "judges=1",
     }
     settings = load_settings(environ)
     layout = Layout(settings)
@@ -48,6 +58,16 @@ def live(tmp_path_factory):
         down = run_stack(environ, "down")
         assert down.returncode == 0, down.stdout + down.stderr
     assert stack_processes(str(settings.state)) == {}
+
+
+def _copy_model(home, name):
+    shutil.copytree(home / "models/sales", home / "models" / name)
+    for file in (home / "models" / name / "model.yaml", home / f"expectations/{name}.json"):
+        if not file.exists():
+            shutil.copy(home / "expectations/sales.json", file)
+        text = file.read_text().replace("name: sales", f"name: {name}")
+        text = text.replace('"name": "sales"', f'"name": "{name}"')
+        file.write_text(text.replace("owner: shop", f"owner: {name}"))
 
 
 def worker_of(live, step):
@@ -100,3 +120,64 @@ def test_nobody_else_may_ask_the_broker(live):
     assert oct(socket.stat().st_mode)[-3:] == "700"
     broker = psutil.Process(live.pids()["broker"])
     assert [c for c in broker.net_connections("inet") if c.status == "LISTEN"] == []
+
+
+def events(live, model, run_id):
+    return [e.decision.event for e in live.ledger(model, "turn") if e.run == run_id]
+
+
+def test_a_retraining_waits_for_its_turn_without_a_worker(live):
+    assert live.start(OTHER, "waits", as_of=as_of(3)) == "waits"
+    assert live.end(OTHER, "waits") == "success", "its turn came at once: nothing is under way"
+    live.start(MODEL, "third", as_of=as_of(8), reason="long", force=True)
+    live.until(lambda: events(live, MODEL, "third") == ["waits", "begins"], "a turn begins")
+    live.start(MODEL, "fourth", as_of=as_of(8))
+    live.start(OTHER, "declined", as_of=as_of(4))
+    assert live.end(OTHER, "declined") == "success"
+    states = live.states(f"retrain_{OTHER}", "declined")
+    assert set(states.values()) == {"skipped"}, states
+    assert events(live, OTHER, "declined") == ["waits", "declined"]
+    assert not [e for e in live.ledger(OTHER, "outcome") if e.run == "declined"]
+    live.start(OTHER, "first", as_of=as_of(4), first=True, reason="a customer waits")
+    live.until(lambda: events(live, OTHER, "first") == ["waits"], "it stands in line")
+    assert live.states(f"retrain_{OTHER}", "first")["wait"] == "deferred"
+    shown = live.perennial("fleet", "--json")
+    [row] = [m for m in json.loads(shown.stdout) if m["model"] == OTHER]
+    assert (row["turn"], row["place_in_line"]) == ("waits", 1), shown.stderr
+    assert row["waits_because"] == "1 of 1 retrainings are under way"
+    live.until(
+        lambda: "1st in line" in live.last_log(f"retrain_{OTHER}", "first", "wait"),
+        "the task's log says so",
+    )
+
+
+def test_a_run_that_is_ended_by_hand_gives_its_turn_to_the_next(live):
+    before = live.pids()["triggerer"]
+    live.kill_program("triggerer")  # the line is in the ledger
+    live.until(lambda: live.is_back("triggerer", before), "the triggerer is back")
+    answer = live.api._send(
+        "PATCH", f"/api/v2/dags/{RETRAIN}/dagRuns/third", json={"state": "failed"}
+    )
+    assert answer.status_code == 200, answer.text
+    assert live.end(OTHER, "first") == "success"
+    assert events(live, OTHER, "first") == ["waits", "begins"]
+    assert live.end(MODEL, "fourth") == "success"
+    turns = sorted((e for m in (MODEL, OTHER) for e in live.ledger(m, "turn")), key=lambda e: e.seq)
+    order = [e.run for e in turns if e.decision.event == "begins"]
+    assert order[-3:] == ["third", "first", "fourth"]
+
+
+def test_a_run_that_is_cleared_whole_stands_in_line_again(live):
+    live.clear(RETRAIN, "fourth", "ingest")
+    assert live.end(MODEL, "fourth") == "success"
+    assert events(live, MODEL, "fourth") == ["waits", "begins"] * 2
+
+
+def test_a_pool_that_the_settings_name_is_there(live):
+    body = live.api._send("GET", "/api/v2/pools/judges").json()
+    assert body["slots"] == 1
+    answer = live.api._send(
+        "GET", f"/api/v2/dags/{RETRAIN}/dagRuns/fourth/taskInstances", params={"limit": 100}
+    )
+    pools = {task["task_id"]: task["pool"] for task in answer.json()["task_instances"]}
+    assert (pools["gate"], pools["train"]) == ("judges", "default_pool")

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipelines.errors import SpecError
-from pipelines.fleet import choose, fleet, say_cost, sort_states
+from pipelines.fleet import choose, fleet, say_cost, say_turn, sort_states, turns_of
 from pipelines.incidents import note_check
-from pipelines.ledger import Ingest, MemoryLedger, Outcome
+from pipelines.ledger import Ingest, MemoryLedger, Outcome, Turn
+from pipelines.settings import load_settings
 from pipelines.spec import parse_spec
 from tests.dags.specs import spec_text
 from tests.decisions import NOTHING, crown, drift_check
@@ -112,3 +113,21 @@ def test_an_incident_that_is_over_is_not_red(world):
 
 def test_an_empty_fleet_has_no_states():
     assert fleet(MemoryLedger(), {}, {}, NOW) == []
+
+
+def test_a_model_in_line_says_since_when_and_in_which_place(world):
+    world.now = NOW - timedelta(minutes=30)
+    for name in ("new", "fine", "late", "red"):
+        facts = {"run": "r", "owner": "shop"}
+        world.ledger.append(name, "r:1:waits", Turn(event="waits", **facts))
+    world.ledger.append("new", "r:1:begins", Turn(run="r", event="begins", owner="shop"))
+    settings = load_settings({"PERENNIAL_RETRAININGS_AT_ONCE": "1"})
+    turns = turns_of(world.ledger, [*world.good], settings, NOW)
+    del world.good["red"]  # whoever may not see it sees the places of the others
+    found = {s.model: s for s in fleet(world.ledger, world.good, world.broken, NOW, turns)}
+    assert say_turn(found["new"]) == "under way since 2024-01-10 11:30 UTC"
+    assert say_turn(found["late"]) == (
+        "waits since 2024-01-10 11:30 UTC, 2nd in line, 1 of 1 retrainings are under way"
+    )
+    assert (found["drifting"].turn, say_turn(found["drifting"])) == (None, "")
+    assert turns_of(world.ledger, [*world.good], load_settings({}), NOW) == {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
 from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
-from perennial_airflow.dags.tasks import Steps, settings_now
+from perennial_airflow.dags.tasks import Steps, current_settings
 from perennial_airflow.deadlines import deadline_of
 from perennial_airflow.retraining_operators import WAIT, AwaitRetraining, StartRetraining
 from pipelines.spec.drift import TRAFFIC
@@ -76,7 +76,7 @@ def drift(spec: Spec, rules: Drift) -> DAG:
         schedule=rules.schedule,
         params=PARAMS,
         doc=_doc(spec, rules),
-        deadline=deadline_of(rules.schedule, settings_now().alerts),
+        deadline=deadline_of(rules.schedule, current_settings().alerts),
     ) as dag:
         step = Steps(spec)
         ingest = step("ingest", constants={"purpose": DRIFT})

@@ -11,7 +11,8 @@ from airflow.sdk import Param
 
 from perennial_airflow.dag_names import RETRAIN, dag_name
 from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
-from perennial_airflow.dags.tasks import Steps
+from perennial_airflow.dags.tasks import Steps, current_settings
+from perennial_airflow.turn_operator import wait_for_turn
 from pipelines.spec.units import duration_text
 
 if TYPE_CHECKING:
@@ -37,6 +38,15 @@ PARAMS = {
             " not forced."
         ),
     ),
+    "first": Param(
+        default=False,
+        type="boolean",
+        title="Go first",
+        description=(
+            "Where retrainings wait for their turn: go before all others, whatever the day's budget"
+            " says. It needs a reason of its own, which stands in the ledger."
+        ),
+    ),
 }
 
 DOC = """
@@ -48,7 +58,7 @@ Owned by **{owner}**; a {task} task on {batches}; {when}.
 
 | task | what it does | when it does not go on |
 |---|---|---|
-| `ingest` | reads the batches that the run needs, but those held | a source is away: tried again |
+{turn}| `ingest` | reads the batches that it needs, but those held | a source is away: tried again |
 | `validate` | holds each batch against `expectations/{name}.json` | quarantine, the run fails |
 | `features` | builds the feature table and gives it a version | |
 | `train` | one task per candidate: {candidates} | killed or crashed: tried again |
@@ -62,6 +72,7 @@ Owned by **{owner}**; a {task} task on {batches}; {when}.
 `package` proves that the compiled model answers the same; `deploy` checks it on the server first.
 
 **Params** &nbsp; `as_of`: {as_of} &nbsp; `reason`: {reason} &nbsp; `force`: {force}
+&nbsp; `first`: {first}
 
 By API: `POST /api/v2/dags/{dag}/dagRuns` with
 `{{"logical_date": null, "conf": {{"reason": "by hand"}}}}`.
@@ -79,13 +90,21 @@ APPROVAL = """\
 """
 
 
+TURN = """\
+| `wait` | waits in line for its turn, without a worker | the budget is used up: all is skipped |
+"""
+
+
 def retrain(spec: Spec) -> DAG:
     """Return the model's retrain DAG."""
-    with model_dag(
-        spec, RETRAIN, schedule=spec.train.schedule, params=PARAMS, doc=_doc(spec)
-    ) as dag:
+    has_line = current_settings().has_line
+    doc = _doc(spec, has_line=has_line)
+    with model_dag(spec, RETRAIN, schedule=spec.train.schedule, params=PARAMS, doc=doc) as dag:
         step = Steps(spec)
+        turn = wait_for_turn(spec) if has_line else None
         ingest = step("ingest")
+        if turn is not None:
+            ingest.set_upstream(turn)
         validate = step("validate", ingest=ingest)
         features = step("features", ingest=ingest, validate=validate)
         train = step.each(
@@ -106,7 +125,10 @@ def retrain(spec: Spec) -> DAG:
             ends["approve"] = verdict
         close = step("close", **ends)
         close.set_upstream(train)  # where one candidate failed, the others are still at work
-        close.as_teardown(on_failure_fail_dagrun=False)
+        # A run that is declined has nothing to close; one that is cleared as a whole waits again
+        close.as_teardown(
+            setups=[] if turn is None else turn.as_setup(), on_failure_fail_dagrun=False
+        )
     return dag
 
 
@@ -127,7 +149,7 @@ def _approval(spec: Spec, step: Steps, gate: StepOperator) -> StepOperator:
     return step("approve", gate=gate, answer=ask, trigger_rule="none_failed")
 
 
-def _doc(spec: Spec) -> str:
+def _doc(spec: Spec, *, has_line: bool) -> str:
     return DOC.format(
         dag=dag_name(RETRAIN, spec.name),
         name=spec.name,
@@ -135,6 +157,7 @@ def _doc(spec: Spec) -> str:
         owner=spec.owner,
         task=spec.task,
         batches=f"batches of one {spec.batch}" if spec.batch else "a snapshot (no time)",
+        turn=TURN if has_line else "",
         approval=APPROVAL.format(within=duration_text(spec.gate.approval_within))
         if spec.gate.asks
         else "",

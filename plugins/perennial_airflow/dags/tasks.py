@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.events import outlets_of
 from perennial_airflow.places.choice import operator_for
+from pipelines.errors import SpecError
 from pipelines.settings import PREFIX, load_settings
+from pipelines.spec.resources import say_unknown_pool
 from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ class Steps:
     def __init__(self, spec: Spec) -> None:
         """Make tasks of this model, in the DAG whose context is open."""
         self._model, self._resources = spec.name, spec.resources
-        settings = settings_now()
+        settings = current_settings()
+        self._known_pools = settings.pool_slots
         self._operator, self._place = operator_for(settings.place, spec, settings.memory)
 
     def __call__(
@@ -86,6 +89,8 @@ class Steps:
             "execution_timeout": STEPS[step].timeout,
             "outlets": outlets_of(step, self._model),
             **self._queue(step),
+            **self._pool(step),
+            "priority_weight": 1 + self._resources.priority,
             **self._place,
         }
 
@@ -94,8 +99,18 @@ class Steps:
         queue = queues.get(step, self._resources.queue)
         return {"queue": queue} if queue else {}
 
+    def _pool(self, step: str) -> dict[str, str]:
+        """Return the pool of a step's task. Raises SpecError for one that nobody would make: in it
+        a task would wait for ever.
+        """
+        pools: Mapping[Any, str] = self._resources.pools
+        pool = pools.get(step, self._resources.pool)
+        if pool and pool not in self._known_pools:
+            raise SpecError(say_unknown_pool(pool, self._known_pools))
+        return {"pool": pool} if pool else {}
 
-def settings_now() -> Settings:
+
+def current_settings() -> Settings:
     """Return the settings that the environment holds now."""
     return _settings_in(tuple((n, v) for n, v in os.environ.items() if n.startswith(PREFIX)))
 

@@ -15,7 +15,7 @@ from perennial_airflow.links import URL_PREFIX, airflow_path
 from perennial_airflow.pages.access import TheReader  # noqa: TC001 -- FastAPI reads annotations
 from perennial_airflow.pages.records import TheRecords  # noqa: TC001
 from perennial_airflow.pages.responses import HEADERS, page_response
-from pipelines.fleet import STATES, Sort, choose, say_cost, sort_states
+from pipelines.fleet import STATES, Sort, choose, say_cost, say_turn, sort_states
 from pipelines.mlflow_pages import experiments_page, mlflow_address
 from pipelines.spec.folders import SLOW_SECONDS, say_slow
 
@@ -80,6 +80,7 @@ def overview(
         sorts=("state", "model", "owner", "cost"),
         tones=TONES,
         say_cost=say_cost,
+        say_turn=say_turn,
         asked=asked,
         first=(page - 1) * PAGE + 1,
         before=_path({**asked, "page": page - 1}) if page > 1 else None,

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 
 from pipelines.approvals import Mark, Marks, marks_of
-from pipelines.fleet import fleet
+from pipelines.fleet import fleet, turns_of
 from pipelines.incidents import open_incidents
 from pipelines.ledger import DriftCheck, Kind, champion_of
 from pipelines.ports import ConfiguredPorts
 from pipelines.run_names import versions_of
 from pipelines.science.policy import OPEN_FOR
 from pipelines.settings import Settings, load_settings
+from pipelines.spec import model_names
 from pipelines.spec.cached import SpecCache
 from pipelines.store.pages import NEWEST, find_page, has_page
 from pipelines.watch.retrain_requests import find_open_request
@@ -91,7 +92,10 @@ class Records:
 
     def fleet(self, good: Mapping[str, Spec], errors: Mapping[str, SpecError]) -> list[ModelState]:
         """Return how these models stand, the worst first."""
-        return fleet(self.ports.ledger, good, errors, self.now())
+        ledger, now = self.ports.ledger, self.now()
+        # All models stand in one line, also those that the reader may not see
+        turns = turns_of(ledger, model_names(self.settings.models), self.settings, now)
+        return fleet(ledger, good, errors, now, turns)
 
     def states(
         self, names: Sequence[str], good: Mapping[str, Spec], errors: Mapping[str, SpecError]

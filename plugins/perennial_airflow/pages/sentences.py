@@ -32,6 +32,7 @@ from pipelines.ledger import (
     SchemaChange,
     StepOfRun,
     Training,
+    Turn,
 )
 from pipelines.run_names import ROLLBACK as ROLLBACK_KEY
 from pipelines.run_names import is_by_hand, pair_name, watch_run
@@ -143,6 +144,9 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911,PLR0912 -- a ca
             return Words("incident", tone, say_event(event), [("incidents", path)])
         case Alert() as alert:
             return Words("alert", "plain", alert.words)
+        case Turn() as turn:
+            badge = "held back" if turn.event == "declined" else "turn"
+            return Words(badge, "plain", turn.words, _runs(RETRAIN, entry.model, turn.run))
         case StepOfRun() as step:
             return Words(entry.kind, "plain", step.words, _step_run(entry, step))
         case _:

@@ -22,7 +22,7 @@ def _docker(spec: Spec, memory: str | None) -> Operator:
     # It imports the engine's library, for whoever has their steps run in containers alone.
     from perennial_airflow.places.docker import DockerStepOperator
 
-    of_tasks = {"serving", "queue", "queues"}
+    of_tasks = {"serving", "queue", "queues", "pool", "pools", "priority"}
     limits = spec.resources.model_dump(mode="json", exclude=of_tasks, exclude_none=True)
     by_default = {"memory": memory} if memory else {}
     return DockerStepOperator, {"limits": by_default | limits}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from pipelines.incidents import note_check
+from pipelines.ledger import Turn
 from tests.dags.pages.visits import World
 from tests.dags.specs import spec_text, write_models
 from tests.decisions import crown, drift_check
@@ -100,3 +102,18 @@ def test_programs_get_the_same_as_json(fleet):
     assert len(json.loads(fleet.get("/api/fleet").text)) == 119
     refused = fleet.get("/api/fleet?sort=price")
     assert (refused.status_code, refused.headers["content-type"]) == (422, "application/json")
+
+
+def test_who_waits_for_a_retraining_is_told_so(tmp_path):
+    world = World(write_models(tmp_path, *NAMES[:3]))
+    settings = world.records.settings.replace(retrainings_at_once=1)
+    world.records = replace(world.records, settings=settings)
+    world.log_in(*NAMES[1:3])
+    for name in NAMES[:3]:
+        world.ledger.append(name, "r:1:waits", Turn(run="r", event="waits", owner="tests-team"))
+    world.ledger.append(NAMES[0], "r:1:begins", Turn(run="r", event="begins", owner="tests-team"))
+    text = world.get("/").text
+    assert "2nd in line, 1 of 1 retrainings are under way" in text
+    assert NAMES[0] not in text
+    [_, last] = json.loads(world.get("/api/fleet").text)
+    assert (last["turn"], last["place_in_line"]) == ("waits", 2)

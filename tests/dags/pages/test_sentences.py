@@ -27,6 +27,7 @@ from pipelines.ledger import (
     RetrainHold,
     RetrainRequest,
     SchemaChange,
+    Turn,
 )
 from tests.decisions import NOTHING, crown, drift_check, gate_verdict, raw
 
@@ -105,6 +106,13 @@ def outcome(run: str = RUN, **facts: Any) -> Outcome:
             "held back",
             "plain",
             "no retraining: cooldown",
+        ),
+        (Turn(run="r", event="begins"), "turn", "plain", "its turn came: r"),
+        (
+            Turn(run="r", event="declined", why="the budget is used up"),
+            "held back",
+            "plain",
+            "declined: r: the budget is used up",
         ),
         (
             outcome(outcome="refused", version="4", reasons=["too weak"]),

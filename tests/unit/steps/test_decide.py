@@ -9,13 +9,21 @@ from dataclasses import replace
 import pytest
 
 from pipelines.errors import RequestError
-from pipelines.ledger import MemoryLedger, Outcome, RetrainHold, RetrainRequest, outcomes
+from pipelines.ledger import (
+    MemoryLedger,
+    Outcome,
+    RetrainHold,
+    RetrainRequest,
+    Turn,
+    outcomes,
+)
 from pipelines.ledger.sql import SqlLedger
 from pipelines.messages import DecideRequest
 from pipelines.refs import canonical
 from pipelines.step_record import XCOM_LIMIT
 from pipelines.steps import decide
 from pipelines.trigger_conf import RetrainConf
+from pipelines.watch.retrain_requests import find_open_request
 from tests import version_0
 from tests.contracts.processes import finish, start
 from tests.unit.steps.verdicts import Clock, drifted, enter
@@ -233,3 +241,12 @@ def test_two_windows_at_once_in_two_processes_start_one(world, tmp_path):
     assert len(requests(ledger)) == 1
     assert len(held(ledger)) == 1
     ledger.verify()
+
+
+def test_a_retraining_that_the_fleet_declined_holds_no_later_one_back(decided, ledger):
+    assert decided(3).start
+    for event in ("waits", "declined"):
+        ledger.append("sales", f"{RUN_OF_3}:1:{event}", Turn(run=RUN_OF_3, event=event))
+    assert find_open_request(ledger, "sales", ledger.entries()[-1].at) is None
+    assert decided(4).start, "neither open nor cooling"
+    assert len(requests(ledger)) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import BadData, GiveUp
-from pipelines.ledger import Outcome, outcomes
+from pipelines.ledger import Outcome, Turn, outcomes
 from pipelines.messages import DecideResult, ReportRequest
 from pipelines.refs import canonical
 from pipelines.step_record import XCOM_LIMIT
@@ -123,3 +123,12 @@ def test_what_is_said_stays_small(context):
     ended(context, "refused", reasons=["x" * 10_000] * 50)
     report_result = said(context, drifted(3), started(3), "success")
     assert len(canonical(report_result)) < XCOM_LIMIT
+
+
+def test_a_retraining_that_the_budget_declined_was_held_back(context):
+    why = "the day's budget is used up: 3 of 3 retrainings have begun (UTC)"
+    turn = Turn(run=RUN, event="declined", why=why)
+    context.ports.ledger.append("sales", f"{RUN}:1:declined", turn)
+    result = said(context, drifted(3), started(3), "success")
+    assert result.outcome == "held_back"
+    assert result.said == f"The retraining {RUN} of sales did not begin: {why}."
