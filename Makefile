@@ -22,7 +22,8 @@ LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
 .PHONY: help venv venv-dev lock check format test test-fast test-all \
 	test-cluster up status down demo example \
-	bench bench-judgement bench-watching bench-growth bench-scale gate-proof images clean secrets signing-key
+	bench bench-judgement bench-watching bench-growth bench-scale gate-proof \
+	images clean secrets signing-key
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \

@@ -123,6 +123,11 @@ def _airflow(layout: Layout) -> dict[str, str]:
             "TASK_INSTANCE_HEARTBEAT_TIMEOUT": 120,
             # What a dead scheduler queued begins again (Airflow looks every 300 s)
             "ORPHANED_TASKS_CHECK_INTERVAL": 30,
+            # What a killed Celery worker had taken and not begun is handed out again after this:
+            # Airflow's 10 min are long, the broker's day longer. It fails after half an hour.
+            "TASK_QUEUED_TIMEOUT": 120,
+            "TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": 30,
+            "NUM_STUCK_IN_QUEUED_RETRIES": 14,
         },
         "WORKERS": {
             # With Airflow's 3, an API server away for 15 s kills tasks

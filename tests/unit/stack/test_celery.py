@@ -18,8 +18,24 @@ def test_both_stacks_let_workers_hold_no_task_that_they_do_not_do(tmp_path):
         "x-airflow-environment"
     ]
     embedded = environment(layout(tmp_path, executor="celery"), {})
-    for name in ("WORKER_PREFETCH_MULTIPLIER", "OPERATION_TIMEOUT"):
-        assert composed[f"AIRFLOW__CELERY__{name}"] == embedded[f"AIRFLOW__CELERY__{name}"]
+    for name in (
+        "CELERY__WORKER_PREFETCH_MULTIPLIER",
+        "CELERY__OPERATION_TIMEOUT",
+        "SCHEDULER__TASK_QUEUED_TIMEOUT",
+        "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL",
+        "SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES",
+    ):
+        assert composed[f"AIRFLOW__{name}"] == embedded[f"AIRFLOW__{name}"]
+
+
+def test_a_task_that_nobody_began_is_handed_out_again_within_minutes_and_fails_after_half_an_hour(
+    tmp_path,
+):
+    environ = environment(layout(tmp_path, executor="celery"), {})
+    seconds = int(environ["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT"])
+    again = int(environ["AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES"])
+    assert seconds <= 180
+    assert seconds * (again + 1) == 30 * 60
 
 
 def test_a_stack_with_workers_has_a_broker_that_only_its_owner_reaches(tmp_path):
