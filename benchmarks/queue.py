@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 WORKERS = 2
 OWNERS = ("sales", "sales", "sales", "sales", "flights", "flights", "flights", "bikes", "bikes")
 OWNERS += ("hotels",)
-"""Who owns which of ten models; the first is that of an owner with one model alone."""
+"""Who owns which of ten models, again and again; beside them one owner has one model."""
 AHEAD_SECONDS = 120
 """The schedule strikes so long after the specs are written, and a second later per model."""
 WAIT_SECONDS = 4 * 3_600

@@ -100,8 +100,13 @@ class MemoryLedger:
 
     def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
         """Return the entries of these models and kinds from a moment on, oldest first."""
-        named = [e for e in self.entries() if e.model in models and e.kind in kinds]
-        return [e for e in named if e.at >= moment]
+        names, wanted = frozenset(models), frozenset(kinds)
+        with self._lock:
+            return [
+                e.model_copy(deep=True)
+                for e in self._entries
+                if e.at >= moment and e.kind in wanted and e.model in names
+            ]
 
     def walk(self, model: str | None = None) -> Iterator[Entry]:
         """Yield entries oldest first."""

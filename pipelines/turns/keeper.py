@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from pipelines.turns.limits import Limits
 
 LOCK = "retrainings"
-SKEW = timedelta(minutes=10)
+SKEW = timedelta(minutes=2)
 """So far the clocks of two writers may be apart."""
+ANEW = timedelta(hours=1)
+"""After so long all is read anew."""
 Run = tuple[str, str]
 """A model and its run."""
 
@@ -39,7 +41,8 @@ class Keeper:
     ) -> None:
         """Remember where the line stands, its limits, and which models there are."""
         self._ledger, self._limits, self._models, self._now = ledger, limits, models, now
-        self._entries: dict[int, Entry] = {}
+        self._read_models: list[str] | None = None
+        self._begun = now()
         self.reader = LineReader()
         self.turns = Turns()
 
@@ -61,18 +64,18 @@ class Keeper:
         self.read()
 
     def read(self) -> Turns:
-        """Read what came since, and return what would be decided now."""
-        now, models = self._now(), set(self._models())
-        oldest = now - LOOK_BACK
-        newest = max((e.at for e in self._entries.values()), default=oldest)
-        for entry in self._ledger.since(sorted(models), KINDS, max(oldest, newest - SKEW)):
-            self._entries.setdefault(entry.seq, entry)
-        self._entries = {
-            seq: entry
-            for seq, entry in sorted(self._entries.items())
-            if entry.at >= oldest and entry.model in models
-        }
-        self.reader = LineReader(self._entries.values())
+        """Read what came since, and return what would be decided now.
+
+        All of it is read anew where models have come or gone, and now and then, to forget what is
+        old.
+        """
+        now, models = self._now(), sorted(self._models())
+        if models != self._read_models or not timedelta(0) <= now - self._begun < ANEW:
+            self._begun, self._read_models = now, models
+            self.reader = LineReader(self._ledger.since(models, KINDS, now - LOOK_BACK))
+        else:
+            for entry in self._ledger.since(models, KINDS, self.reader.newest_at(now) - SKEW):
+                self.reader.take(entry)
         self.turns = give_turns(self.reader.line(), self._limits, now)
         return self.turns
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pipelines.ledger import GateVerdict, Outcome, Turn
+from pipelines.ledger import Turn
 from pipelines.turns.rules import Line, UnderWay, Waiting
 
 if TYPE_CHECKING:
@@ -38,9 +38,28 @@ class LineReader:
         """Read these entries."""
         self._models: dict[str, _Model] = {}
         self._begun: list[tuple[str, datetime]] = []
-        self._asked: dict[tuple[str, str], datetime] = {}
+        self._newest: Entry | None = None
         for entry in entries:
-            self._take(entry)
+            self.take(entry)
+
+    def newest_at(self, otherwise: datetime) -> datetime:
+        """Return when the newest entry that was read was written."""
+        return self._newest.at if self._newest else otherwise
+
+    def take(self, entry: Entry) -> None:
+        """Read one more entry; one that was read already changes nothing."""
+        if self._newest is not None and entry.seq <= self._newest.seq:
+            return
+        self._newest = entry
+        known = self._models.setdefault(entry.model, _Model({}, {}))
+        if entry.kind == "outcome":
+            self._end(known, entry.run)
+        elif entry.kind == "verdict":
+            found = known.turns.get(entry.run)
+            if found and found[0].asks:
+                self._end(known, entry.run)
+        elif isinstance(turn := entry.decision, Turn):
+            self._take_turn(known, turn, entry)
 
     def line(self) -> Line:
         """Return who waits, who is under way, and whose turns have begun."""
@@ -67,18 +86,6 @@ class LineReader:
         """Return the newest attempt of a run that is known; 0 where there is none."""
         known = self._models.get(model)
         return known.attempts.get(run, 0) if known else 0
-
-    def _take(self, entry: Entry) -> None:
-        known = self._models.setdefault(entry.model, _Model({}, {}))
-        match entry.decision:
-            case Turn() as turn:
-                self._take_turn(known, turn, entry)
-            case Outcome():
-                self._end(known, entry.run)
-            case GateVerdict():
-                found = known.turns.get(entry.run)
-                if found and found[0].asks:
-                    self._end(known, entry.run)
 
     def _take_turn(self, known: _Model, turn: Turn, entry: Entry) -> None:
         known.attempts[turn.run] = max(known.attempts.get(turn.run, 0), turn.attempt)

@@ -44,14 +44,15 @@ class WaitForTurn(BaseOperator):
         """
         super().__init__(**kwargs)
         self.model = model
+        self._kwargs: dict[str, Any] = {
+            "model": model,
+            "owner": model_owner,
+            "priority": priority,
+            "asks": asks,
+        }
         self.start_trigger_args = StartTriggerArgs(
             trigger_cls=TRIGGER,
-            trigger_kwargs={
-                "model": model,
-                "owner": model_owner,
-                "priority": priority,
-                "asks": asks,
-            },
+            trigger_kwargs=self._kwargs,
             next_method="execute",
             # The line itself declines who waits for too long, and says so in the ledger
             timeout=None,
@@ -61,9 +62,8 @@ class WaitForTurn(BaseOperator):
         """Go to the triggerer; where Airflow itself has not, as in a test of the DAG."""
         from perennial_airflow.turn_trigger import TurnTrigger
 
-        kwargs = self.start_trigger_args.trigger_kwargs or {}
         conf = dict(context["dag_run"].conf or {})
-        self.defer(trigger=TurnTrigger(**kwargs, conf=conf), method_name="execute")
+        self.defer(trigger=TurnTrigger(**self._kwargs, conf=conf), method_name="execute")
 
 
 def wait_for_turn(spec: Spec) -> WaitForTurn:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TaskSkippedEvent, TaskSuccessEvent
 
 from perennial_airflow.dag_names import RETRAIN, dag_name
+from pipelines.errors import TryAgain
 from pipelines.settings import load_settings
 from pipelines.spec import model_names
 
@@ -49,7 +50,7 @@ class TurnTrigger(BaseTrigger):
         conf: dict[str, Any] | None = None,
     ) -> None:
         """Remember as what the run stands in line; without `conf` Airflow knows the run's."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.model, self.owner, self.priority, self.asks = model, owner, priority, asks
         self.conf = conf
 
@@ -64,10 +65,16 @@ class TurnTrigger(BaseTrigger):
         ti: Any = self.task_instance
         conf = self.conf if self.conf is not None else _conf_of(ti)
         wish = wish_of(ti.run_id, ti.try_number, conf, self.owner, self.priority, asks=self.asks)
-        watch, said = await the_watch(), ""
-        await watch.join(self.model, wish)
+        said, joined = "", False
         while True:
-            turn, text = await watch.look(self.model, ti.run_id)
+            try:
+                watch = await the_watch()
+                if not joined:
+                    await watch.join(self.model, wish)
+                    joined = True
+                turn, text = await watch.look(self.model, ti.run_id)
+            except TryAgain as error:  # who waits for a turn can wait for the ledger too
+                turn, text = None, f"waits for its turn: {error}"
             if text != said:
                 said = text
                 self.log.info("%s", text)

@@ -14,6 +14,7 @@ from perennial_airflow.groups import file_name, group_of
 from perennial_airflow.turn_operator import TRIGGER
 from perennial_airflow.turn_trigger import TurnTrigger, Watch, wish_of
 
+from pipelines.errors import Unreachable
 from pipelines.ledger import MemoryLedger, Outcome
 from pipelines.spec import parse_spec
 from pipelines.turns.keeper import Keeper
@@ -65,6 +66,12 @@ class TestTheDag:
         made = DagSerialization.from_dict(DagSerialization.to_dict(retrain(make_spec("demo"))))
         assert made.get_task("wait").start_from_trigger is True
         assert made.get_task("wait").start_trigger_args.trigger_cls == TRIGGER
+
+    @pytest.mark.usefixtures("bounded")
+    def test_a_run_s_later_tasks_come_before_the_first_ones_of_others(self):
+        rules = {t.task_id: str(t.weight_rule) for t in retrain(make_spec("demo")).tasks}
+        assert "upstream" in rules["ingest"].lower()
+        assert rules["ingest"] == rules["train"] == rules["close"]
 
     def test_a_priority_is_the_weight_of_every_task(self):
         tasks = retrain(spec_with("{priority: 4}")).tasks
@@ -210,6 +217,20 @@ def test_a_triggerer_that_comes_back_finds_the_turn_that_began(triggers):
 
     assert [type(e) for e in asyncio.run(again())] == [TaskSuccessEvent] * 2
     assert len(triggers.ledger.entries("a", "turn")) == 2
+
+
+def test_a_ledger_that_is_away_for_a_while_is_waited_for(triggers, monkeypatch):
+    answers = [Unreachable("The ledger is away."), Unreachable("The ledger is away."), None]
+    since = triggers.ledger.since
+
+    def stumble(*asked):
+        if (fault := answers.pop(0) if answers else None) is not None:
+            raise fault
+        return since(*asked)
+
+    monkeypatch.setattr(triggers.ledger, "since", stumble)
+    assert isinstance(asyncio.run(triggers.event("a")), TaskSuccessEvent)
+    assert answers == []
 
 
 def test_who_goes_first_does_so_whatever_the_budget_says(monkeypatch):

@@ -126,9 +126,7 @@ def retrain(spec: Spec) -> DAG:
         close = step("close", **ends)
         close.set_upstream(train)  # where one candidate failed, the others are still at work
         # A run that is declined has nothing to close; one that is cleared as a whole waits again
-        close.as_teardown(
-            setups=[] if turn is None else turn.as_setup(), on_failure_fail_dagrun=False
-        )
+        close.as_teardown(setups=turn, on_failure_fail_dagrun=False)
     return dag
 
 

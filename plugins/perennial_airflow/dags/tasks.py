@@ -35,6 +35,8 @@ class Steps:
         self._model, self._resources = spec.name, spec.resources
         settings = current_settings()
         self._known_pools = settings.pool_slots
+        # Of many runs under way, those that began first also end first
+        self._weight_rule = {"weight_rule": "upstream"} if settings.has_line else {}
         self._operator, self._place = operator_for(settings.place, spec, settings.memory)
 
     def __call__(
@@ -91,6 +93,7 @@ class Steps:
             **self._queue(step),
             **self._pool(step),
             "priority_weight": 1 + self._resources.priority,
+            **self._weight_rule,
             **self._place,
         }
 

@@ -13,8 +13,7 @@ SECONDS = 60.0
 UNEQUAL = {"large": 70, "middle": 20, "small": 7, "tiny": 2, "single": 1}
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 4, 8])
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize(("at_once", "seed"), [(1, 3), (2, 4), (4, 5), (8, 6)])
 def test_unequal_owners_wait_no_longer_than_is_fair(at_once, seed):
     fleet = Fleet(owners_of(**UNEQUAL), Limits(at_once=at_once))
     fleet.live(SECONDS, seed)
@@ -28,14 +27,14 @@ def test_unequal_owners_wait_no_longer_than_is_fair(at_once, seed):
     assert max(w for owner, w in waits if owner == "single") <= 1.2 * len(UNEQUAL) * SECONDS
 
 
-def test_forty_owners_take_turns():
-    loads = {f"o{n}": 1 + n % 5 for n in range(40)}
+def test_twenty_owners_take_turns():
+    loads = {f"o{n}": 1 + n % 4 for n in range(20)}
     fleet = Fleet(owners_of(**loads), Limits(at_once=3))
     fleet.live(SECONDS, seed=5)
     waits = [(owner, waited) for _, owner, waited in fleet.begun]
     assert len(waits) == sum(loads.values())
     assert longest_against_fair(waits, 3, SECONDS)[1] <= 1.5
-    assert {owner for owner, _ in waits[:40]} == set(loads), "nobody twice before all had one"
+    assert {owner for owner, _ in waits[:20]} == set(loads), "nobody twice before all had one"
 
 
 def test_a_run_that_dies_gives_its_turn_back():
@@ -51,7 +50,7 @@ def test_a_run_that_dies_gives_its_turn_back():
 
 def test_equal_fleets_are_retrained_in_equal_order():
     def order():
-        fleet = Fleet(owners_of(**UNEQUAL), Limits(at_once=4))
+        fleet = Fleet(owners_of(large=18, middle=8, small=3, single=1), Limits(at_once=4))
         fleet.live(SECONDS, seed=7, crashes=0.1)
         return fleet.begun
 
