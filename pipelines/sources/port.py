@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     import pyarrow as pa
 
     from pipelines.intervals import Interval
@@ -26,6 +29,29 @@ class Raw:
     problem: str | None = None
     unread: bytes | None = None
     notices: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The rows of a source's main table part by part, in the types of `schema`.
+
+    `tables` raises UnreadableRows where a part tells that the batch cannot be read, Unreachable
+    where a retry may help.
+    """
+
+    name: str
+    schema: pa.Schema
+    tables: Iterator[pa.Table]
+
+
+class UnreadableRows(Exception):
+    """The rows cannot be read: the problem in words, and the file that holds them as they came."""
+
+    def __init__(self, problem: str, unread: Path | None = None) -> None:
+        """Keep both."""
+        super().__init__(problem)
+        self.problem = problem
+        self.unread = unread
 
 
 class Source(Protocol):

@@ -26,7 +26,6 @@ from pipelines.store.port import StoredItem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
-
     from pathlib import Path
 
     from pipelines.store.bucket.address import BucketAddress
