@@ -47,8 +47,8 @@ class CsvParts(Csv):
     def __init__(self, path: Path, subject: str, options: TableOptions, block: int) -> None:
         """Read the header; `block` are the bytes that are parsed at once.
 
-        Raises BadData where it is no CSV of this dialect, ReadWhole where nothing but one long line, or
-        one name, stands at its beginning.
+        Raises BadData where it is no CSV of this dialect, ReadWhole where it begins with one long
+        line, or has one column.
         """
         self._path = path
         self._block = block
@@ -164,4 +164,3 @@ class CsvParts(Csv):
         """Yield the file for `records`."""
         with self._path.open(encoding="utf-8-sig", errors="ignore", newline="") as file:
             yield file
-

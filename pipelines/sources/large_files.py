@@ -174,4 +174,3 @@ def _with_times(rows: _Rows, column: str | None, zone: str) -> Parts:
 
     moment = pa.field(column, pa.timestamp("us", "UTC"))
     return Parts(schema.set(place, moment), tables())
-
