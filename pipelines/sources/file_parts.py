@@ -56,7 +56,9 @@ def _parquet(file: StoredFile, path: Path, reading: Reading) -> FileParts:
 
     def first_steps(empty: pa.Table) -> list[Step]:
         return [
-            lambda table, _: localise(table, reading.stated, reading.zone),
+            lambda table, _: localise(
+                table.replace_schema_metadata(None), reading.stated, reading.zone
+            ),
             *(partial(_storable, name=name, subject=file.name) for name in empty.column_names),
         ]
 

@@ -71,7 +71,9 @@ def test_what_spills_is_the_same(tmp_path):
         pa.array(["z", "ä", "𝄞", "\uffff"]),
         pa.array([b"\xff", b"", None, b"a"]),
         pa.array([True, None, False, True]),
-        pa.array([datetime(1, 1, 1, tzinfo=UTC), None, datetime(9999, 12, 31, tzinfo=UTC)] * 2, TIME),
+        pa.array(
+            [datetime(1, 1, 1, tzinfo=UTC), None, datetime(9999, 12, 31, tzinfo=UTC)] * 2, TIME
+        ),
     ],
 )
 def test_every_kind_of_value_sorts_and_stays(tmp_path, values):
