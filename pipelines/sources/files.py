@@ -9,7 +9,12 @@ from pipelines.errors import BadData
 from pipelines.sources.archives import member_of, name_within, unpack
 from pipelines.sources.event_times import pick_rows, require_times, with_times
 from pipelines.sources.formats import format_of
-from pipelines.sources.large_files import can_stream, is_large, large_parts
+from pipelines.sources.large_files import (
+    can_stream,
+    is_large,
+    large_parts,
+    least_bytes,
+)
 from pipelines.sources.memory_limit import most_bytes
 from pipelines.sources.parsing import File, parse_all, reading_of, together
 from pipelines.sources.places import folders_of, read_contents
@@ -81,7 +86,7 @@ class Files:
         """
         uri = self._source.uri.format(start=interval.start, end=interval.end)
         uri = uri if "://" in uri else str(self._home / uri)
-        files = look_up(self._source, uri)
+        files = look_up(self._source, uri, least_bytes(self._most))
         if files is None or not is_large(files, self._most):
             return None
         if not can_stream(files, self._reading):

@@ -58,6 +58,11 @@ def is_large(files: list[StoredFile], most: int) -> bool:
     return size * SHARE > most
 
 
+def least_bytes(most: int) -> int:
+    """Return the stored bytes below which no files are large."""
+    return most // (SHARE * _COMPRESSED)
+
+
 def can_stream(files: list[StoredFile], reading: Reading) -> bool:
     """Tell whether the files' types are known before their rows are read.
 

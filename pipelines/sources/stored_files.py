@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import BadData, PerennialError, Unreachable
+from pipelines.errors import PerennialError, Unreachable
 from pipelines.sources.archives import compression_of, is_archive, unpack_stream
 from pipelines.sources.formats import format_of
 from pipelines.sources.places import CHANGES, files_behind, folders_of, is_local, state_of
@@ -68,33 +68,44 @@ class StoredFile:
             raise Unreachable(f"{self.name} changed while it was read.", remedy=CHANGES)
 
 
-def look_up(source: FilesSource, uri: str) -> list[StoredFile] | None:
+def look_up(source: FilesSource, uri: str, least: int) -> list[StoredFile] | None:
     """Return the files behind a URI, by their paths; None where they cannot be read part by part.
 
     So they can be where all are CSV, or all are Parquet, and none is an archive of several files.
-    What is wrong with them is said by who reads them whole.
+    Those that have fewer bytes than `least` together are not looked at. What is wrong with them is
+    said by who reads them whole.
     """
     if source.format == "delta" or source.member:
         return None
-    files = []
     try:
-        for file in files_behind(uri):
-            name = display_url(file.path).rsplit("/", 1)[-1]
-            state = state_of(file)
-            with file as stream:
-                head = stream.read(_HEAD)
-            size = os.stat(file.path).st_size if is_local(file) else file.fs.size(file.path)  # noqa: PTH116
-            kind = format_of(name, source.format)
-            compression = compression_of(head, name)
-            if is_archive(head, name) or kind not in {"csv", "parquet"}:
-                return None
-            if compression and kind == "parquet":
-                return None
-            folders = folders_of(file.path, uri)
-            files.append(StoredFile(name, kind, size, compression, folders, file, state))
-    except (BadData, PerennialError):
+        opened = files_behind(uri)
+        states = [state_of(file) for file in opened]
+        sizes = [file.fs.size(file.path) for file in opened]
+        if sum(sizes) < least:
+            return None
+        files = [_look_at(source, uri, *file) for file in zip(opened, states, sizes, strict=True)]
+    except PerennialError:
         return None
     # Each of fsspec's file systems has errors of its own; whoever reads the files whole says them.
     except Exception:  # noqa: BLE001 -- see above
         return None
-    return files if files and len({file.kind for file in files}) == 1 else None
+    kinds = {file.kind for file in files if file is not None}
+    if None in files or len(kinds) != 1:
+        return None
+    return [file for file in files if file is not None]
+
+
+def _look_at(
+    source: FilesSource, uri: str, file: Any, state: object, size: int
+) -> StoredFile | None:
+    """Return one file; None where it is read whole."""
+    name = display_url(file.path).rsplit("/", 1)[-1]
+    kind = format_of(name, source.format)
+    if kind not in {"csv", "parquet"}:
+        return None
+    with file as stream:
+        head = stream.read(_HEAD)
+    compression = compression_of(head, name)
+    if is_archive(head, name) or (compression and kind == "parquet"):
+        return None
+    return StoredFile(name, kind, size, compression, folders_of(file.path, uri), file, state)

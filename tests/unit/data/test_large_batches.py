@@ -35,7 +35,7 @@ def kept(world, ports, caplog):
         assert not list(context.settings.spill.iterdir())
         return manifest
 
-    def both(is_large=True):
+    def both(*, is_large=True):
         caplog.clear()
         one, eight = (keep(SMALL, engine_threads=threads) for threads in (1, 8))
         assert ("read part by part" in caplog.text) is is_large

@@ -198,7 +198,7 @@ def parquet(columns, **options):
     return sink.getvalue().to_pybytes()
 
 
-TIMES = [datetime(2024, 1, 1 + n % 2, n) for n in range(11)]
+TIMES = [datetime(2024, 1, 1 + n % 2, n) for n in range(11)]  # noqa: DTZ001 -- without a zone
 TABLES = {
     "plain": parquet({"id": range(11), "at": TIMES, "x": [0.5, float("nan"), None] * 3 + [1, 2]}),
     "whole floats": parquet({"id": [1.0, None] * 5 + [7.0], "at": TIMES}),
@@ -214,7 +214,10 @@ TABLES = {
     "decimals": parquet({"id": [Decimal("1.50")] * 11, "at": TIMES}),
     "metadata": parquet(
         pa.table(
-            [range(11)], pa.schema([pa.field("id", pa.int64(), False, {"a": "b"})], {"c": "d"})
+            [range(11)],
+            pa.schema(
+                [pa.field("id", pa.int64(), nullable=False, metadata={"a": "b"})], {"c": "d"}
+            ),
         )
     ),
     "no values": parquet({"id": pa.nulls(11), "at": TIMES}),

@@ -19,6 +19,7 @@ from pipelines.validation.run import check_rows, check_table
 MIB = 2**20
 ROWS = 31
 FIRST = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+TIME = pa.timestamp("us", "UTC")
 TABLE = pa.table(
     {
         "id": pa.array(range(ROWS)),
@@ -30,16 +31,18 @@ TABLE = pa.table(
         "name": pa.array([None if n % 9 == 0 else f"n{n % 6}" for n in range(ROWS)]),
         "flag": pa.array([n % 3 == 0 for n in range(ROWS)]),
         "price": pa.array([Decimal(n) / 4 for n in range(ROWS)]),
-        "at": pa.array([FIRST + n * dt.timedelta(hours=1) for n in range(ROWS)], pa.timestamp("us", "UTC")),
+        "at": pa.array([FIRST + n * dt.timedelta(hours=1) for n in range(ROWS)], TIME),
         "day": pa.array([f"2024-01-{1 + n:02}" for n in range(ROWS)]),
     }
 )  # fmt: skip
 COLUMN = "expect_column_"
+BETWEEN = f"{COLUMN}values_to_be_between"
+GREATER = f"{COLUMN}pair_values_a_to_be_greater_than_b"
 CASES = [
     *((f"{COLUMN}values_to_not_be_null", {"column": c, "mostly": m})
       for c in ("id", "some", "none", "name") for m in (1, 0.8, 0.5)),
     *((f"{COLUMN}values_to_be_null", {"column": c}) for c in ("none", "some", "name")),
-    *((f"{COLUMN}values_to_be_between", {"column": c, "min_value": low, "max_value": 25, "mostly": m})
+    *((BETWEEN, {"column": c, "min_value": low, "max_value": 25, "mostly": m})
       for c in ("id", "some", "none", "x", "large", "price") for low in (0, 3) for m in (1, 0.6)),
     (f"{COLUMN}values_to_be_between", {"column": "at", "min_value": "2024-01-01T03:00:00"}),
     (f"{COLUMN}values_to_be_between", {"column": "at", "max_value": "2024-03-01"}),
@@ -129,7 +132,7 @@ def test_positions_are_those_of_the_first_bad_rows(file, tmp_path):
     path, engine = file(table)
     suite = suite_of(
         [
-            (f"{COLUMN}values_to_be_between", {"column": "x", "min_value": 2_500, "max_value": 4_000}),
+            (BETWEEN, {"column": "x", "min_value": 2_500, "max_value": 4_000}),
             (f"{COLUMN}values_to_be_unique", {"column": "twice"}),
         ]
     )  # fmt: skip
@@ -148,7 +151,7 @@ def test_what_does_not_fit_is_judged_on_a_sample_that_is_named_or_not_at_all(fil
     suite = suite_of(
         [
             (f"{COLUMN}mean_to_be_between", {"column": "x", "min_value": 0, "max_value": 9}),
-            (f"{COLUMN}pair_values_a_to_be_greater_than_b", {"column_A": "y", "column_B": "x", "or_equal": True}),
+            (GREATER, {"column_A": "y", "column_B": "x", "or_equal": True}),
             (f"{COLUMN}sum_to_be_between", {"column": "x", "min_value": 0}),
             (f"{COLUMN}values_to_not_be_null", {"column": "x"}),
             (f"{COLUMN}to_exist", {"column": "x"}),
