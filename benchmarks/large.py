@@ -117,7 +117,7 @@ def _small_batch() -> list[Measure]:
     hour = Interval(
         start=datetime(2013, 5, 1, 12, tzinfo=UTC), end=datetime(2013, 5, 1, 13, tzinfo=UTC)
     )
-    table = normalise(_load("source").read(hour.start, hour.end)["flights"], "flights")
+    table = normalise(load("source").read(hour.start, hour.end)["flights"], "flights")
     own = read_suite(ROOT / "expectations" / f"{MODEL}.json")
     suite = [*always_main(spec, hour, columns_of(table), own), *own]
     took: dict[bool, list[float]] = {True: [], False: []}
@@ -133,7 +133,7 @@ def _small_batch() -> list[Measure]:
     ]
 
 
-def _load(name: str) -> Any:
+def load(name: str) -> Any:
     """Return a module of the model's folder."""
     path = ROOT / "models" / MODEL / f"{name}.py"
     loaded = importlib.util.spec_from_file_location(name, path)
@@ -168,7 +168,7 @@ def _in_a_child(what: str, folder: Path) -> tuple[float, float]:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         peak, process = 0, psutil.Process(child.pid)
         while child.poll() is None:
-            peak = max(peak, _memory_of(process))
+            peak = max(peak, memory_of(process))
             time.sleep(0.05)
         assert child.stdout is not None
         seconds = float(child.stdout.read().split()[-1])
@@ -177,7 +177,7 @@ def _in_a_child(what: str, folder: Path) -> tuple[float, float]:
     return seconds, peak / 2**30
 
 
-def _memory_of(process: psutil.Process) -> int:
+def memory_of(process: psutil.Process) -> int:
     """Return the memory of a process and all that it started: what they share counts once."""
     total = 0
     try:
@@ -234,7 +234,7 @@ def _plain(folder: Path) -> int:
 
     context, plan = _context(folder), _plan(folder)
     spec, store = context.spec, context.ports.store
-    module = _load("features")
+    module = load("features")
     begin = time.perf_counter()
     for batch in plan.batches:
         behind = [read_manifest(store, b) for b in batches_behind(spec, plan, batch)]
@@ -272,7 +272,7 @@ def _make_world(folder: Path, count: int, months: int) -> int:
     for name in ("models", "expectations"):
         shutil.copytree(ROOT / name, folder / name)
     context = _context(folder)
-    whole = _load("source").read(datetime(2013, 1, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC))
+    whole = load("source").read(datetime(2013, 1, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC))
     batches = []
     size = 0
     for month in range(1, months + 1):

@@ -124,6 +124,45 @@ GROUP_ROWS = 1_000_000
 COMPRESSION = "zstd"
 
 
+def rows_at(path: Path, positions: list[int]) -> pa.Table:
+    """Return the rows of a Parquet file at these positions, which are in order."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        picked, before = [file.schema_arrow.empty_table()], 0
+        for number in range(file.metadata.num_row_groups):
+            end = before + file.metadata.row_group(number).num_rows
+            within = [p - before for p in positions if before <= p < end]
+            if within:
+                picked.append(file.read_row_group(number).take(pa.array(within)))
+            before = end
+    return pa.concat_tables(picked)
+
+
+def sorts_alike(kind: pa.DataType) -> bool:
+    """Tell whether DuckDB gives back values of this type as they are, in the order of Arrow."""
+    from pyarrow import types
+
+    return bool(types.is_null(kind) or is_read_alike(kind))
+
+
+def is_read_alike(kind: pa.DataType) -> bool:
+    """Tell whether DuckDB reads values of this type from Parquet as it does from Arrow."""
+    from pyarrow import types
+
+    return bool(
+        types.is_boolean(kind)
+        or types.is_integer(kind)
+        or types.is_float32(kind)
+        or types.is_float64(kind)
+        or types.is_decimal128(kind)
+        or types.is_string(kind)
+        or types.is_binary(kind)
+        or (types.is_timestamp(kind) and kind.unit == "us" and kind.tz == "UTC")
+    )
+
+
 def to_parquet(table: pa.Table) -> bytes:
     """Return the table as Parquet; the same table gives the same bytes."""
     import pyarrow.parquet as pq

@@ -6,21 +6,19 @@ sorted and are written group by group: with the same bytes as `to_parquet` would
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.building.question import BuildAnswer, BuildQuestion
 from pipelines.building.quoting import quote_name, quote_text
+from pipelines.building.row_groups import groups, write_groups
 from pipelines.building.row_order import why_order_matters
 from pipelines.building.rows import derive, engine_errors
 from pipelines.columns.storable import check_names
-from pipelines.tables import COMPRESSION, GROUP_ROWS, normalise
+from pipelines.tables import GROUP_ROWS, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
 
     import pyarrow as pa
 
@@ -72,7 +70,7 @@ def _write(connection: Any, built: Any, question: BuildQuestion, subject: str) -
     selected = built.select(*(names if derived else wanted))
     rows = connection.con.sql(_query(connection, selected, question)).to_arrow_reader(GROUP_ROWS)
     tables = (
-        _as_kept(selected, batches, question, subject) for batches in _groups(rows, GROUP_ROWS)
+        _as_kept(selected, batches, question, subject) for batches in groups(rows, GROUP_ROWS)
     )
     answer = BuildAnswer(names=[*names, *([derived] if derived else [])], one_thread=why)
     return _write_groups(tables, question, answer)
@@ -134,29 +132,6 @@ def _within(column: str, start: Any, end: Any, literal: str) -> str:
     return f" WHERE {quote_name(column)} >= {low} AND {quote_name(column)} < {high}"
 
 
-def _groups(reader: pa.RecordBatchReader, rows: int) -> Iterator[list[pa.RecordBatch]]:
-    """Yield the reader's batches in groups of exactly so many rows, the last one of fewer.
-
-    There is always a first group, for the columns' sake.
-    """
-    import pyarrow as pa
-
-    group: list[pa.RecordBatch] = []
-    count, any_group = 0, False
-    for whole in reader:
-        batch = whole
-        while count + batch.num_rows >= rows:
-            group.append(batch.slice(0, rows - count))
-            batch = batch.slice(rows - count)
-            yield group
-            group, count, any_group = [], 0, True
-        if batch.num_rows:
-            group.append(batch)
-            count += batch.num_rows
-    if group or not any_group:
-        yield group or [pa.RecordBatch.from_pylist([], schema=reader.schema)]
-
-
 def _as_kept(
     selected: Any, batches: list[pa.RecordBatch], question: BuildQuestion, subject: str
 ) -> pa.Table:
@@ -180,26 +155,14 @@ def _write_groups(
     tables: Iterator[pa.Table], question: BuildQuestion, answer: BuildAnswer
 ) -> BuildAnswer:
     """Write the groups of rows, and tell how many there were and which input was infinite."""
-    import pyarrow.parquet as pq
+    infinite = [""]
 
-    first = next(tables)
-    rows, infinite = 0, ""
-    writing: Future[None] | None = None
-    with (
-        pq.ParquetWriter(Path(question.target), first.schema, compression=COMPRESSION) as writer,
-        ThreadPoolExecutor(1) as other,
-    ):
-        for table in chain([first], tables):
-            infinite = infinite or infinite_input(table, question.inputs)
-            rows += table.num_rows
-            if writing is not None:
-                writing.result()
-            if table.num_rows:
-                # One group is written while the engine makes the next one.
-                writing = other.submit(writer.write_table, table, row_group_size=GROUP_ROWS)
-        if writing is not None:
-            writing.result()
-    return answer.model_copy(update={"rows": rows, "infinite": infinite})
+    def looked_at(table: pa.Table) -> pa.Table:
+        infinite[0] = infinite[0] or infinite_input(table, question.inputs)
+        return table
+
+    rows = write_groups(Path(question.target), map(looked_at, tables))
+    return answer.model_copy(update={"rows": rows, "infinite": infinite[0]})
 
 
 def infinite_input(table: pa.Table, inputs: list[str]) -> str:

@@ -16,7 +16,7 @@ from pipelines.plurals import how_many
 from pipelines.spec.column_types import decimal_digits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -201,12 +201,16 @@ def hold(table: pa.Table, columns: Mapping[str, Column], where: str) -> tuple[pa
     `where` names batch and table. Raises BadData where a column is gone that is not `optional`, or
     holds null where it must not.
     """
-    import pyarrow as pa
+    if table.num_rows:  # what holds nothing may lack the columns
+        refuse_gone(table.column_names, columns, where)
+    refuse_nulls(nulls_of(table, columns), where)
+    return select_known(table, columns), news_of(table.schema, columns, where)
 
-    new = [name for name in table.column_names if name not in columns]
-    gone = [name for name in columns if name not in table.column_names]
-    # what holds nothing may lack the columns
-    needed = [name for name in gone if not columns[name].optional] if table.num_rows else []
+
+def refuse_gone(names: Sequence[str], columns: Mapping[str, Column], where: str) -> None:
+    """Raise BadData where a column is not among the names that is not `optional`."""
+    new = [name for name in names if name not in columns]
+    needed = [n for n, column in columns.items() if n not in names and not column.optional]
     if needed:
         raise BadData(
             f"{where}: {_names(needed)} {_is(needed)} gone ({_types(needed, columns)} in"
@@ -216,25 +220,51 @@ def hold(table: pa.Table, columns: Mapping[str, Column], where: str) -> tuple[pa
                 " perennial check MODEL --accept."
             ),
         )
-    for name, column in columns.items():
-        if not column.nullable and name in table.column_names and table[name].null_count:
+
+
+def nulls_of(table: pa.Table, columns: Mapping[str, Column]) -> dict[str, int]:
+    """Return how many nulls there are in each column that must not hold any."""
+    return {
+        name: table[name].null_count
+        for name, column in columns.items()
+        if not column.nullable and name in table.column_names
+    }
+
+
+def refuse_nulls(nulls: Mapping[str, int], where: str) -> None:
+    """Raise BadData for the first column that holds null."""
+    for name, count in nulls.items():
+        if count:
             raise BadData(
                 f"{where}: the column {name!r} has"
-                f" {how_many(table[name].null_count, 'row')} without a value,"
+                f" {how_many(count, 'row')} without a value,"
                 " and schema.yaml says `nullable: false`.",
                 remedy="mend the source, or the schema.",
             )
-    for name in gone:
-        kind = arrow_type(columns[name].type) or pa.null()
-        table = table.append_column(pa.field(name, kind), pa.nulls(table.num_rows, kind))
-    sentences = []
-    if new:
-        kinds = ", ".join(f"{n!r} ({type_of(table[n].type)})" for n in new)
-        sentences.append(
-            f"{where}: schema.yaml does not know {kinds}; left out. To take it:"
-            " perennial check MODEL --accept"
-        )
-    return table.select(list(columns)), sentences
+
+
+def select_known(table: pa.Table, columns: Mapping[str, Column]) -> pa.Table:
+    """Return the columns that the schema names, in its order; those that are gone hold null."""
+    import pyarrow as pa
+
+    for name in columns:
+        if name not in table.column_names:
+            kind = arrow_type(columns[name].type) or pa.null()
+            table = table.append_column(pa.field(name, kind), pa.nulls(table.num_rows, kind))
+    return table.select(list(columns))
+
+
+def news_of(schema: pa.Schema, columns: Mapping[str, Column], where: str) -> list[str]:
+    """Return what is new, in sentences."""
+    new = [name for name in schema.names if name not in columns]
+    if not new:
+        return []
+    kinds = ", ".join(f"{n!r} ({type_of(schema.field(n).type)})" for n in new)
+    sentence = (
+        f"{where}: schema.yaml does not know {kinds}; left out. To take it:"
+        " perennial check MODEL --accept"
+    )
+    return [sentence]
 
 
 def _names(names: list[str]) -> str:

@@ -46,10 +46,14 @@ def read_source(context: Context, source: Source, interval: Interval) -> Raw:
     A file without a byte has no rows, where the spec allows empty batches. Data that do not fit
     the schema are a problem.
     """
+    return in_model_terms(context, source.read(interval), interval)
+
+
+def in_model_terms(context: Context, raw: Raw, interval: Interval) -> Raw:
+    """Return what a source read as `read_source` does."""
     import pyarrow as pa
 
     spec, schema = context.spec, load_schema(context.folder)
-    raw = source.read(interval)
     if spec.empty_batches == "allow" and raw.problem and raw.unread == b"":
         return Raw({spec.source.main: pa.table({})})
     if schema is not None and not raw.problem:
@@ -95,6 +99,8 @@ def manifest_of(store: Store, spec: Spec, interval: Interval, raw: Raw) -> Batch
             columns=columns_of(table),
         )
     unread = store.put(raw.unread) if raw.unread is not None else None
+    if raw.unread_file is not None:
+        unread = store.put_file(raw.unread_file)
     return BatchManifest(
         model=spec.name,
         interval=interval,

@@ -30,7 +30,7 @@ from pipelines.data.feature_rows import (
     time_of,
 )
 from pipelines.engine import Engine, configuration, engine_of
-from pipelines.tables import COMPRESSION, normalise, to_parquet
+from pipelines.tables import COMPRESSION, is_read_alike, normalise, to_parquet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,10 +170,7 @@ class _RawFiles:
                 path = self._in_types(name, manifest.interval.name, path)
                 schema = pq.read_schema(path)
             for field in schema:
-                if (
-                    not _is_read_alike(field.type)
-                    or kinds.get(field.name, field.type) != field.type
-                ):
+                if not is_read_alike(field.type) or kinds.get(field.name, field.type) != field.type:
                     return None
                 kinds[field.name] = field.type
             paths.append(str(path))
@@ -208,22 +205,6 @@ class _RawFiles:
                 writer.write_table(typed)
         writer.close()
         return target
-
-
-def _is_read_alike(kind: pa.DataType) -> bool:
-    """Tell whether DuckDB reads values of this type from Parquet as it does from Arrow."""
-    from pyarrow import types
-
-    return bool(
-        types.is_boolean(kind)
-        or types.is_integer(kind)
-        or types.is_float32(kind)
-        or types.is_float64(kind)
-        or types.is_decimal128(kind)
-        or types.is_string(kind)
-        or types.is_binary(kind)
-        or (types.is_timestamp(kind) and kind.unit == "us" and kind.tz == "UTC")
-    )
 
 
 def _repeats_keys(path: Path, key: list[str], engine: Engine, folder: Path) -> bool:

@@ -19,6 +19,8 @@ from pipelines.errors import SpecError
 from pipelines.spec.facts import ROW_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 DIGITS = 32
@@ -32,20 +34,29 @@ def with_row_key(table: pa.Table, subject: str) -> pa.Table:
     """
     import pyarrow as pa
 
-    taken = next((c for c in table.column_names if c.lower() == ROW_KEY), None)
+    refuse_taken(table.column_names, subject)
+    seen: Counter[str] = Counter()
+    keys: list[str] = []
+    for name in content_names(table):
+        seen[name] += 1
+        keys.append(f"{name}-{seen[name]}")
+    return table.append_column(ROW_KEY, pa.array(keys, pa.string()))
+
+
+def refuse_taken(names: Sequence[str], subject: str) -> None:
+    """Raise SpecError where a column is called `row_key` already."""
+    taken = next((c for c in names if c.lower() == ROW_KEY), None)
     if taken is not None:
         raise SpecError(
             f"{subject} has a column {taken!r} already, which `key: row` would make.",
             remedy=f"write `key: [{taken}]`, or rename the column.",
             at=("key",),
         )
-    seen: Counter[str] = Counter()
-    keys: list[str] = []
-    for content in _contents(table):
-        name = hashlib.sha256(content.encode()).hexdigest()[:DIGITS]
-        seen[name] += 1
-        keys.append(f"{name}-{seen[name]}")
-    return table.append_column(ROW_KEY, pa.array(keys, pa.string()))
+
+
+def content_names(table: pa.Table) -> list[str]:
+    """Return the hash of each row's content: what its key begins with."""
+    return [hashlib.sha256(c.encode()).hexdigest()[:DIGITS] for c in _contents(table)]
 
 
 def _contents(table: pa.Table) -> list[str]:

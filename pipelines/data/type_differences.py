@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.data.plan_types import plan_types
-from pipelines.validation.run import ExpectationResult
+from pipelines.validation.results import ExpectationResult
 
 if TYPE_CHECKING:
     from pipelines.data.manifests import Plan

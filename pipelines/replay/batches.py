@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipelines.data.batches import manifest_of, newest, publish, read_manifest, read_source
+from pipelines.data.batches import newest, publish, read_manifest
+from pipelines.data.large_batches import keep_batch
 from pipelines.data.manifests import BatchRef, Plan
 from pipelines.data.type_differences import type_findings
 from pipelines.errors import BadData, Corrupted, RequestError, Unreachable
@@ -190,7 +191,7 @@ def _read(context: Context, source: Source, interval: Interval) -> BatchRef:
     if held is not None:
         read_manifest(store, held)
         return held
-    manifest = manifest_of(store, spec, interval, read_source(context, source, interval))
+    manifest = keep_batch(context, source, interval)
     return publish(store, manifest)[0]
 
 

@@ -28,11 +28,15 @@ def content_of(file: IO[bytes], subject: str, most: int) -> bytes:
     Raises BadData beyond `most` of them; what the file itself raises goes through.
     """
     data = io.BytesIO()
-    while chunk := file.read(min(_CHUNK, most + 1 - data.tell())):
-        data.write(chunk)
-        if data.tell() > most:
-            raise too_large(subject, most)
+    _copy(file, data, subject, most)
     return data.getvalue()
+
+
+def _copy(file: IO[bytes], target: IO[bytes], subject: str, most: int) -> None:
+    while chunk := file.read(min(_CHUNK, most + 1 - target.tell())):
+        target.write(chunk)
+        if target.tell() > most:
+            raise too_large(subject, most)
 
 
 def too_large(subject: str, most: int) -> BadData:
@@ -52,23 +56,45 @@ def unpack(data: bytes, name: str, most: int) -> bytes:
     Of a zip archive, its only file. Raises BadData beyond `most` bytes, and where it cannot be
     decompressed.
     """
-    import pyarrow as pa
-    from fsspec.compression import compr
+    if is_archive(data, name):
+        return _only_member(data, name, most)
+    kind = compression_of(data, name)
+    if kind is None:
+        return data
+    unpacked = io.BytesIO()
+    unpack_stream(io.BytesIO(data), unpacked, kind, name, most)
+    return unpacked.getvalue()
+
+
+def is_archive(data: bytes, name: str) -> bool:
+    """Tell whether the bytes begin a zip archive, and the format is none of those that are one."""
+    return data.startswith(_ZIP) and not name.lower().endswith(_OWN_ZIPS)
+
+
+def compression_of(data: bytes, name: str) -> str | None:
+    """Return how a file is compressed, by its first bytes or its name; None where it is not."""
     from fsspec.utils import infer_compression
 
-    if data.startswith(_ZIP) and not name.lower().endswith(_OWN_ZIPS):
-        return _only_member(data, name, most)
     kind = next((word for mark, word in _MARKS if data.startswith(mark)), None)
     kind = kind or ("zstd" if name.lower().endswith(".zst") else infer_compression(name))
-    if kind is None or kind == "zip":
-        return data
+    return None if kind == "zip" else kind
+
+
+def unpack_stream(source: IO[bytes], target: IO[bytes], kind: str, name: str, most: int) -> None:
+    """Write what a compressed stream holds.
+
+    Raises BadData beyond `most` bytes, and where it cannot be decompressed.
+    """
+    import pyarrow as pa
+    from fsspec.compression import compr
+
     try:
         with (
-            pa.CompressedInputStream(pa.BufferReader(data), kind)
+            pa.CompressedInputStream(pa.PythonFile(source, mode="r"), kind)
             if kind == "zstd"
-            else compr[kind](io.BytesIO(data), mode="rb")
+            else compr[kind](source, mode="rb")
         ) as stream:
-            return content_of(stream, name, most)
+            _copy(stream, target, name, most)
     except BadData:
         raise
     # Each of the libraries has errors of its own, and the bytes alone can be their cause.
@@ -97,7 +123,7 @@ def _only_member(archive: bytes, subject: str, most: int) -> bytes:
 
 def name_within(data: bytes, name: str) -> str:
     """Return the name by which a file's format is told: of a zip archive, that of its only file."""
-    if not data.startswith(_ZIP) or name.lower().endswith(_OWN_ZIPS):
+    if not is_archive(data, name):
         return name
     names = _files_of(data, name)
     return names[0] if len(names) == 1 else name

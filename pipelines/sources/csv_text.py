@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from pipelines.errors import BadData
 
@@ -32,7 +32,7 @@ _TELLING = {
 }
 """Encodings of other scripts than Latin, which the statistics of the letters tell apart."""
 
-_SAMPLE = 200_000
+SAMPLE = 200_000
 """Bytes around a wrong one that are looked at in order to guess the encoding."""
 
 
@@ -41,12 +41,8 @@ def decode_text(data: bytes, options: TableOptions, subject: str) -> bytes:
 
     Raises BadData naming the line where it is of another encoding, a web page, or holds NUL.
     """
-    if _HTML.match(data[:500]):
-        raise BadData(
-            f"{subject} is a web page (HTML or XML), no table.",
-            remedy="a login or an error page may have been saved in place of the file.",
-        )
-    if options.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}:
+    refuse_web_page(data, subject)
+    if is_utf8(options):
         text = _utf8(data, subject)
     else:
         try:
@@ -54,21 +50,44 @@ def decode_text(data: bytes, options: TableOptions, subject: str) -> bytes:
         except UnicodeError as error:
             raise _not_decoded(data, options.encoding, subject, error) from error
     if b"\x00" in text:
-        line = text.count(b"\n", 0, text.index(b"\x00")) + 1
-        raise BadData(
-            f"{subject}, line {line}: holds the character NUL.",
-            remedy="write its `encoding` (utf-16-le?), or mend the file: it may be damaged.",
-        )
+        raise holds_nul(subject, text.count(b"\n", 0, text.index(b"\x00")) + 1)
     return text
 
 
-def _utf8(data: bytes, subject: str) -> bytes:
+def is_utf8(options: TableOptions) -> bool:
+    """Tell whether the options say that a file is in UTF-8."""
+    return options.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
+
+
+def refuse_web_page(data: bytes, subject: str) -> None:
+    """Raise BadData where the file begins as a web page does."""
+    if _HTML.match(data[:500]):
+        raise BadData(
+            f"{subject} is a web page (HTML or XML), no table.",
+            remedy="a login or an error page may have been saved in place of the file.",
+        )
+
+
+def refuse_other_mark(data: bytes, subject: str) -> None:
+    """Raise BadData where the file begins with the byte order mark of another encoding."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             raise BadData(
                 f"{subject} begins with the byte order mark of {encoding}.",
                 remedy=f"write `encoding: {encoding}` in the source.",
             )
+
+
+def holds_nul(subject: str, line: int) -> BadData:
+    """Return the error of a file that holds NUL."""
+    return BadData(
+        f"{subject}, line {line}: holds the character NUL.",
+        remedy="write its `encoding` (utf-16-le?), or mend the file: it may be damaged.",
+    )
+
+
+def _utf8(data: bytes, subject: str) -> bytes:
+    refuse_other_mark(data, subject)
     data = data.removeprefix(_UTF8_MARK)
     if not data.isascii():
         try:
@@ -81,8 +100,18 @@ def _utf8(data: bytes, subject: str) -> bytes:
 def _not_decoded(data: bytes, encoding: str, subject: str, error: UnicodeError) -> BadData:
     place = getattr(error, "start", 0)
     line = data.count(b"\n", 0, place) + 1
-    found = f"the byte 0x{data[place]:02x}" if place < len(data) else "its end"
-    guess = guess_encoding(data[max(0, place - _SAMPLE) : place + _SAMPLE])
+    found = data[place] if place < len(data) else None
+    sample = data[max(0, place - SAMPLE) : place + SAMPLE]
+    return not_decoded(found, line, sample, encoding, subject)
+
+
+def not_decoded(byte: int | None, line: int, sample: bytes, encoding: str, subject: str) -> BadData:
+    """Return the error of a byte that the encoding does not know, None for the file's end.
+
+    `sample` are the bytes around it.
+    """
+    found = "its end" if byte is None else f"the byte 0x{byte:02x}"
+    guess = guess_encoding(sample)
     remedy = f"write `encoding: {guess}` in the source" if guess else "write its `encoding`"
     return BadData(
         f"{subject}, line {line}: {found} is no {encoding}.",
@@ -148,12 +177,14 @@ class OpenQuote(Exception):
         self.line = line
 
 
-def records(text: bytes, options: TableOptions) -> Iterator[tuple[int, list[str]]]:
+def records(text: bytes | IO[str], options: TableOptions) -> Iterator[tuple[int, list[str]]]:
     """Yield the line (from 1) and the fields of each record, with the header, without comments.
 
     Slow: it is for saying where something is wrong. Raises OpenQuote.
     """
-    stream = io.StringIO(text.decode(errors="ignore"), newline="")  # a part may end within a sign
+    stream = text
+    if isinstance(text, bytes):  # a part may end within a sign
+        stream = io.StringIO(text.decode(errors="ignore"), newline="")
     lines = _Lines(stream, options)
     reader = csv.reader(
         lines,
@@ -180,7 +211,7 @@ def records(text: bytes, options: TableOptions) -> Iterator[tuple[int, list[str]
 class _Lines:
     """The lines behind `skip`, without comments; `number` counts all lines of the file."""
 
-    def __init__(self, stream: io.StringIO, options: TableOptions) -> None:
+    def __init__(self, stream: IO[str], options: TableOptions) -> None:
         self._stream = stream
         self._comment = options.comment
         self.number = 0
@@ -199,7 +230,7 @@ class _Lines:
         raise StopIteration
 
 
-def line_of_row(text: bytes, options: TableOptions, row: int) -> int | None:
+def line_of_row(text: bytes | IO[str], options: TableOptions, row: int) -> int | None:
     """Return the line on which a row (from 0, behind the header) begins; None where unknown."""
     before = 1 if options.header else 0
     try:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ZONE = r":[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)[ ]*$"
 _FINE = r"(\.[0-9]{6})[0-9]+"
 """The digits of a time behind its microseconds."""
+_FIRST_LOOK = 1_000
+"""Texts that are looked at first: usually one of them tells that a column holds times."""
 
 
 def with_times(
@@ -28,39 +30,75 @@ def with_times(
 
     A table without the column, or where no text is a time, comes back as it was.
     """
-    import pandas as pd
+    if column is None or not has_texts(table.schema, column):
+        return table
+    texts = table.column(column)
+    if not (any_time(texts.slice(0, _FIRST_LOOK)) or any_time(texts)):
+        return table
+    array, losses = times_of(texts, column, subject, zone)
+    say_lost(losses, column, subject)
+    return table.set_column(table.column_names.index(column), column, array)
+
+
+def has_texts(schema: pa.Schema, column: str) -> bool:
+    """Tell whether the column is there, and holds texts."""
+    import pyarrow as pa
+
+    return column in schema.names and bool(pa.types.is_string(schema.field(column).type))
+
+
+def any_time(texts: pa.ChunkedArray) -> bool:
+    """Tell whether one of the texts is a time."""
+    return not _moments(_coarse(texts)).isna().all()
+
+
+def times_of(
+    texts: pa.ChunkedArray, column: str, subject: str, zone: str
+) -> tuple[pa.ChunkedArray, int]:
+    """Return the texts as times in UTC, null for those that are none, and how many those are."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if column is None or column not in table.column_names:
-        return table
-    if not pa.types.is_string(table.schema.field(column).type):
-        return table
-    texts = table.column(column)
-    coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
-    # Without this, pandas reads `now` and `today` as times too.
-    date_texts = pc.if_else(
-        pc.match_substring_regex(coarse, "^[ ]*[0-9]{4}"), coarse, pa.scalar(None, pa.string())
-    )
-    times = pd.to_datetime(date_texts.to_pandas(), errors="coerce", utc=True, format="ISO8601")
-    if times.isna().all():
-        return table
-    losses = int(times.isna().sum()) - texts.null_count
-    if losses:
-        lost = how_many(losses, "value")
-        say_once(f"{subject}: {lost} of {column!r} cannot be read as a time: missing from here on.")
+    coarse = _coarse(texts)
+    times = _moments(coarse)
     if not coarse.equals(texts):
         say_once(
             f"{subject}: the column {column!r} has times finer than a microsecond; they are cut to"
             " microseconds."
         )
-    index = table.column_names.index(column)
     array = pa.chunked_array([pa.Array.from_pandas(times)])
     array = storable_column(array, column, subject)
     if zone != "UTC":
         naive = to_utc_and_say(array.cast(pa.timestamp("us")), zone, f"{subject}: {column!r}")
         array = pc.if_else(pc.match_substring_regex(coarse, _ZONE), array, naive)
-    return table.set_column(index, column, array)
+    return array, int(times.isna().sum()) - texts.null_count
+
+
+def say_lost(losses: int, column: str, subject: str) -> None:
+    """Say how many values of the column were no times, where some were none."""
+    if losses:
+        lost = how_many(losses, "value")
+        say_once(f"{subject}: {lost} of {column!r} cannot be read as a time: missing from here on.")
+
+
+def _coarse(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return texts of times without the digits behind their microseconds."""
+    import pyarrow.compute as pc
+
+    return pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
+
+
+def _moments(texts: pa.ChunkedArray) -> Any:
+    """Return a pandas series of the texts' times, in UTC where they say no zone."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    # Without this, pandas reads `now` and `today` as times too.
+    date_texts = pc.if_else(
+        pc.match_substring_regex(texts, "^[ ]*[0-9]{4}"), texts, pa.scalar(None, pa.string())
+    )
+    return pd.to_datetime(date_texts.to_pandas(), errors="coerce", utc=True, format="ISO8601")
 
 
 def require_times(table: pa.Table, column: str | None, batch: str) -> None:

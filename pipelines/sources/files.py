@@ -9,21 +9,29 @@ from pipelines.errors import BadData
 from pipelines.sources.archives import member_of, name_within, unpack
 from pipelines.sources.event_times import pick_rows, require_times, with_times
 from pipelines.sources.formats import format_of
+from pipelines.sources.large_files import (
+    can_stream,
+    is_large,
+    large_parts,
+    least_bytes,
+)
 from pipelines.sources.memory_limit import most_bytes
 from pipelines.sources.parsing import File, parse_all, reading_of, together
 from pipelines.sources.places import folders_of, read_contents
-from pipelines.sources.port import Raw
+from pipelines.sources.port import Raw, Stream, UnreadableRows
 from pipelines.sources.read_delta import read_delta
+from pipelines.sources.stored_files import look_up
 from pipelines.sources.urls import display_url
 from pipelines.tables import problem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
 
     from pipelines.intervals import Interval
+    from pipelines.sources.stored_files import StoredFile
     from pipelines.spec.schema import Column
     from pipelines.spec.sources import FilesSource
     from pipelines.spec.table_options import Format
@@ -70,6 +78,33 @@ class Files:
             {self._source.main: table if own else pick_rows(table, self._event_time, interval)}
         )
 
+    def stream(self, interval: Interval, folder: Path) -> Stream | None:
+        """Return the interval's rows part by part; None where `read` is the way to read them.
+
+        That is so where the files are small, or cannot be read otherwise than whole. What is not on
+        this disk, or compressed, is brought into `folder`.
+        """
+        uri = self._source.uri.format(start=interval.start, end=interval.end)
+        uri = uri if "://" in uri else str(self._home / uri)
+        files = look_up(self._source, uri, least_bytes(self._most))
+        if files is None or not is_large(files, self._most):
+            return None
+        if not can_stream(files, self._reading):
+            return None
+        stored = [file.fetch(folder) for file in files]
+        only = stored[0] if len(stored) == 1 else None
+        subject = display_url(uri).rsplit("/", 1)[-1]
+        try:
+            paths = [f.unpack(path, folder) for f, path in zip(files, stored, strict=True)]
+            within = None if self._source.per_interval else interval
+            named = list(zip(files, paths, strict=True))
+            parts = large_parts(named, self._reading, self._event_time, within, subject)
+        except BadData as error:
+            raise UnreadableRows(problem_of(error), only) from error
+        if parts is None:
+            return None
+        return Stream(self._source.main, parts.schema, _unchanged(parts.tables, files, only))
+
     def _parse(self, uri: str) -> pa.Table:
         subject = display_url(uri).rsplit("/", 1)[-1]
         files: dict[Format, list[File]] = {}
@@ -101,6 +136,20 @@ class Files:
     def _unpack(self, raw: bytes, name: str) -> bytes:
         member = self._source.member
         return member_of(raw, member, name, self._most) if member else unpack(raw, name, self._most)
+
+
+def _unchanged(
+    tables: Iterator[pa.Table], files: list[StoredFile], only: Path | None
+) -> Iterator[pa.Table]:
+    """Yield the tables. Raises Unreachable where a file changed meanwhile."""
+    try:
+        yield from tables
+    except BadData as error:
+        for file in files:
+            file.refuse_changed()
+        raise UnreadableRows(problem_of(error), only) from error
+    for file in files:
+        file.refuse_changed()
 
 
 class _UnreadableFile(Exception):

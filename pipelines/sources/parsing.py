@@ -4,6 +4,7 @@ in the types that the values themselves have.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from pipelines.spec.table_options import TableOptions
 from pipelines.tables import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
 
@@ -32,12 +33,17 @@ class Reading:
 
     `schema` are the columns of the model's schema.yaml; None where there is none, so that the
     values decide. `most` are the bytes that the files may unpack to.
+
+    What is too large for memory is read in parts: a CSV in blocks of so many bytes, Parquet in so
+    many rows.
     """
 
     options: TableOptions = field(default_factory=TableOptions)
     zone: str = "UTC"
     schema: Mapping[str, Column] | None = None
     most: int = field(default_factory=most_bytes)
+    block: int = 2**22
+    part_rows: int = 65_536
 
     @property
     def stated(self) -> Mapping[str, Column]:
@@ -80,15 +86,14 @@ def parse_all(files: list[File], kind: Format, subject: str, reading: Reading) -
     Without a schema the files of a CSV table decide its types together.
     """
     read = _csv_table if kind == "csv" else partial(_table, _reader_of(kind, reading))
-    parts = [_guard(f.name, kind, partial(read, f, reading)) for f in files]
+    parts = []
+    for file in files:
+        with guard(file.name, kind):
+            parts.append(read(file, reading))
     texts = {name for part in parts for name in part.texts} if reading.schema is None else set()
-    return _guard(
-        subject,
-        kind,
-        lambda: _in_own_types(
-            together([p.table for p in parts], subject), sorted(texts), subject, reading
-        ),
-    )
+    with guard(subject, kind):
+        table = together([p.table for p in parts], subject)
+        return _in_own_types(table, sorted(texts), subject, reading)
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def _csv_table(file: File, reading: Reading) -> _Part:
     options, stated = reading.options, reading.stated
     content = Csv(file.data, file.name, options)
     table = content.values(stated) if stated else None
-    table = _with_folders(content.texts() if table is None else table, file)
+    table = with_folders(content.texts() if table is None else table, file.folders)
     table = in_schema(table, stated, options, reading.zone, content.place)
     return _Part(table, frozenset(table.column_names) - set(stated))
 
@@ -127,7 +132,7 @@ def _table(read: Callable[[bytes, str], pa.Table], file: File, reading: Reading)
     stated = reading.stated
     own = normalise(localise(read(file.data, file.name), stated, reading.zone), file.name)
     table = in_schema(
-        _with_folders(own, file),
+        with_folders(own, file.folders),
         stated,
         reading.options,
         reading.zone,
@@ -136,14 +141,14 @@ def _table(read: Callable[[bytes, str], pa.Table], file: File, reading: Reading)
     return _Part(table, frozenset(file.folders) - set(own.column_names) - set(stated))
 
 
-def _with_folders(table: pa.Table, file: File) -> pa.Table:
-    """Return the table with a column for each `key=value` of the file's folders.
+def with_folders(table: pa.Table, folders: Mapping[str, str | None]) -> pa.Table:
+    """Return the table with a column for each `key=value` of its file's folders.
 
     A column of the file itself goes before one of its folders.
     """
     import pyarrow as pa
 
-    for name, value in file.folders.items():
+    for name, value in folders.items():
         if name not in table.column_names:
             column = pa.repeat(pa.scalar(value, pa.string()), table.num_rows)
             table = table.append_column(pa.field(name, pa.string()), column)
@@ -163,10 +168,16 @@ def _reader_of(kind: Format, reading: Reading) -> Callable[[bytes, str], pa.Tabl
     return partial(read_excel.table_of, options=options, stated=reading.stated)
 
 
-def _guard(subject: str, kind: Format, parse_table: Callable[[], pa.Table]) -> pa.Table:
+class ReadWhole(Exception):
+    """The file cannot be read part by part."""
+
+
+@contextlib.contextmanager
+def guard(subject: str, kind: Format) -> Iterator[None]:
+    """Make BadData of whatever a parser raises on the bytes of a file."""
     try:
-        return parse_table()
-    except BadData:
+        yield
+    except (BadData, ReadWhole):
         raise
     except MemoryError as error:
         raise BadData(

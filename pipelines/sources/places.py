@@ -28,7 +28,7 @@ _FOLDER = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)=([^/]*)$")
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """What Hive, Spark and Delta name the folder of rows without a value."""
 
-_CHANGES = "a file that grows is read again: try again once it is written, or rename it into place."
+CHANGES = "a file that grows is read again: try again once it is written, or rename it into place."
 
 
 def read_contents(uri: str, most: int) -> list[tuple[str, str, bytes]]:
@@ -38,14 +38,11 @@ def read_contents(uri: str, most: int) -> list[tuple[str, str, bytes]]:
     """
     subject = display_url(uri)
     try:
-        files = sorted(_open_files(uri), key=lambda f: f.path)
-        for file in files:
-            _check_regular(file)
-        contents = [_read_content(f, most) for f in files]
+        contents = [_read_content(f, most) for f in files_behind(uri)]
     except GiveUp:
         raise
     except _ChangedFile as error:
-        raise Unreachable(f"{error.name} changed while it was read.", remedy=_CHANGES) from None
+        raise Unreachable(f"{error.name} changed while it was read.", remedy=CHANGES) from None
     # Each of fsspec's file systems has errors of its own; the place alone is their cause.
     except Exception as error:  # noqa: BLE001 -- see above
         why = f"{type(error).__name__}: {without_secrets(str(error), uri)}"
@@ -75,6 +72,14 @@ def folders_of(path: str, uri: str) -> Mapping[str, str | None]:
             value = unquote(match[2])
             folders[match[1]] = None if value == _NO_VALUE else value
     return folders
+
+
+def files_behind(uri: str) -> list[Any]:
+    """Return what fsspec opens, by path. Raises SpecError where one is no regular file."""
+    files = sorted(_open_files(uri), key=lambda f: f.path)
+    for file in files:
+        _check_regular(file)
+    return files
 
 
 def _open_files(uri: str) -> list[Any]:
@@ -110,7 +115,7 @@ def _check_regular(file: Any) -> None:
 
     Reading it might never end.
     """
-    if not _is_local(file):
+    if not is_local(file):
         return
     try:
         mode = os.stat(file.path).st_mode  # noqa: PTH116 -- fsspec's paths are texts
@@ -125,7 +130,8 @@ def _check_regular(file: Any) -> None:
             )
 
 
-def _is_local(file: Any) -> bool:
+def is_local(file: Any) -> bool:
+    """Tell whether what fsspec opens lies on this disk."""
     protocol = file.fs.protocol
     return "file" in {protocol, *([] if isinstance(protocol, str) else protocol)}
 
@@ -138,17 +144,17 @@ class _ChangedFile(Exception):
 
 def _read_content(file: Any, most: int) -> tuple[str, str, bytes]:
     name = display_url(file.path).rsplit("/", 1)[-1]
-    before = _state(file)
+    before = state_of(file)
     with file as stream:
         content = content_of(stream, name, most)
-    if _state(file) != before:
+    if state_of(file) != before:
         raise _ChangedFile(name)
     return file.path, name, content
 
 
-def _state(file: Any) -> object:
+def state_of(file: Any) -> object:
     """Return what changes with a local file: elsewhere objects are replaced as a whole."""
-    if not _is_local(file):
+    if not is_local(file):
         return None
     status = os.stat(file.path)  # noqa: PTH116 -- fsspec's paths are texts
     return status.st_size, status.st_mtime_ns, status.st_ino

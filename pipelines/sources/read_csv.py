@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pipelines.columns.contract import arrow_type
 from pipelines.columns.storable import check_names
@@ -13,7 +14,7 @@ from pipelines.sources.csv_text import OpenQuote, decode_text, line_of_row, reco
 from pipelines.spec.table_options import TableOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
@@ -54,7 +55,7 @@ class Csv:
             if len(self.names) == 1:
                 # an empty line is a row of one empty field, but not around the table
                 self._rows = self._rows.strip(b"\r\n") + b"\n"
-        except _parser_errors() as error:
+        except parser_errors() as error:
             raise self._unreadable(error) from error
 
     def texts(self) -> pa.Table:
@@ -66,7 +67,7 @@ class Csv:
 
         try:
             table = self._read(dict.fromkeys(self.names, pa.string()), threads=False)
-        except _parser_errors() as error:
+        except parser_errors() as error:
             raise self._unreadable(error) from error
         self._check_quotes()
         self._check_rows(table)
@@ -82,12 +83,12 @@ class Csv:
 
         if b"0x" in self._rows or b"0X" in self._rows:
             return None  # the parser takes 0x1F for 31
-        types = {name: _parsed_type(columns.get(name), self._options) for name in self.names}
+        types = self._parsed_types(columns)
         try:
             table = self._read(types, threads=True)
-        except _parser_errors():
+        except parser_errors():
             return None
-        if not all(_is_finite(table[n]) for n in table.column_names):
+        if not all_finite(table):
             return None
         self._check_quotes()
         if all(kind == pa.string() for kind in types.values()):
@@ -96,8 +97,18 @@ class Csv:
 
     def place(self, row: int) -> str:
         """Return where a row stands, for an error."""
-        line = line_of_row(self._text, self._options, row)
+        with self._whole_text() as text:
+            line = line_of_row(text, self._options, row)
         return f"{self._subject}, line {line}" if line else f"{self._subject}, row {row + 1}"
+
+    @contextlib.contextmanager
+    def _whole_text(self) -> Iterator[bytes | IO[str]]:
+        """Yield the text for `records`."""
+        yield self._text
+
+    def _parsed_types(self, columns: Mapping[str, Column]) -> dict[str, pa.DataType]:
+        """Return the type in which the parser reads each column."""
+        return {name: _parsed_type(columns.get(name), self._options) for name in self.names}
 
     def _header(self) -> list[str]:
         """Return the header's names."""
@@ -128,11 +139,14 @@ class Csv:
     def _check_quotes(self) -> None:
         """Raise BadData where a quote has no end: the parser makes one field of all behind it."""
         quote = self._options.quote
-        if quote == "none" or self._rows.count(quote.encode()) % 2 == 0:
-            return
+        if quote != "none" and self._rows.count(quote.encode()) % 2:
+            self._refuse_open_quote()
+
+    def _refuse_open_quote(self) -> None:
         try:
-            for _ in records(self._text, self._options):
-                pass
+            with self._whole_text() as text:
+                for _ in records(text, self._options):
+                    pass
         except OpenQuote as error:
             raise self._open_quote(error) from error
 
@@ -142,8 +156,11 @@ class Csv:
             remedy=_HOW,
         )
 
-    def _check_rows(self, table: pa.Table) -> None:
-        """Raise BadData where a row repeats the header, as where two files are put together."""
+    def _check_rows(self, table: pa.Table, before: int = 0) -> None:
+        """Raise BadData where a row repeats the header, as where two files are put together.
+
+        `before` the table's first row so many others stand in the file.
+        """
         import pyarrow.compute as pc
 
         if not table.num_columns or not self._options.header or self._options.names:
@@ -157,7 +174,7 @@ class Csv:
         row = pc.index(pc.fill_null(rows, fill_value=False), True).as_py()
         if row >= 0:
             raise BadData(
-                f"{self.place(row)}: the header stands there again.",
+                f"{self.place(before + row)}: the header stands there again.",
                 remedy="remove the line: two files may have been put together.",
             )
 
@@ -165,7 +182,7 @@ class Csv:
         block = min(_BLOCK, len(self._rows) + 1)
         try:
             return self._read_in_blocks(types, block, threads=threads)
-        except _parser_errors() as error:
+        except parser_errors() as error:
             if "straddling" not in str(error) or block > len(self._rows):
                 raise
         # a row longer than a block
@@ -177,19 +194,27 @@ class Csv:
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
+        options = self._arrow_options(types, block, threads=threads)
+        return arrow_csv.read_csv(pa.BufferReader(self._rows), **options)
+
+    def _arrow_options(
+        self, types: Mapping[str, pa.DataType], block: int, *, threads: bool
+    ) -> dict[str, Any]:
+        """Return what Arrow's parser is told."""
+        from pyarrow import csv as arrow_csv
+
         options = self._options
         nulls = [""] if options.missing is None else ["", *options.missing]
-        return arrow_csv.read_csv(
-            pa.BufferReader(self._rows),
+        return {
             # with threads, errors name no row
-            read_options=arrow_csv.ReadOptions(
+            "read_options": arrow_csv.ReadOptions(
                 block_size=block,
                 use_threads=threads,
                 column_names=self.names,
                 skip_rows_after_names=1 if options.header else 0,
             ),
-            parse_options=self._parse_options(len(self.names)),
-            convert_options=arrow_csv.ConvertOptions(
+            "parse_options": self._parse_options(len(self.names)),
+            "convert_options": arrow_csv.ConvertOptions(
                 column_types=dict(types),
                 null_values=nulls,
                 true_values=[w for word in TRUE for w in {word, word.upper(), word.title()}],
@@ -198,7 +223,7 @@ class Csv:
                 quoted_strings_can_be_null=options.missing is not None,
                 decimal_point=options.decimal,
             ),
-        )
+        }
 
     def _parse_options(self, columns: int) -> Any:
         from pyarrow import csv as arrow_csv
@@ -215,14 +240,15 @@ class Csv:
         """Return the error of a file that the parser does not take: its line, and what is wrong."""
         count = len(self._options.names or [])
         try:
-            for line, fields in records(self._text, self._options):
-                count = count or len(fields)
-                if len(fields) != count:
-                    return BadData(
-                        f"{self._subject}, line {line}: {len(fields)} fields, where the header has"
-                        f" {count}.",
-                        remedy=_HOW,
-                    )
+            with self._whole_text() as text:
+                for line, fields in records(text, self._options):
+                    count = count or len(fields)
+                    if len(fields) != count:
+                        return BadData(
+                            f"{self._subject}, line {line}: {len(fields)} fields, where the header"
+                            f" has {count}.",
+                            remedy=_HOW,
+                        )
         except OpenQuote as quote:
             return self._open_quote(quote)
         # What follows "got 3" is the row itself, which may be personal.
@@ -230,7 +256,8 @@ class Csv:
         return BadData(f"{self._subject} is not readable as csv: {message}.", remedy=_HOW)
 
 
-def _parser_errors() -> tuple[type[Exception], ...]:
+def parser_errors() -> tuple[type[Exception], ...]:
+    """Return what Arrow's parser raises on bytes that it does not take."""
     import pyarrow as pa
 
     return (pa.ArrowException, UnicodeDecodeError)
@@ -247,6 +274,11 @@ def _parsed_type(column: Column | None, options: TableOptions) -> pa.DataType:
     if column.type == "boolean" or (is_number and options.thousands is None):
         return arrow_type(column.type)
     return pa.string()
+
+
+def all_finite(table: pa.Table) -> bool:
+    """Tell whether all floats of a table are finite."""
+    return all(_is_finite(table[name]) for name in table.column_names)
 
 
 def _is_finite(values: pa.ChunkedArray) -> bool:

@@ -2,13 +2,15 @@
 
 `pipelines.sources.reader_process` starts it and ends it.
 
-On stdin come lines of JSON: first what to read from, then one interval after another. To FD go, for
-each interval, lines of JSON (log messages, then the answer or the error), and behind an answer its
-tables as Arrow streams and the unread bytes.
+On stdin come lines of JSON: first what to read from, then one question after another, each with its
+interval. To FD go, for each, lines of JSON (log messages, then the answer or the error), and behind
+an answer its tables as Arrow streams and the unread bytes. Of rows that are read part by part the
+answer comes before the last of them is known to be readable: one more line behind them says so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -22,11 +24,15 @@ from pydantic import TypeAdapter
 from pipelines.errors import PerennialError
 from pipelines.intervals import Interval
 from pipelines.sources.catalogue import open_reader
+from pipelines.sources.files import Files
+from pipelines.sources.port import UnreadableRows
 from pipelines.spec.schema import Column
 from pipelines.spec.sources import Source as SourceSpec
 
 if TYPE_CHECKING:
-    from pipelines.sources.port import Raw
+    from collections.abc import Callable, Iterator
+
+    from pipelines.sources.port import Raw, Source, Stream
 
 _TIMES, _SLACK = 4, 256 * 2**20
 """The kernel's bound in bytes.
@@ -42,7 +48,8 @@ def main(descriptor: int) -> None:
 
     with os.fdopen(descriptor, "wb") as answers:
         request = json.loads(sys.stdin.readline())
-        logging.getLogger().addHandler(_LogSender(answers))
+        sender = _LogSender(answers)
+        logging.getLogger().addHandler(sender)
         logging.getLogger("perennial").setLevel(request["level"])
         source = open_reader(
             TypeAdapter(SourceSpec).validate_python(request["source"]),
@@ -55,24 +62,40 @@ def main(descriptor: int) -> None:
         _bound_memory(request["most"])
         _send(answers, {"ready": True})
         for line in sys.stdin:
-            try:
-                raw = source.read(Interval.model_validate_json(line))
-            except PerennialError as error:
-                _send(
-                    answers,
-                    {
-                        "error": type(error).__name__,
-                        "message": error.message,
-                        "remedy": error.remedy,
-                    },
-                )
-            except MemoryError:
-                _send(answers, {"memory": True})
-            # What no reader expected must reach the one who asked.
-            except Exception as error:  # noqa: BLE001
-                _send(answers, {"unexpected": f"{type(error).__name__}: {error}"[:500]})
-            else:
-                _answer(answers, raw)
+            failure = _failure_of(lambda: _read(answers, sender, source, json.loads(line)))  # noqa: B023 -- called at once
+            if failure is not None:
+                _send(answers, failure)
+
+
+def _read(answers: IO[bytes], sender: _LogSender, source: Source, question: dict[str, Any]) -> None:
+    """Answer one question."""
+    interval = Interval.model_validate(question["interval"])
+    folder = question.get("folder")
+    stream = None
+    if folder is not None and isinstance(source, Files):
+        stream = source.stream(interval, Path(folder))
+    if stream is None:
+        _answer(answers, source.read(interval))
+    else:
+        _send_parts(answers, sender, stream)
+
+
+def _failure_of(work: Callable[[], None]) -> dict[str, Any] | None:
+    """Do the work; return what tells the one who asked that it failed, None where it did not."""
+    try:
+        work()
+    except PerennialError as error:
+        kind = type(error).__name__
+        return {"error": kind, "message": error.message, "remedy": error.remedy}
+    except UnreadableRows as error:
+        unread = None if error.unread is None else str(error.unread)
+        return {"problem": error.problem, "tables": [], "unread": None, "unread_file": unread}
+    except MemoryError:
+        return {"memory": True}
+    # What no reader expected must reach the one who asked.
+    except Exception as error:  # noqa: BLE001
+        return {"unexpected": f"{type(error).__name__}: {error}"[:500]}
+    return None
 
 
 def _bound_memory(most: int) -> None:
@@ -93,13 +116,26 @@ class _LogSender(logging.Handler):
     def __init__(self, answers: IO[bytes]) -> None:
         super().__init__()
         self._answers = answers
+        self._held: list[dict[str, Any]] | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send the message."""
-        _send(
-            self._answers,
-            {"log": record.getMessage(), "level": record.levelno, "logger": record.name},
-        )
+        """Send the message, or hold it back."""
+        message = {"log": record.getMessage(), "level": record.levelno, "logger": record.name}
+        if self._held is None:
+            _send(self._answers, message)
+        else:
+            self._held.append(message)
+
+    @contextlib.contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Hold back all messages within: rows are on their way."""
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            for message in held:
+                _send(self._answers, message)
 
 
 def _answer(answers: IO[bytes], raw: Raw) -> None:
@@ -112,6 +148,23 @@ def _answer(answers: IO[bytes], raw: Raw) -> None:
             stream.write_table(table, max_chunksize=65_536)
     answers.write(raw.unread or b"")
     answers.flush()
+
+
+def _send_parts(answers: IO[bytes], sender: _LogSender, stream: Stream) -> None:
+    """Send the rows as they are read, and behind them whether all could be."""
+    import pyarrow as pa
+
+    def send() -> None:
+        for table in stream.tables:
+            rows.write_table(table, max_chunksize=65_536)
+
+    _send(answers, {"stream": stream.name})
+    with (
+        sender.held_back(),
+        pa.ipc.new_stream(pa.PythonFile(answers, mode="w"), stream.schema) as rows,
+    ):
+        failure = _failure_of(send)
+    _send(answers, failure or {"end": True})
 
 
 def _send(answers: IO[bytes], record: dict[str, Any]) -> None:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from pipelines.data.batches import (
-    manifest_of,
     mark_known,
     newest,
     publish,
-    read_source,
     snapshot_known_by,
 )
+from pipelines.data.large_batches import keep_batch
 from pipelines.data.manifests import BatchRef, Plan
 from pipelines.errors import RequestError
 from pipelines.incidents.held_batches import in_sentences, leave_out_held
@@ -293,7 +292,7 @@ def _ingest_batch(
     context: Context, source: Source, interval: Interval, counts: dict[str, int]
 ) -> BatchRef:
     spec, store = context.spec, context.ports.store
-    manifest = manifest_of(store, spec, interval, read_source(context, source, interval))
+    manifest = keep_batch(context, source, interval)
     earlier = newest(store, spec.name, interval)
     batch, is_new = publish(store, manifest)
     table = manifest.tables.get(spec.source.main)

@@ -16,6 +16,7 @@ from pydantic import Field
 from pipelines.data.batches import read_manifest, read_plan, read_table
 from pipelines.data.manifests import BatchManifest, BatchRef, TableRef
 from pipelines.data.type_differences import type_findings
+from pipelines.engine import engine_of, work_folder
 from pipelines.errors import BadData
 from pipelines.incidents import note_quarantine
 from pipelines.intervals import iso
@@ -25,9 +26,11 @@ from pipelines.refs import Ref, Value, canonical, digest, sha256
 from pipelines.run_names import watch_run
 from pipelines.store.pages import publish_page
 from pipelines.store.results import once
-from pipelines.tables import from_parquet, to_parquet
+from pipelines.tables import from_parquet, rows_at, to_parquet
+from pipelines.validation.large import check_file
 from pipelines.validation.page import render
-from pipelines.validation.run import MOST_POSITIONS, ExpectationResult, check_table
+from pipelines.validation.results import MOST_POSITIONS, ExpectationResult
+from pipelines.validation.run import check_table
 from pipelines.validation.suites import always_main, always_side, read_suite, without_rows
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 VALIDATION_FORMAT = 3
 SHOWN_ROWS = 50
 MAX_WARNINGS = 12
+_VALUE_BYTES = 32
+"""Bytes of memory that a value takes while its table is judged in memory, as a rule."""
 
 
 class TableFindings(Value):
@@ -221,9 +226,15 @@ def _judge(
 def _check_table(
     context: Context, name: str, ref: TableRef, expectations: list[dict[str, Any]], subject: str
 ) -> TableFindings:
-    return TableFindings(
-        findings=check_table(name, read_table(context.ports.store, ref), expectations, subject)
-    )
+    store, engine = context.ports.store, engine_of(context.spec.resources, context.settings)
+    if ref.rows * len(ref.columns) * _VALUE_BYTES <= engine.memory:
+        table = read_table(store, ref)
+        return TableFindings(findings=check_table(name, table, expectations, subject))
+    context.log.info("table %s: large: judged part by part", name)
+    with work_folder(context.settings.spill) as folder:
+        path = store.path(ref.data)
+        findings = check_file(name, path, expectations, subject, engine, folder)
+    return TableFindings(findings=findings)
 
 
 def _bad_rows(
@@ -244,7 +255,7 @@ def _bad_rows(
     if not expectations_by_row:
         return None
     order = sorted(expectations_by_row)
-    rows: pa.Table = read_table(context.ports.store, manifest.tables[name]).take(pa.array(order))
+    rows = rows_at(context.ports.store.path(manifest.tables[name].data), order)
     table = rows.append_column(
         "broken_expectations",
         pa.array([expectations_by_row[i] for i in order], type=pa.list_(pa.string())),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from pipelines.errors import Corrupted, Unreachable
 from pipelines.private_files import make_folder
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.store.port import Kind, Store
+
+_COPIED_BYTES: Final = 2**20
+"""Bytes of a file that are copied at once."""
 
 
 class LocalStore:
@@ -61,6 +65,21 @@ class LocalStore:
                 )  # somebody needs it from now on: `prune` takes nothing that is young
             return ref
         with self._write_temporary(target, data) as temporary:
+            temporary.replace(target)
+        return ref
+
+    def put_file(self, path: Path, suffix: str = "") -> Ref:
+        """Store a file's bytes; what is hashed is what is written."""
+        with self._begin_temporary(self.root / OBJECTS) as (file, temporary):
+            digest = hashlib.sha256()
+            with path.open("rb") as source:
+                while chunk := source.read(_COPIED_BYTES):
+                    digest.update(chunk)
+                    file.write(chunk)
+            _flush(file)
+            ref = Ref(uri=object_uri(digest.hexdigest(), suffix), sha256=digest.hexdigest())
+            target = self.root / ref.uri
+            make_folder(target.parent)
             temporary.replace(target)
         return ref
 
@@ -182,18 +201,26 @@ class LocalStore:
 
         Raises StorageFull, naming the folder.
         """
+        with self._begin_temporary(target.parent) as (file, temporary):
+            file.write(data)
+            _flush(file)
+            yield temporary
+
+    @contextlib.contextmanager
+    def _begin_temporary(self, folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
+        """Yield an open temporary file in the folder; it is gone afterwards.
+
+        Raises StorageFull, naming the folder.
+        """
         try:
-            make_folder(target.parent)
-            handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
+            make_folder(folder)
+            handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
         except OSError as error:
             raise name_full_disk(error, self.root) from error
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            yield temporary
+                yield file, temporary
         except OSError as error:
             raise name_full_disk(error, self.root) from error
         finally:
@@ -207,6 +234,12 @@ def folder_of(store: Store) -> Path | None:
     `doctor` looks at its disk and at the modes of its files.
     """
     return store.root if isinstance(store, LocalStore) else None
+
+
+def _flush(file: IO[bytes]) -> None:
+    """Write to the disk what was written to the file."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _bytes_of(path: Path) -> bytes | None:

@@ -42,6 +42,10 @@ class MemoryStore:
         self._used_at["objects", ref.uri] = self._clock()
         return ref
 
+    def put_file(self, path: Path, suffix: str = "") -> Ref:
+        """Store a file's bytes."""
+        return self.put(path.read_bytes(), suffix)
+
     def get(self, ref: Ref) -> bytes:
         """Return the verified bytes."""
         return verify_bytes(ref, self.objects.get(ref.uri))

@@ -59,6 +59,10 @@ class Store(Protocol):
         """
         ...
 
+    def put_file(self, path: Path, suffix: str = "") -> Ref:
+        """Store a file's bytes as `put` does, part by part; the file stays as it is."""
+        ...
+
     def get(self, ref: Ref) -> bytes:
         """Return the bytes.
 

@@ -30,14 +30,14 @@ def judged_frame(table: pa.Table) -> pd.DataFrame:
     """
     import pandas as pd
 
-    refuse_double_names(table)
+    refuse_double_names(table.schema)
     columns = {f.name: _as_judged(table[f.name], f.type) for f in table.schema}
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
 
 
-def refuse_double_names(table: pa.Table) -> None:
+def refuse_double_names(schema: pa.Schema) -> None:
     """Raise BadData where a name stands twice, since an expectation could mean either column."""
-    names = table.column_names
+    names = schema.names
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise BadData(

@@ -8,7 +8,7 @@ cannot, and whatever broke an expectation, is left to Great Expectations.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,53 +24,138 @@ _SURE = 1e-6
 """How far a share must lie above `mostly` for rounding to play no part."""
 
 
-def prove(table: pa.Table, expectation: Expectation, ready: Any) -> Proof | None:
+class Figures(Protocol):
+    """What is asked of a table's columns: names that it has once."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns and their types."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        ...
+
+    def missing(self, column: str) -> int:
+        """Return how many values are null, or not a number."""
+        ...
+
+    def ends(self, column: str) -> tuple[Any, Any]:
+        """Return the least and the greatest value, None where there is none."""
+        ...
+
+    def holds_only(self, column: str, values: set[Any]) -> bool:
+        """Tell whether there are values, and all of them are among these."""
+        ...
+
+    def all_differ(self, columns: list[str]) -> bool:
+        """Tell whether no two rows are equal in these columns, which hold no null."""
+        ...
+
+
+class TableFigures:
+    """The figures of a table in memory."""
+
+    def __init__(self, table: pa.Table) -> None:
+        """Remember the table."""
+        self._table = table
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns and their types."""
+        return self._table.schema
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return int(self._table.num_rows)
+
+    def missing(self, column: str) -> int:
+        """Return how many values are null, or not a number."""
+        return missing_in(self._table[column])
+
+    def ends(self, column: str) -> tuple[Any, Any]:
+        """Return the least and the greatest value, None where there is none."""
+        return ends_of(self._table[column])
+
+    def holds_only(self, column: str, values: set[Any]) -> bool:
+        """Tell whether there are values, and all of them are among these."""
+        there = distinct_in(self._table[column])
+        return bool(there) and there <= values
+
+    def all_differ(self, columns: list[str]) -> bool:
+        """Tell whether no two rows are equal in these columns."""
+        selected = self._table.select(columns)
+        return bool(selected.group_by(columns).aggregate([]).num_rows == selected.num_rows)
+
+
+def missing_in(column: pa.ChunkedArray) -> int:
+    """Return how many values of a column are null, or not a number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    count = int(column.null_count)
+    if pa.types.is_floating(column.type):
+        count += pc.sum(pc.is_nan(column)).as_py() or 0
+    return count
+
+
+def ends_of(column: pa.ChunkedArray) -> tuple[Any, Any]:
+    """Return a column's least and greatest value, None where there is none."""
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(column)
+    return ends["min"].as_py(), ends["max"].as_py()
+
+
+def distinct_in(column: pa.ChunkedArray) -> set[Any]:
+    """Return the values of a column."""
+    import pyarrow.compute as pc
+
+    return set(pc.unique(column.drop_null()).to_pylist())
+
+
+def prove(figures: Figures, expectation: Expectation, ready: Any) -> Proof | None:
     """Return what was observed where the expectation is surely met; None where that is not known.
 
     `ready` is Great Expectations' own object, whose literals are of the columns' types.
     """
     known = _PROOFS.get(expectation["type"])
-    if known is None or not table.num_rows:
+    if known is None or not figures.rows:
         return None
     arguments, proof = known
     kwargs = {k: v for k, v in expectation.get("kwargs", {}).items() if v is not None}
     named = [kwargs.get("column"), *(kwargs.get("column_list") or [])]
     if not set(kwargs) <= arguments or any(
-        table.column_names.count(name) != 1 for name in named if name is not None
+        figures.schema.names.count(name) != 1 for name in named if name is not None
     ):
         return None
-    return proof(table, kwargs, ready)
+    return proof(figures, kwargs, ready)
 
 
-def _row_count(table: pa.Table, kwargs: dict[str, Any], _: Any) -> Proof | None:
-    low, high = kwargs.get("min_value", 0), kwargs.get("max_value", table.num_rows)
+def _row_count(figures: Figures, kwargs: dict[str, Any], _: Any) -> Proof | None:
+    low, high = kwargs.get("min_value", 0), kwargs.get("max_value", figures.rows)
     if not (type(low) is int and type(high) is int):
         return None
-    return (str(table.num_rows), 0) if low <= table.num_rows <= high else None
+    return (str(figures.rows), 0) if low <= figures.rows <= high else None
 
 
-def _not_null(table: pa.Table, kwargs: dict[str, Any], _: Any) -> Proof | None:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column, mostly = table[kwargs["column"]], kwargs.get("mostly", 1)
-    nulls = column.null_count
-    if pa.types.is_floating(column.type):
-        nulls += pc.sum(pc.is_nan(column)).as_py() or 0
+def _not_null(figures: Figures, kwargs: dict[str, Any], _: Any) -> Proof | None:
+    mostly = kwargs.get("mostly", 1)
+    nulls = figures.missing(kwargs["column"])
     if not nulls:
         return CLEAN
-    share = (table.num_rows - nulls) / table.num_rows
+    share = (figures.rows - nulls) / figures.rows
     if isinstance(mostly, bool) or not isinstance(mostly, int | float) or share < mostly + _SURE:
         return None
-    return f"{nulls} bad rows ({100 * nulls / table.num_rows:.2f} %)", nulls
+    return f"{nulls} bad rows ({100 * nulls / figures.rows:.2f} %)", nulls
 
 
-def _between(table: pa.Table, kwargs: dict[str, Any], ready: Any) -> Proof | None:
+def _between(figures: Figures, kwargs: dict[str, Any], ready: Any) -> Proof | None:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    column = table[kwargs["column"]]
-    kind = column.type
+    kind = figures.schema.field(kwargs["column"]).type
     is_number = pa.types.is_integer(kind) or pa.types.is_float64(kind)
     is_time = pa.types.is_timestamp(kind) and kind.unit == "us" and kind.tz == "UTC"
     if not (is_number or is_time):
@@ -81,8 +166,7 @@ def _between(table: pa.Table, kwargs: dict[str, Any], ready: Any) -> Proof | Non
         return None
     if is_time and any(b is not None and b.tzinfo is None for b, _ in bounds):
         return None
-    ends = pc.min_max(column)
-    least, greatest = ends["min"].as_py(), ends["max"].as_py()
+    least, greatest = figures.ends(kwargs["column"])
     if least is None:
         return None
     (low, above), (high, below) = bounds
@@ -92,42 +176,46 @@ def _between(table: pa.Table, kwargs: dict[str, Any], ready: Any) -> Proof | Non
     return CLEAN if met else None
 
 
-def _in_set(table: pa.Table, kwargs: dict[str, Any], ready: Any) -> Proof | None:
+def _in_set(figures: Figures, kwargs: dict[str, Any], ready: Any) -> Proof | None:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    column, values = table[kwargs["column"]], ready.value_set
-    fit = str if pa.types.is_string(column.type) else int
-    if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
+    column, values = kwargs["column"], ready.value_set
+    kind = figures.schema.field(column).type
+    fit = str if pa.types.is_string(kind) else int
+    if not (pa.types.is_string(kind) or pa.types.is_integer(kind)):
         return None
     if not isinstance(values, list) or any(type(value) is not fit for value in values):
         return None
-    there = set(pc.unique(column.drop_null()).to_pylist())
-    return CLEAN if there and there <= set(values) else None
+    return CLEAN if figures.holds_only(column, set(values)) else None
 
 
-def _unique(table: pa.Table, kwargs: dict[str, Any], _: Any) -> Proof | None:
-    return _all_differ(table.select([kwargs["column"]]))
+def _unique(figures: Figures, kwargs: dict[str, Any], _: Any) -> Proof | None:
+    return _all_differ(figures, [kwargs["column"]])
 
 
-def _unique_together(table: pa.Table, kwargs: dict[str, Any], _: Any) -> Proof | None:
+def _unique_together(figures: Figures, kwargs: dict[str, Any], _: Any) -> Proof | None:
     names = kwargs["column_list"]
-    return _all_differ(table.select(names)) if len(set(names)) == len(names) else None
+    return _all_differ(figures, names) if len(set(names)) == len(names) else None
 
 
-def _all_differ(columns: pa.Table) -> Proof | None:
+def _all_differ(figures: Figures, columns: list[str]) -> Proof | None:
+    if not all(is_comparable(figures.schema.field(c).type) for c in columns):
+        return None
+    if any(figures.missing(column) for column in columns):
+        return None
+    return CLEAN if figures.all_differ(columns) else None
+
+
+def is_comparable(kind: pa.DataType) -> bool:
+    """Tell whether values of this type are equal to every engine where they are to one."""
     import pyarrow as pa
 
-    for column in columns.columns:
-        kind = column.type
-        simple = pa.types.is_integer(kind) or pa.types.is_string(kind)
-        if column.null_count or not (simple or pa.types.is_timestamp(kind)):
-            return None
-    differ = columns.group_by(columns.column_names).aggregate([]).num_rows == columns.num_rows
-    return CLEAN if differ else None
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_timestamp(kind)
+    )
 
 
-_PROOFS: dict[str, tuple[set[str], Callable[[pa.Table, dict[str, Any], Any], Proof | None]]] = {
+_PROOFS: dict[str, tuple[set[str], Callable[[Figures, dict[str, Any], Any], Proof | None]]] = {
     "expect_table_row_count_to_be_between": ({"min_value", "max_value"}, _row_count),
     "expect_column_values_to_not_be_null": ({"column", "mostly"}, _not_null),
     "expect_column_values_to_be_between": (

@@ -55,6 +55,15 @@ def aged(request, tmp_path, bucket):
 
 
 class TestStore:
+    def test_a_file_is_stored_as_its_bytes_are(self, store, tmp_path):
+        data = bytes(range(256)) * 10_000
+        (tmp_path / "rows").write_bytes(data)
+        ref = store.put_file(tmp_path / "rows", ".parquet")
+        assert (ref, store.get(ref)) == (store.put(data, ".parquet"), data)
+        assert (tmp_path / "rows").read_bytes() == data
+        assert store.put_file(tmp_path / "rows", ".parquet") == ref
+        assert not list(store.contents("unfinished"))
+
     def test_bytes_come_back_under_their_hash(self, store):
         ref = store.put(b"rows", ".parquet")
         assert ref.sha256 == sha256(b"rows")

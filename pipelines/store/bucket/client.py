@@ -26,6 +26,7 @@ from pipelines.store.port import StoredItem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from pipelines.store.bucket.address import BucketAddress
     from pipelines.store.bucket.failures import Right
@@ -71,8 +72,11 @@ class Client:
             **_config(address),
         )
 
-    def put(self, path: str, data: bytes) -> str:
-        """Write, over what was there; return the tag. A large object goes up in parts."""
+    def put(self, path: str, data: bytes | Path) -> str:
+        """Write bytes, or a file's, over what was there; return the tag.
+
+        What is large goes up in parts.
+        """
         return self._try(
             "s3:PutObject",
             path,

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted
-from pipelines.refs import Ref, sha256
+from pipelines.refs import Ref, sha256, sha256_of_file
 from pipelines.store.bucket.cache import ReadCache
 from pipelines.store.bucket.client import Client, Fetched
 from pipelines.store.bucket.probe import probe_daily
@@ -64,6 +64,14 @@ class BucketStore:
         ref = Ref(uri=object_uri(sha256(data), suffix), sha256=sha256(data))
         tag = self.client.put(ref.uri, data)
         self._cache.keep(ref.uri, data, tag)
+        return ref
+
+    def put_file(self, path: Path, suffix: str = "") -> Ref:
+        """Store a file's bytes; it is sent in parts, and the cache does not keep it."""
+        digest = sha256_of_file(path)
+        ref = Ref(uri=object_uri(digest, suffix), sha256=digest)
+        self.client.put(ref.uri, path)
+        self._cache.forget(ref.uri)
         return ref
 
     def get(self, ref: Ref) -> bytes:

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.validation.run import MOST_POSITIONS, check_table
+from pipelines.validation.results import MOST_POSITIONS
+from pipelines.validation.run import check_table
 from tests.unit.validation.events import BIG, TABLE, broken_rows, judge
 
 

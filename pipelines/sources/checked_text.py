@@ -1,0 +1,121 @@
+"""A CSV's text as it is read part by part, and what only the whole of it can tell."""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING, Any, Self
+
+from pipelines.sources.csv_text import SAMPLE, holds_nul, not_decoded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from pipelines.errors import BadData
+
+_HEX = (b"0x", b"0X")
+_BLOCK = 2**22
+
+
+class CheckedText:
+    """A file in UTF-8 from a place on, as a stream whose last line has an end.
+
+    Each byte that passes is looked at: whether it belongs to UTF-8, is NUL or a quote.
+    """
+
+    def __init__(self, path: Path, begin: int = 0, quote: bytes = b"") -> None:
+        """Open the file; `begin` is the byte from which it is read."""
+        self.has_hex = False
+        """Whether `0x` stood in what was read."""
+        self.quotes = 0
+        """How many quotes there were."""
+        self.size = path.stat().st_size
+        self._path = path
+        self._quote = quote
+        self._file = path.open("rb")
+        self._file.seek(begin)
+        self._place = begin
+        self._last = b"\n"
+        self._decoder: Any = codecs.getincrementaldecoder("utf-8")()
+        self._is_pending = False
+        self._wrong: int | None = None
+        self._nul: int | None = None
+        self._is_over = False
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
+        return self._file.closed
+
+    def close(self) -> None:
+        """Do nothing: the file stays open until the block that opened it ends."""
+
+    def read(self, size: int = _BLOCK) -> bytes:
+        """Return at most so many bytes; none at the end."""
+        if self._is_over:
+            return b""
+        chunk = self._file.read(size)
+        if chunk:
+            self._look(chunk)
+            return chunk
+        self._is_over = True
+        if self._is_pending and self._wrong is None:
+            self._decode(b"", final=True)
+        return b"" if self._last in b"\r\n" else b"\n"
+
+    def problem(self, subject: str) -> BadData | None:
+        """Read to the end, and return what is wrong with the bytes; None where nothing is."""
+        while self.read():
+            pass
+        if self._wrong is not None:
+            start = max(0, self._wrong - SAMPLE)
+            with self._path.open("rb") as file:
+                file.seek(start)
+                sample = file.read(self._wrong - start + SAMPLE)
+            byte = sample[self._wrong - start] if self._wrong < self.size else None
+            return not_decoded(byte, self._line_of(self._wrong), sample, "utf-8", subject)
+        if self._nul is not None:
+            return holds_nul(subject, self._line_of(self._nul))
+        return None
+
+    def _look(self, chunk: bytes) -> None:
+        if self._quote:
+            self.quotes += chunk.count(self._quote)
+        if not self.has_hex:
+            self.has_hex = any(sign in chunk or sign in self._last + chunk[:1] for sign in _HEX)
+        if self._nul is None and (nul := chunk.find(b"\x00")) >= 0:
+            self._nul = self._place + nul
+        if self._wrong is None and (self._is_pending or not chunk.isascii()):
+            self._decode(chunk)
+        self._last = chunk[-1:]
+        self._place += len(chunk)
+
+    def _decode(self, chunk: bytes, *, final: bool = False) -> None:
+        before = len(self._decoder.getstate()[0])
+        try:
+            self._decoder.decode(chunk, final)
+        except UnicodeDecodeError as error:
+            self._wrong = self._place - before + error.start
+        self._is_pending = bool(self._decoder.getstate()[0])
+
+    def _line_of(self, place: int) -> int:
+        """Return the line on which a byte stands."""
+        count = 1
+        with self._path.open("rb") as file:
+            while place > 0 and (chunk := file.read(min(_BLOCK, place))):
+                count += chunk.count(b"\n")
+                place -= len(chunk)
+        return count

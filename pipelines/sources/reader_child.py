@@ -1,0 +1,210 @@
+"""The process that reads a source, as the one who asks sees it: its pipe, and its end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import die_with_parent, errors
+from pipelines.errors import BadData
+from pipelines.sources.port import Raw, Stream, UnreadableRows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from pipelines.intervals import Interval
+
+_LOOK_SECONDS = 0.05
+"""How often the process's memory is looked at."""
+
+_ROOT = str(Path(__file__).resolve().parents[2])
+
+
+class Late(Exception):
+    """The deadline is over."""
+
+
+class Large(Exception):
+    """The process takes too much memory."""
+
+
+class ProcessEnded(Exception):
+    """The process ended."""
+
+    def __init__(self, code: int) -> None:
+        """Keep the code."""
+        super().__init__(code)
+        self.code = code
+
+
+class Child:
+    """The process that reads, and the pipe on which it answers."""
+
+    def __init__(self, request: str, most: int, deadline: float) -> None:
+        """Start the process; it is ready when this returns."""
+        import psutil
+
+        answers, child_end = os.pipe()
+        command = die_with_parent.mortal_command(
+            signal.SIGKILL,
+            os.getpid(),
+            [sys.executable, "-m", __package__ + ".reader_program", str(child_end)],
+        )
+        path = os.pathsep.join(p for p in (_ROOT, os.environ.get("PYTHONPATH", "")) if p)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,  # a step's stdout holds its result record alone
+            pass_fds=[child_end],
+            env={**os.environ, "PYTHONPATH": path, "ARROW_DEFAULT_MEMORY_POOL": "system"},
+        )
+        os.close(child_end)
+        self.end = weakref.finalize(self, _end, self._process, answers)
+        self._pipe = _Pipe(answers, self._process)
+        self._memory = psutil.Process(self._process.pid)
+        self._pipe.until(deadline, lambda: False)
+        self._ask(request)
+        self._record()
+        self._limit = self._memory.memory_info().rss + most
+
+    def is_alive(self) -> bool:
+        """Tell whether the process is still there."""
+        return self._process.poll() is None
+
+    def read(self, interval: Interval, deadline: float, folder: Path | None) -> Raw | Stream:
+        """Ask for the interval's rows and wait for them, or for the first of many."""
+        import pyarrow as pa
+
+        self._pipe.until(deadline, self._is_large)
+        question = {"interval": interval.model_dump(mode="json")}
+        self._ask(json.dumps(question | ({"folder": str(folder)} if folder else {})))
+        record = _checked(self._record())
+        if "stream" in record:
+            stream = pa.ipc.open_stream(pa.PythonFile(self._pipe, mode="r"))
+            return Stream(record["stream"], stream.schema, self._parts(stream))
+        tables = {}
+        for name in record["tables"]:
+            with pa.ipc.open_stream(pa.PythonFile(self._pipe, mode="r")) as stream:
+                tables[name] = stream.read_all()
+        unread = None if record["unread"] is None else self._pipe.read(record["unread"])
+        return Raw(tables, record["problem"], unread)
+
+    def _parts(self, stream: Any) -> Iterator[pa.Table]:
+        """Yield the rows of the stream; what follows them says whether they are all."""
+        import pyarrow as pa
+
+        with stream:
+            for batch in stream:
+                yield pa.Table.from_batches([batch])
+        _checked(self._record())
+
+    def _ask(self, line: str) -> None:
+        stdin: Any = self._process.stdin
+        try:
+            stdin.write(line.encode() + b"\n")
+            stdin.flush()
+        except BrokenPipeError:
+            raise ProcessEnded(self._process.wait()) from None
+
+    def _record(self) -> dict[str, Any]:
+        """Return the next record that is no log message; those are logged here."""
+        while True:
+            record: dict[str, Any] = json.loads(self._pipe.readline())
+            if "log" not in record:
+                return record
+            logging.getLogger(record["logger"]).log(record["level"], "%s", record["log"])
+
+    def _is_large(self) -> bool:
+        import psutil
+
+        try:
+            return bool(self._memory.memory_info().rss > self._limit)
+        except psutil.Error:  # it ended; the pipe will say so
+            return False
+
+
+def _checked(record: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer. Raises the error that it tells of."""
+    if record.get("memory"):
+        raise MemoryError
+    if "unexpected" in record:
+        raise BadData(
+            f"The source raised {record['unexpected']}.",
+            remedy="check `source` in the spec, and what it reads from.",
+        )
+    if "error" in record:
+        raise getattr(errors, record["error"])(record["message"], remedy=record["remedy"])
+    if "unread_file" in record:
+        file = record["unread_file"]
+        raise UnreadableRows(record["problem"], None if file is None else Path(file))
+    return record
+
+
+def _end(process: subprocess.Popen[bytes], answers: int) -> None:
+    process.kill()
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+    os.close(answers)
+
+
+class _Pipe:
+    """What the process writes, as a file that Arrow reads.
+
+    A read ends with Late, Large or ProcessEnded where it must.
+    """
+
+    closed = False
+
+    def __init__(self, descriptor: int, process: subprocess.Popen[bytes]) -> None:
+        self._descriptor = descriptor
+        self._process = process
+        self._data = bytearray()
+        self._deadline = 0.0
+        self._is_large: Any = None
+
+    def until(self, deadline: float, is_large: Any) -> None:
+        """Set the limits of the reads that follow."""
+        self._deadline, self._is_large = deadline, is_large
+
+    def read(self, size: int) -> bytes:
+        """Return exactly so many bytes."""
+        while len(self._data) < size:
+            self._wait()
+        data = bytes(memoryview(self._data)[:size])
+        del self._data[:size]
+        return data
+
+    def readline(self) -> bytes:
+        """Return the bytes up to the next end of a line."""
+        while (end := self._data.find(b"\n")) < 0:
+            self._wait()
+        return self.read(end + 1)
+
+    def _wait(self) -> None:
+        while not select.select([self._descriptor], [], [], _LOOK_SECONDS)[0]:
+            if self._is_large():
+                raise Large
+            if time.monotonic() > self._deadline:
+                raise Late
+        chunk = os.read(self._descriptor, 2**20)
+        if not chunk:
+            raise ProcessEnded(self._process.wait())
+        self._data += chunk
+
+    def flush(self) -> None:
+        """Do nothing: what is read needs no flush."""
+
+    def close(self) -> None:
+        """Do nothing: the next answer comes through the same pipe."""

@@ -1,0 +1,160 @@
+"""The figures of a Parquet file, from one column at a time."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pipelines.building.quoting import quote_name
+from pipelines.engine import configuration
+from pipelines.validation.proofs import distinct_in, ends_of, missing_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from pipelines.engine import Engine
+
+_PART_ROWS = 262_144
+_BUFFER = 2**20
+_HASH_BYTES = 24
+"""Bytes that the hash of a row takes while hashes are sorted."""
+_LOOKED_AT = 1_000
+"""Hashes that stand twice whose rows are compared at once."""
+
+
+class FileFigures:
+    """The figures of a Parquet file, and its rows in parts."""
+
+    def __init__(self, path: Path, engine: Engine, folder: Path) -> None:
+        """Read the columns' names and types; `folder` takes what the engine spills."""
+        import pyarrow.parquet as pq
+
+        metadata = pq.read_metadata(path)
+        self.schema: pa.Schema = pq.read_schema(path)
+        self.rows = int(metadata.num_rows)
+        self._path = path
+        self._engine = engine
+        self._folder = folder
+        self._sums = lru_cache(maxsize=None)(self._sums_of)
+
+    def missing(self, column: str) -> int:
+        """Return how many values are null, or not a number."""
+        return self._sums(column)[0]
+
+    def ends(self, column: str) -> tuple[Any, Any]:
+        """Return the least and the greatest value, None where there is none."""
+        return self._sums(column)[1]
+
+    def holds_only(self, column: str, values: set[Any]) -> bool:
+        """Tell whether there are values, and all of them are among these."""
+        there: set[Any] = set()
+        for part in self.parts([column], _PART_ROWS):
+            there |= distinct_in(part[column])
+            if not there <= values:
+                return False
+        return bool(there)
+
+    def all_differ(self, columns: list[str]) -> bool:
+        """Tell whether no two rows are equal in these columns, which hold no null.
+
+        Equal rows have equal hashes: where all hashes differ, so do the rows.
+        """
+        passes = 1 + self.rows * _HASH_BYTES // self._engine.memory
+        for number in range(passes):
+            hashes = self._hashes_twice(columns, passes, number)
+            for start in range(0, len(hashes), _LOOKED_AT):
+                if self._any_twice(columns, hashes[start : start + _LOOKED_AT].tolist()):
+                    return False
+        return True
+
+    def twice(self, column: str, most: int) -> tuple[int, list[int]]:
+        """Return how many rows have a value that another one has, and the first ones' positions."""
+        name = quote_name(column)
+        rows = "read_parquet(?, file_row_number = true)"
+        values = (
+            f"SELECT {name} FROM read_parquet(?) WHERE {name} IS NOT NULL"  # noqa: S608 -- quoted
+            f" GROUP BY {name} HAVING count(*) > 1"
+        )
+        found = f"FROM {rows} WHERE {name} IN ({values})"
+        files = [str(self._path)] * 2
+        with self._connect() as connection:
+            count = connection.execute(f"SELECT count(*) {found}", files).fetchone()
+            query = f"SELECT file_row_number {found} ORDER BY 1 LIMIT {most}"
+            positions = connection.execute(query, files).fetchall()
+        return count[0] if count else 0, [row for (row,) in positions]
+
+    def parts(self, columns: list[str], rows: int) -> Iterator[pa.Table]:
+        """Yield some columns of the rows, so many at once."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self._path, buffer_size=_BUFFER) as file:
+            for batch in file.iter_batches(rows, columns=columns, use_threads=False):
+                yield pa.Table.from_batches([batch])
+
+    def some(self, columns: list[str] | None, step: int, most: int | None = None) -> pa.Table:
+        """Return some columns (all for None) of every so manyth row, the first of them at most."""
+        import pyarrow as pa
+
+        names = self.schema.names if columns is None else columns
+        tables, before, count = [], 0, 0
+        for part in self.parts(names, _PART_ROWS):
+            first = -before % step
+            picked = part if step == 1 else part.take(pa.array(range(first, len(part), step)))
+            tables.append(picked)
+            before, count = before + part.num_rows, count + picked.num_rows
+            if most is not None and count >= most:
+                return pa.concat_tables(tables).slice(0, most)
+        return pa.concat_tables(tables) if tables else self.schema.empty_table().select(names)
+
+    def _sums_of(self, column: str) -> tuple[int, tuple[Any, Any]]:
+        missing, lows, highs = 0, list[Any](), list[Any]()
+        ordered = _has_ends(self.schema.field(column).type)
+        for part in self.parts([column], _PART_ROWS):
+            missing += missing_in(part[column])
+            low, high = ends_of(part[column]) if ordered else (None, None)
+            if low is not None:
+                lows, highs = [min([low, *lows])], [max([high, *highs])]
+        return missing, (next(iter(lows), None), next(iter(highs), None))
+
+    def _connect(self) -> Any:
+        import duckdb
+
+        return duckdb.connect(config=configuration(self._engine, self._folder))
+
+    def _hashes_twice(self, columns: list[str], passes: int, number: int) -> Any:
+        """Return the hashes that stand more than once, of those that belong to one pass."""
+        import numpy as np
+
+        hashed = f"hash({', '.join(map(quote_name, columns))})"
+        query = (
+            f"SELECT {hashed} AS hashed FROM read_parquet(?)"  # noqa: S608 -- names are quoted
+            f" WHERE {hashed} % {passes} = {number}"
+        )
+        with self._connect() as connection:
+            reader = connection.sql(query, params=[str(self._path)]).to_arrow_reader(_PART_ROWS)
+            parts = [batch.column(0).to_numpy(zero_copy_only=False) for batch in reader]
+        hashes = np.concatenate(parts) if parts else np.empty(0, np.uint64)
+        del parts
+        hashes.sort()
+        return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+
+    def _any_twice(self, columns: list[str], hashes: list[int]) -> bool:
+        """Tell whether two rows with one of the hashes are equal."""
+        names = ", ".join(map(quote_name, columns))
+        query = (
+            f"SELECT 1 FROM read_parquet(?) WHERE hash({names}) IN (SELECT unnest(?::UBIGINT[]))"  # noqa: S608 -- names are quoted
+            f" GROUP BY {names} HAVING count(*) > 1 LIMIT 1"
+        )
+        with self._connect() as connection:
+            return connection.execute(query, [str(self._path), hashes]).fetchone() is not None
+
+
+def _has_ends(kind: pa.DataType) -> bool:
+    """Tell whether Arrow finds the least and the greatest of values of this type."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_primitive(kind) or pa.types.is_string(kind))
