@@ -118,10 +118,14 @@ class SortedFile:
         columns = [
             pa.nulls(rows.num_rows, field.type)
             if pa.types.is_null(field.type)
-            else rows.column(field.name).cast(field.type)
+            else _in_type(rows.column(field.name), field.type)
             for field in self._schema
         ]
         return pa.table(columns, schema=self._schema).combine_chunks()
+
+
+def _in_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type == kind else column.cast(kind)
 
 
 def _no_room(error: Exception) -> GiveUp:

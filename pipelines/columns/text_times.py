@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.columns.storable import say_once
 from pipelines.columns.writing import (
@@ -25,6 +25,9 @@ ISO_TIME = (
 _ISO_ZONE = r":[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _PLAIN_LENGTHS = {10, 16, 19, *range(21, 27)}
 """Signs of a date, of a time to the minute or second, and of one with up to 6 digits behind it."""
+_ZONED_LENGTHS = {17, *range(20, 33)}
+"""Signs of a time to the minute or finer with a zone, but not of an hour with one (14, 16, 18, 19).
+"""
 
 _TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 _FINE = r"(\.[0-9]{6})[0-9]+"
@@ -53,9 +56,12 @@ def _iso_times(texts: pa.ChunkedArray, writing: Writing, zone: str) -> pa.Chunke
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    plain = _plain_times(texts)
+    plain = _at_once(texts, _PLAIN_LENGTHS, pa.timestamp("us"))
     if plain is not None:
         return to_utc_and_say(plain, zone, writing.where)
+    zoned = _at_once(texts, _ZONED_LENGTHS, pa.timestamp("us", "UTC"))
+    if zoned is not None:
+        return zoned
     how = 'say how times are written: `dates: "%d.%m.%Y"` or the like in the source'
     require(texts, ISO_TIME, "no time as in ISO 8601", how)
     coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
@@ -72,16 +78,19 @@ def _iso_times(texts: pa.ChunkedArray, writing: Writing, zone: str) -> pa.Chunke
     return pc.coalesce(zoned, to_utc_and_say(naive, zone, writing.where))
 
 
-def _plain_times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Return times of the usual lengths without a zone, at once; None where some are of others."""
+def _at_once(texts: pa.ChunkedArray, usual: set[int], kind: pa.DataType) -> Any:
+    """Return times of the usual lengths, where Arrow reads them at once; None where it does not.
+
+    `kind` says whether all of them have a zone, or none.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     lengths = pc.unique(pc.utf8_length(texts)).drop_null().to_pylist()
-    if not {*lengths} <= _PLAIN_LENGTHS:
+    if not {*lengths} <= usual:
         return None
     try:
-        return texts.cast(pa.timestamp("us"))
+        return texts.cast(kind)
     except pa.ArrowInvalid:
         return None
 

@@ -26,7 +26,7 @@ class CheckedText:
     def __init__(self, path: Path, begin: int = 0, quote: bytes = b"") -> None:
         """Open the file; `begin` is the byte from which it is read."""
         self.has_hex = False
-        """Whether `0x` stood in what was read."""
+        """Whether `0x` stood in what was read, other than within a word."""
         self.quotes = 0
         """How many quotes there were."""
         self.size = path.stat().st_size
@@ -95,7 +95,7 @@ class CheckedText:
         if self._quote:
             self.quotes += chunk.count(self._quote)
         if not self.has_hex:
-            self.has_hex = any(sign in chunk or sign in self._last + chunk[:1] for sign in _HEX)
+            self.has_hex = _begins_hex(self._last + chunk)
         if self._nul is None and (nul := chunk.find(b"\x00")) >= 0:
             self._nul = self._place + nul
         if self._wrong is None and (self._is_pending or not chunk.isascii()):
@@ -119,3 +119,16 @@ class CheckedText:
                 count += chunk.count(b"\n")
                 place -= len(chunk)
         return count
+
+
+def _begins_hex(text: bytes) -> bool:
+    """Tell whether a number in hex may begin in the text, whose first byte was looked at before.
+
+    Behind a letter or a digit none begins.
+    """
+    for sign in _HEX:
+        place = -1
+        while (place := text.find(sign, place + 1)) >= 0:
+            if place == 0 or not text[place - 1 : place].isalnum():
+                return True
+    return False

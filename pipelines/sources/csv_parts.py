@@ -69,7 +69,6 @@ class CsvParts(Csv):
         if len(self.names) == 1 or not self._rows.strip():
             raise ReadWhole
         self._begin = len(head) - len(rows_of(decode_text(head, options, subject), options))
-        self._current: CheckedText | None = None
 
     def parts(self, columns: Mapping[str, Column]) -> Iterator[tuple[int, pa.Table]]:
         """Yield each table with the number of rows before it.
@@ -138,10 +137,11 @@ class CsvParts(Csv):
         block = self._block
         while True:
             passed = 0
-            with CheckedText(self._path, self._begin, quote) as self._current:
+            with CheckedText(self._path, self._begin, quote) as text:
+                self._current = text
                 try:
                     reader = arrow_csv.open_csv(
-                        pa.PythonFile(self._current, mode="r"),
+                        pa.PythonFile(text, mode="r"),
                         **self._arrow_options(types, block, threads=True),
                     )
                     for batch in reader:
@@ -151,12 +151,12 @@ class CsvParts(Csv):
                             row = passed
                             yield pa.Table.from_batches([behind])
                 except parser_errors() as error:
-                    if "straddling" not in str(error) or block > self._current.size:
-                        self._current.problem(self._subject)  # which reads on to the end
+                    if "straddling" not in str(error) or block > text.size:
+                        text.problem(self._subject)  # which reads on to the end
                         raise
                     block *= _GROWTH  # a row is longer than a block
                 else:
-                    self._current.problem(self._subject)
+                    text.problem(self._subject)
                     return
 
     @contextlib.contextmanager

@@ -182,9 +182,11 @@ def records(text: bytes | IO[str], options: TableOptions) -> Iterator[tuple[int,
 
     Slow: it is for saying where something is wrong. Raises OpenQuote.
     """
-    stream = text
-    if isinstance(text, bytes):  # a part may end within a sign
-        stream = io.StringIO(text.decode(errors="ignore"), newline="")
+    stream: IO[str] = (
+        io.StringIO(text.decode(errors="ignore"), newline="")  # a part may end within a sign
+        if isinstance(text, bytes)
+        else text
+    )
     lines = _Lines(stream, options)
     reader = csv.reader(
         lines,

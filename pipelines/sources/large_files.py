@@ -36,9 +36,8 @@ if TYPE_CHECKING:
 
 SHARE = 4
 """Files whose rows take more than a part (a fourth) of what one may unpack to are streamed."""
-_UNPACKED = {"csv": 1, "parquet": 4}
-"""How many times its stored bytes a file's rows have, as a rule."""
-_COMPRESSED = 6
+_SMALL_SHARE = 100
+"""Files with less than a part (a hundredth) of that are not looked at."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,12 @@ class Parts:
 
 def is_large(files: list[StoredFile], most: int) -> bool:
     """Tell whether the files are streamed, where `most` bytes may be unpacked in memory."""
-    size = sum(
-        file.size * _UNPACKED[file.kind] * (_COMPRESSED if file.compression else 1)
-        for file in files
-    )
-    return size * SHARE > most
+    return sum(file.unpacked for file in files) * SHARE > most
 
 
 def least_bytes(most: int) -> int:
     """Return the stored bytes below which no files are large."""
-    return most // (SHARE * _COMPRESSED)
+    return most // _SMALL_SHARE
 
 
 def can_stream(files: list[StoredFile], reading: Reading) -> bool:

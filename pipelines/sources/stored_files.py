@@ -8,7 +8,7 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pipelines.errors import PerennialError, Unreachable
 from pipelines.sources.archives import compression_of, is_archive, unpack_stream
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 
 _HEAD = 8
 """Bytes by which compressed files are known."""
+_COMPRESSED, _VALUE_BYTES = 6, 12
+"""How many times its bytes a compressed file has, and how many bytes a value, as a rule."""
 _ROOM = 2
 """A file may unpack to one part (a half) of what the disk has left."""
 
 
 @dataclass
 class StoredFile:
-    """One file: its name in messages, its format, and its bytes as they are stored."""
+    """One file: its name in messages, its format, and about how many bytes its rows have."""
 
     name: str
     kind: Format
-    size: int
+    unpacked: int
     compression: str | None
     folders: Mapping[str, str | None] = field(default_factory=dict)
     opened: Any = None
@@ -105,7 +107,20 @@ def _look_at(
         return None
     with file as stream:
         head = stream.read(_HEAD)
-    compression = compression_of(head, name)
-    if is_archive(head, name) or (compression and kind == "parquet"):
-        return None
-    return StoredFile(name, kind, size, compression, folders_of(file.path, uri), file, state)
+        compression = compression_of(head, name)
+        if is_archive(head, name) or (compression and kind == "parquet"):
+            return None
+        unpacked = size * (_COMPRESSED if compression else 1)
+        if kind == "parquet":
+            unpacked = _unpacked(stream)
+    return StoredFile(name, kind, unpacked, compression, folders_of(file.path, uri), file, state)
+
+
+def _unpacked(file: IO[bytes]) -> int:
+    """Return about how many bytes the rows of a Parquet file have in memory."""
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(file)
+    groups = range(metadata.num_row_groups)
+    size = sum(metadata.row_group(number).total_byte_size for number in groups)
+    return max(size, metadata.num_rows * metadata.num_columns * _VALUE_BYTES)

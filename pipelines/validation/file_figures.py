@@ -21,8 +21,6 @@ _PART_ROWS = 262_144
 _BUFFER = 2**20
 _HASH_BYTES = 24
 """Bytes that the hash of a row takes while hashes are sorted."""
-_LOOKED_AT = 1_000
-"""Hashes that stand twice whose rows are compared at once."""
 
 
 class FileFigures:
@@ -64,10 +62,8 @@ class FileFigures:
         """
         passes = 1 + self.rows * _HASH_BYTES // self._engine.memory
         for number in range(passes):
-            hashes = self._hashes_twice(columns, passes, number)
-            for start in range(0, len(hashes), _LOOKED_AT):
-                if self._any_twice(columns, hashes[start : start + _LOOKED_AT].tolist()):
-                    return False
+            if self._any_twice(columns, self._hashes_twice(columns, passes, number)):
+                return False
         return True
 
     def twice(self, column: str, most: int) -> tuple[int, list[int]]:
@@ -142,15 +138,19 @@ class FileFigures:
         hashes.sort()
         return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
 
-    def _any_twice(self, columns: list[str], hashes: list[int]) -> bool:
+    def _any_twice(self, columns: list[str], hashes: Any) -> bool:
         """Tell whether two rows with one of the hashes are equal."""
+        import pyarrow as pa
+
+        if not len(hashes):
+            return False
         names = ", ".join(map(quote_name, columns))
-        query = (
-            f"SELECT 1 FROM read_parquet(?) WHERE hash({names}) IN (SELECT unnest(?::UBIGINT[]))"  # noqa: S608 -- names are quoted
-            f" GROUP BY {names} HAVING count(*) > 1 LIMIT 1"
-        )
+        among = f"hash({names}) IN (SELECT hashed FROM hashes_twice)"
+        more_than_one = f"GROUP BY {names} HAVING count(*) > 1 LIMIT 1"
+        query = f"SELECT 1 FROM read_parquet(?) WHERE {among} {more_than_one}"  # noqa: S608
         with self._connect() as connection:
-            return connection.execute(query, [str(self._path), hashes]).fetchone() is not None
+            connection.register("hashes_twice", pa.table({"hashed": hashes}))
+            return connection.execute(query, [str(self._path)]).fetchone() is not None
 
 
 def _has_ends(kind: pa.DataType) -> bool:

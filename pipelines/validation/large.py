@@ -15,7 +15,7 @@ from pipelines.validation.columns import judged_frame
 from pipelines.validation.file_figures import FileFigures
 from pipelines.validation.proofs import is_comparable
 from pipelines.validation.results import MOST_POSITIONS, ExpectationResult, exception_text
-from pipelines.validation.run import check_rows, results_of
+from pipelines.validation.run import NO_ROWS, check_rows, results_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,16 +41,6 @@ _BY_ROW = frozenset(
 """What each row decides by itself."""
 _COUNT_ALL = frozenset({"expect_column_values_to_not_be_null", "expect_column_values_to_be_null"})
 """Of these, missing values are not left out."""
-_NO_ROWS = frozenset(
-    {
-        "expect_column_to_exist",
-        "expect_table_column_count_to_be_between",
-        "expect_table_column_count_to_equal",
-        "expect_table_columns_to_match_ordered_list",
-        "expect_table_columns_to_match_set",
-    }
-)
-"""What the columns' names decide."""
 _COUNTS = frozenset({"expect_table_row_count_to_be_between", "expect_table_row_count_to_equal"})
 _UNIQUE = "expect_column_values_to_be_unique"
 _SAMPLED = frozenset(
@@ -144,7 +134,7 @@ class FileRows:
         kind = expectation["type"]
         columns = self._columns_of(expectation)
         step = max(1, -(-self._file.rows * self._bytes_of(columns) // max(self._room, 1)))
-        if kind in _NO_ROWS:
+        if kind in NO_ROWS:
             table = self._file.some(None, 1, most=1)
         elif step == 1:
             table = self._file.some(columns, 1)
@@ -156,7 +146,7 @@ class FileRows:
                 " not tell it; raise `resources.memory`"
             )
         result = results_of(self._name, judged_frame(table), {number: ready})[number]
-        is_sample = step > 1 and kind not in _NO_ROWS
+        is_sample = step > 1 and kind not in NO_ROWS
         return _of_sample(result, step, table.num_rows) if is_sample else result
 
     def _columns_of(self, expectation: Expectation) -> list[str]:

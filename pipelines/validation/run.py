@@ -33,6 +33,18 @@ if TYPE_CHECKING:
     from pipelines.validation.suites import Expectation
 
 
+NO_ROWS = frozenset(
+    {
+        "expect_column_to_exist",
+        "expect_table_column_count_to_be_between",
+        "expect_table_column_count_to_equal",
+        "expect_table_columns_to_match_ordered_list",
+        "expect_table_columns_to_match_set",
+    }
+)
+"""What the columns' names decide."""
+
+
 def check_table(
     name: str,
     table: pa.Table,
@@ -75,8 +87,13 @@ class TableRows:
 
     def judge(self, objects: dict[int, Any], expectations: list[Expectation]) -> dict[int, Any]:
         """Return Great Expectations' result of each of its objects."""
-        del expectations
-        return results_of(self._name, judged_frame(self._table), objects)
+        names = {n: o for n, o in objects.items() if expectations[n]["type"] in NO_ROWS}
+        others = {n: o for n, o in objects.items() if n not in names}
+        # Great Expectations hashes each frame that it is given, twice.
+        results = results_of(self._name, judged_frame(self._table.slice(0, 1)), names)
+        if others:
+            results |= results_of(self._name, judged_frame(self._table), others)
+        return results
 
 
 def check_rows(

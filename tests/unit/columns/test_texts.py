@@ -106,3 +106,31 @@ def test_a_category_has_the_values_of_its_order():
     assert values("category", ["M", "S", None], order=["S", "M"]) == ["M", "S", None]
     with pytest.raises(Misfit, match="none of its 2 values"):
         values("category", ["M", "XL"], order=["S", "M"])
+
+
+ODD = [
+    "2024-02-30T10:00:00Z",
+    "2024-01-01T10Z",
+    "2024-01-01T10+00:00",
+    "2024-01-01T10:00+0000",
+    "12:00Z",
+]
+ODD += ["2024-01-01t10:00:00Z", "2024-01-01T10:00:00z", "2024-01-01T10:00:00 +01", "2024-01-01Z"]
+ODD += ["2024-01-01T10:00:00.1234567Z", "2024-01-01T24:00:00Z", "2024-1-01T10:00:00+00", None]
+ODD += ["2024-01-01 10:00+01", "2024-01-01T10:00:00.5-0230", "2024-01-01T10:00:00+99", "20240101"]
+ODD += ["2024-01-01T10:00:00,5Z", "+024-01-01T10:00:00Z", "2024-01-01T10:00:00.Z", "9999-12-31T23Z"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("kind", ["time", "date"])
+def test_times_with_a_zone_are_read_at_once_as_they_are_one_by_one(kind, odd):
+    """A time without a zone beside them keeps all from being read at once."""
+
+    def outcome(texts):
+        try:
+            return values(kind, texts, zone="Europe/Oslo")[1:]
+        except Misfit as misfit:
+            return (misfit.row, misfit.value, misfit.what, misfit.remedy)
+
+    first, zoned = "2024-01-01T00:00:00.000000Z", ["2024-01-02 00:00:00+00", odd]
+    assert outcome([first, *zoned]) == outcome(["2024-01-01T00:00:00", *zoned])

@@ -103,6 +103,7 @@ AWKWARD = {
     "nul": csv(*GOOD[:20], "1,2024-01-01,1,1,a\x00b", "1,2"),
     "nul, then a wrong byte": csv("1,2024-01-01,1,1,a\x00b", *GOOD) + b"\xe9",
     "hex": csv(*GOOD[:20], "0x1F,2024-01-01,1,1,w", *GOOD[21:]),
+    "hex within words": csv(*[line + "10x5" for line in GOOD], "0x1F,2024-01-01,1,1,w"),
     "hex in a text": csv(*GOOD[:20], "31,2024-01-01,1,1,0x1F", *GOOD[21:]),
     "not finite": csv(*GOOD[:20], "20,2024-01-01,nan,1,w", "20,2024-01-01,inf,1,w", *GOOD[21:]),
     "beyond floats": csv(*GOOD[:20], "20,2024-01-01,1e400,1,w", *GOOD[21:]),
