@@ -89,9 +89,10 @@ class SortedFile:
         )
         kept = [name for name in self._order if name in names]
         by = [f"{quote_name(name)} ASC NULLS LAST" for name in kept]
-        source = f"SELECT {columns}, {quote_name(number)} FROM perennial_rows"  # noqa: S608 -- names are quoted
-        order = ", ".join([*by, f"{quote_name(number)} ASC"])
-        return f"SELECT * EXCLUDE ({quote_name(number)}) FROM ({source}) ORDER BY {order}"  # noqa: S608
+        last = quote_name(number)
+        order = ", ".join([*by, f"{last} ASC"])
+        source = f"SELECT {columns}, {last} FROM perennial_rows"  # noqa: S608 -- quoted
+        return f"SELECT * EXCLUDE ({last}) FROM ({source}) ORDER BY {order}"  # noqa: S608
 
     def _numbered(self, tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """Yield the rows with their numbers, which are those of the order in which they came."""

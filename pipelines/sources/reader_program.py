@@ -16,6 +16,7 @@ import logging
 import os
 import resource
 import sys
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ def main(descriptor: int) -> None:
         _bound_memory(request["most"])
         _send(answers, {"ready": True})
         for line in sys.stdin:
-            failure = _failure_of(lambda: _read(answers, sender, source, json.loads(line)))  # noqa: B023 -- called at once
+            failure = _failure_of(partial(_read, answers, sender, source, json.loads(line)))
             if failure is not None:
                 _send(answers, failure)
 

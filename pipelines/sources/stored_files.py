@@ -123,4 +123,4 @@ def _unpacked(file: IO[bytes]) -> int:
     metadata = pq.read_metadata(file)
     groups = range(metadata.num_row_groups)
     size = sum(metadata.row_group(number).total_byte_size for number in groups)
-    return max(size, metadata.num_rows * metadata.num_columns * _VALUE_BYTES)
+    return int(max(size, metadata.num_rows * metadata.num_columns * _VALUE_BYTES))

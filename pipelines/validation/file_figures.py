@@ -145,9 +145,10 @@ class FileFigures:
         if not len(hashes):
             return False
         names = ", ".join(map(quote_name, columns))
-        among = f"hash({names}) IN (SELECT hashed FROM hashes_twice)"
+        among = f"hash({names}) IN (SELECT hashed FROM hashes_twice)"  # noqa: S608
         more_than_one = f"GROUP BY {names} HAVING count(*) > 1 LIMIT 1"
-        query = f"SELECT 1 FROM read_parquet(?) WHERE {among} {more_than_one}"  # noqa: S608
+        rows = f"read_parquet(?) WHERE {among}"
+        query = f"SELECT 1 FROM {rows} {more_than_one}"  # noqa: S608 -- names are quoted
         with self._connect() as connection:
             connection.register("hashes_twice", pa.table({"hashed": hashes}))
             return connection.execute(query, [str(self._path)]).fetchone() is not None

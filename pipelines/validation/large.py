@@ -120,7 +120,7 @@ class FileRows:
         column = kwargs.get("column")
         if expectation["type"] != _UNIQUE or not set(kwargs) <= {"column", "mostly"}:
             return None
-        if column not in self._file.schema.names:
+        if column is None or column not in self._file.schema.names:
             return None
         if not is_comparable(self._file.schema.field(column).type):
             return None
