@@ -70,6 +70,10 @@ What it waits for has limits of its own, which know a slow machine from a broken
 """
 
 
+RERUNS = 1
+"""Of a test with servers or containers; see docs/decisions/0099. Others fail at once."""
+
+
 HEAVY = (
     "tests/benchmarks/",
     "tests/cli/",
@@ -99,6 +103,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.heavy)
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+        if item.get_closest_marker("slow") or item.get_closest_marker("engine"):
+            item.add_marker(pytest.mark.flaky(reruns=RERUNS))
     rooms = ("docker/test_compose", "/e2e/", "/docker/", "/stack/", *HEAVY)
     items.sort(
         key=lambda item: (
