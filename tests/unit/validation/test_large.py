@@ -102,7 +102,7 @@ def file(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("rows", [4, 1_000])
+@pytest.mark.parametrize("rows", [12, 1_000])
 def test_the_findings_are_those_of_the_table(file, tmp_path, rows):
     path, engine = file(TABLE)
     found = check_file("t", path, suite_of(CASES), "suite.json", engine, tmp_path, rows)
