@@ -184,13 +184,13 @@ def measure_questions(file: Path, count: int) -> list[Measure]:
     return [
         _measure(f"first check {of}, which is remembered", first, "s", ""),
         _measure(f"what is remembered {of}", _size(file.with_name("checked.db")), "MB", ""),
-        *_timed(f"history {of}, checked", history, 20, "<= 100"),
-        *_timed(f"champion {of}, checked", champion, 100, "<= 5"),
-        *_timed(f"append {of}", append, 100, "<= 10"),
+        *_measure_call(f"history {of}, checked", history, 20, "<= 100"),
+        *_measure_call(f"champion {of}, checked", champion, 100, "<= 5"),
+        *_measure_call(f"append {of}", append, 100, "<= 10"),
     ]
 
 
-def _timed(name: str, call: Callable[[], object], times: int, asked: str) -> list[Measure]:
+def _measure_call(name: str, call: Callable[[], object], times: int, asked: str) -> list[Measure]:
     wall, processor = _seconds(call, times)
     return [
         _measure(name, 1e3 * wall, "ms", asked),

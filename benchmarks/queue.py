@@ -14,7 +14,6 @@ begin, of all tasks but `wait`, which takes no slot.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import statistics
 import tempfile
@@ -24,7 +23,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.loop import _free_port
+from benchmarks.celery_stack import celery_environ
 from benchmarks.report import Measure, show, write
 from pipelines.ledger import Outcome, Turn
 from pipelines.ports import ConfiguredPorts
@@ -120,19 +119,12 @@ def _environ(folder: Path, models: int, at_once: int, strike: datetime) -> dict[
             suite.replace('"name": "sales"', f'"name": "{name}"')
         )
     shutil.rmtree(home / "models/sales")
-    ports = {
-        f"PERENNIAL_{name}_PORT": str(_free_port()) for name in ("AIRFLOW", "MLFLOW", "SERVING")
-    }
-    return {
-        **os.environ,
-        **ports,
-        "PERENNIAL_HOME": str(home),
-        "PERENNIAL_STATE": str(folder / "v"),
-        "PERENNIAL_EXECUTOR": "celery",
-        "PERENNIAL_CELERY_WORKERS": str(WORKERS),
-        "PERENNIAL_RETRAININGS_AT_ONCE": str(at_once),
-        "PERENNIAL_COMPARISON_SECONDS": "0",
-    }
+    return celery_environ(
+        folder,
+        home,
+        PERENNIAL_CELERY_WORKERS=str(WORKERS),
+        PERENNIAL_RETRAININGS_AT_ONCE=str(at_once),
+    )
 
 
 def _await_runs(api: AirflowApi, models: list[str], strike: datetime) -> dict[str, str]:

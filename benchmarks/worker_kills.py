@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.loop import _free_port
+from benchmarks.celery_stack import celery_environ
 from benchmarks.report import Measure, is_tiny, show, write
 from pipelines.errors import PerennialError
 from pipelines.ports import ConfiguredPorts
@@ -88,17 +88,7 @@ def _environ(folder: Path, models: tuple[str, ...]) -> dict[str, str]:
         shutil.copy(home / "expectations/sales.json", home / f"expectations/{name}.json")
         suite = home / f"expectations/{name}.json"
         suite.write_text(suite.read_text().replace('"name": "sales"', f'"name": "{name}"'))
-    ports = {
-        f"PERENNIAL_{name}_PORT": str(_free_port()) for name in ("AIRFLOW", "MLFLOW", "SERVING")
-    }
-    return {
-        **os.environ,
-        **ports,
-        "PERENNIAL_HOME": str(home),
-        "PERENNIAL_STATE": str(folder / "v"),
-        "PERENNIAL_EXECUTOR": "celery",
-        "PERENNIAL_COMPARISON_SECONDS": "0",
-    }
+    return celery_environ(folder, home)
 
 
 def live(

@@ -67,23 +67,13 @@ def is_needed(layout: Layout) -> bool:
 def migrate(layout: Layout, environ: Mapping[str, str]) -> None:
     """Make or migrate the database. Raises PerennialError with the end of what Airflow said."""
     log = layout.log("migration")
-    with log.open("w") as output:
-        process = subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
-            env=dict(environ),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if process.returncode != 0:
-        end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise PerennialError(
-            f"Airflow's database could not be migrated (exit {process.returncode}):\n{end}",
-            remedy=(
-                f"read {log}; a database of no worth can be deleted:"
-                f" {layout.airflow / 'airflow.db'}."
-            ),
-        )
+    _run_airflow(
+        ["db", "migrate"],
+        environ,
+        log,
+        "Airflow's database could not be migrated",
+        f"read {log}; a database of no worth can be deleted: {layout.airflow / 'airflow.db'}.",
+    )
     _stamp(layout).write_text(version("apache-airflow"))
 
 
@@ -102,9 +92,22 @@ def make_pools(layout: Layout, environ: Mapping[str, str]) -> None:
         for name, slots in pools.items()
     }
     file.write_text(json.dumps(body))
+    _run_airflow(
+        ["pools", "import", str(file)],
+        environ,
+        log,
+        "Airflow's pools could not be made",
+        f"read {log}, mend what it names or PERENNIAL_POOLS, then: make up.",
+    )
+
+
+def _run_airflow(
+    arguments: list[str], environ: Mapping[str, str], log: Path, failure: str, remedy: str
+) -> None:
+    """Run a command of Airflow's. Raises PerennialError with the end of what it said."""
     with log.open("w") as output:
         process = subprocess.run(
-            [sys.executable, "-m", "airflow", "pools", "import", str(file)],
+            [sys.executable, "-m", "airflow", *arguments],
             env=dict(environ),
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -112,10 +115,7 @@ def make_pools(layout: Layout, environ: Mapping[str, str]) -> None:
         )
     if process.returncode != 0:
         end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise PerennialError(
-            f"Airflow's pools could not be made (exit {process.returncode}):\n{end}",
-            remedy=f"read {log}, mend what it names or PERENNIAL_POOLS, then: make up.",
-        )
+        raise PerennialError(f"{failure} (exit {process.returncode}):\n{end}", remedy=remedy)
 
 
 def _stamp(layout: Layout) -> Path:

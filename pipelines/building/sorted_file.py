@@ -57,7 +57,7 @@ class SortedFile:
             kept = [f for f in self._schema if not pa.types.is_null(f.type)]
             numbered_schema = pa.schema([*kept, pa.field(number, pa.int64())])
             reader = pa.RecordBatchReader.from_batches(
-                numbered_schema, self._numbered(tables, numbered_schema)
+                numbered_schema, self._number_rows(tables, numbered_schema)
             )
             connection.register("perennial_rows", reader)
             try:
@@ -94,7 +94,9 @@ class SortedFile:
         source = f"SELECT {columns}, {last} FROM perennial_rows"  # noqa: S608 -- quoted
         return f"SELECT * EXCLUDE ({last}) FROM ({source}) ORDER BY {order}"  # noqa: S608
 
-    def _numbered(self, tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    def _number_rows(
+        self, tables: Iterable[pa.Table], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
         """Yield the rows with their numbers, which are those of the order in which they came."""
         import numpy as np
         import pyarrow as pa

@@ -125,11 +125,12 @@ class _Held:
     def through(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Yield the columns that the schema names. Raises BadData, after the last part."""
         steps = [
-            partial(self._typed, name=name, column=column) for name, column in self._columns.items()
+            partial(self._bring_into_type, name=name, column=column)
+            for name, column in self._columns.items()
         ]
         rows, nulls = 0, dict[str, int]()
         names: list[str] = []
-        for _, table in through(_counted(tables), steps):
+        for _, table in through(_count_before(tables), steps):
             rows, names = rows + table.num_rows, table.column_names
             for name, count in nulls_of(table, self._columns).items():
                 nulls[name] = nulls.get(name, 0) + count
@@ -138,14 +139,14 @@ class _Held:
             refuse_gone(names, self._columns, self._where)
         refuse_nulls(nulls, self._where)
 
-    def _typed(self, table: pa.Table, before: int, *, name: str, column: Any) -> pa.Table:
+    def _bring_into_type(self, table: pa.Table, before: int, *, name: str, column: Any) -> pa.Table:
         def place(row: int) -> str:
             return f"{self._where}, row {before + row}"
 
         return in_schema(table, {name: column}, TableOptions(), self._zone, place)
 
 
-def _counted(tables: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:
+def _count_before(tables: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:
     before = 0
     for table in tables:
         yield before, table

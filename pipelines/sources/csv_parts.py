@@ -83,7 +83,7 @@ class CsvParts(Csv):
         if any(kind != pa.string() for kind in types.values()):
             with contextlib.suppress(*parser_errors()):
                 for table in self._tables(types, 0):
-                    if self._checked.has_hex or not all_finite(table):
+                    if self._checked_text.has_hex or not all_finite(table):
                         break  # the parser takes 0x1F for 31, and makes infinities of 1e400
                     yield done, table
                     done += table.num_rows
@@ -109,21 +109,21 @@ class CsvParts(Csv):
                         again = error
                 done += table.num_rows
         except parser_errors() as error:
-            raise self._checked.problem(self._subject) or self._unreadable(error) from error
+            raise self._checked_text.problem(self._subject) or self._unreadable(error) from error
         self._check_end(again)
 
     def _check_end(self, again: BadData | None) -> None:
         """Raise BadData for what the whole text tells, in the order in which `Csv` would."""
-        problem = self._checked.problem(self._subject)
+        problem = self._checked_text.problem(self._subject)
         if problem is not None:
             raise problem
-        if self._checked.quotes % 2:
+        if self._checked_text.quotes % 2:
             self._refuse_open_quote()
         if again is not None:
             raise again
 
     @property
-    def _checked(self) -> CheckedText:
+    def _checked_text(self) -> CheckedText:
         if self._current is None:
             raise RuntimeError("nothing was read yet")
         return self._current

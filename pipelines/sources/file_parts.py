@@ -93,14 +93,14 @@ def _typing_steps(
 ) -> list[Step]:
     """Return what brings a part into the stated types, one column after another."""
 
-    def typed(table: pa.Table, before: int, *, name: str, column: Any) -> pa.Table:
+    def bring_into_type(table: pa.Table, before: int, *, name: str, column: Any) -> pa.Table:
         return in_schema(
             table, {name: column}, reading.options, reading.zone, lambda row: place(before + row)
         )
 
     return [
         lambda table, _: with_folders(table, folders),
-        *(partial(typed, name=n, column=c) for n, c in reading.stated.items()),
+        *(partial(bring_into_type, name=n, column=c) for n, c in reading.stated.items()),
     ]
 
 
@@ -110,11 +110,10 @@ def _through(
     parts: Callable[[], Iterator[tuple[int, pa.Table]]],
     steps: list[Step],
 ) -> FileParts:
-    def guarded() -> Iterator[tuple[int, pa.Table]]:
+    def guard_parts() -> Iterator[tuple[int, pa.Table]]:
         with guard(file.name, file.kind):
             yield from through(parts(), steps)
 
-    typed = empty
     for step in steps:
-        typed = step(typed, 0)
-    return FileParts(typed, guarded)
+        empty = step(empty, 0)
+    return FileParts(empty, guard_parts)

@@ -103,7 +103,7 @@ class Files:
             raise UnreadableRows(problem_of(error), only) from error
         if parts is None:
             return None
-        return Stream(self._source.main, parts.schema, _unchanged(parts.tables, files, only))
+        return Stream(self._source.main, parts.schema, _refuse_changes(parts.tables, files, only))
 
     def _parse(self, uri: str) -> pa.Table:
         subject = display_url(uri).rsplit("/", 1)[-1]
@@ -138,7 +138,7 @@ class Files:
         return member_of(raw, member, name, self._most) if member else unpack(raw, name, self._most)
 
 
-def _unchanged(
+def _refuse_changes(
     tables: Iterator[pa.Table], files: list[StoredFile], only: Path | None
 ) -> Iterator[pa.Table]:
     """Yield the tables. Raises Unreachable where a file changed meanwhile."""

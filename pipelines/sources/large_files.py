@@ -83,7 +83,7 @@ def large_parts(
     themselves have wrong is raised by `tables`, after the last of them.
     """
     try:
-        opened = _opened(files, reading)
+        opened = _open_all(files, reading)
         empty = _together(opened, subject)
     except ReadWhole:
         return None
@@ -98,7 +98,7 @@ def large_parts(
     return tables
 
 
-def _opened(files: list[tuple[StoredFile, Path]], reading: Reading) -> list[FileParts]:
+def _open_all(files: list[tuple[StoredFile, Path]], reading: Reading) -> list[FileParts]:
     """Return the files' parts; where one cannot be opened, those before it are read first."""
     opened: list[FileParts] = []
     for file, path in files:
@@ -153,23 +153,23 @@ def _with_times(rows: _Rows, column: str | None, zone: str) -> Parts:
 
     schema = rows.empty.schema
 
-    def required(table: pa.Table, _: int) -> pa.Table:
+    def require(table: pa.Table, _: int) -> pa.Table:
         require_times(table, column, rows.subject)
         return table
 
     if column is None or not has_texts(schema, column):
-        return Parts(schema, rows.through([required]))
+        return Parts(schema, rows.through([require]))
     if not any(any_time(table[column]) for table in rows.through()):
-        return Parts(schema, rows.through([required]))
+        return Parts(schema, rows.through([require]))
     place, lost = schema.names.index(column), [0]
 
-    def timed(table: pa.Table, _: int) -> pa.Table:
+    def read_times(table: pa.Table, _: int) -> pa.Table:
         times, losses = times_of(table[column], column, rows.subject, zone)
         lost[0] += losses
         return table.set_column(place, column, times)
 
     def tables() -> Iterator[pa.Table]:
-        yield from rows.through([timed])
+        yield from rows.through([read_times])
         say_lost(lost[0], column, rows.subject)
 
     moment = pa.field(column, pa.timestamp("us", "UTC"))

@@ -89,7 +89,7 @@ class Child:
         self._pipe.until(deadline, self._is_large)
         question = {"interval": interval.model_dump(mode="json")}
         self._ask(json.dumps(question | ({"folder": str(folder)} if folder else {})))
-        record = _checked(self._record())
+        record = _answer_of(self._record())
         if "stream" in record:
             stream = pa.ipc.open_stream(pa.PythonFile(self._pipe, mode="r"))
             return Stream(record["stream"], stream.schema, self._parts(stream))
@@ -107,7 +107,7 @@ class Child:
         with stream:
             for batch in stream:
                 yield pa.Table.from_batches([batch])
-        _checked(self._record())
+        _answer_of(self._record())
 
     def _ask(self, line: str) -> None:
         stdin: Any = self._process.stdin
@@ -134,7 +134,7 @@ class Child:
             return False
 
 
-def _checked(record: dict[str, Any]) -> dict[str, Any]:
+def _answer_of(record: dict[str, Any]) -> dict[str, Any]:
     """Return an answer. Raises the error that it tells of."""
     if record.get("memory"):
         raise MemoryError

@@ -112,11 +112,11 @@ def _look_at(
             return None
         unpacked = size * (_COMPRESSED if compression else 1)
         if kind == "parquet":
-            unpacked = _unpacked(stream)
+            unpacked = _bytes_in_memory(stream)
     return StoredFile(name, kind, unpacked, compression, folders_of(file.path, uri), file, state)
 
 
-def _unpacked(file: IO[bytes]) -> int:
+def _bytes_in_memory(file: IO[bytes]) -> int:
     """Return about how many bytes the rows of a Parquet file have in memory."""
     import pyarrow.parquet as pq
 
