@@ -31,6 +31,13 @@ if TYPE_CHECKING:
     from pipelines.fleet import ModelState
 
 
+COLUMNS = [
+    *("model", "state", "why", "owner", "tags", "champion"),
+    f"cost, {COST_DAYS} d",
+    "retraining",
+]
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
     app.command(name="fleet")(show_fleet)
@@ -80,16 +87,21 @@ def show_fleet(
         return
     shown = chosen[:limit] if limit else chosen
     if shown:
-        columns = ["model", "state", "why", "owner", "tags", "champion", f"cost, {COST_DAYS} d"]
-        columns += ["retraining"] if settings.has_line else []
-        rows = [[*_row(s), *([say_turn(s)] if settings.has_line else [])] for s in shown]
+        columns, rows = _without_empty(COLUMNS, [_row(s) for s in shown])
         print_table("Fleet", columns, rows)
     typer.echo(_summary(everybody, chosen, len(shown)))
 
 
 def _row(s: ModelState) -> list[Any]:
     champion = f"{s.champion} since {s.since:%Y-%m-%d}" if s.champion and s.since else ""
-    return [s.model, s.state, s.why, s.owner, ", ".join(s.tags), champion, say_cost(s)]
+    tags = ", ".join(s.tags)
+    return [s.model, s.state, s.why, s.owner, tags, champion, say_cost(s), say_turn(s)]
+
+
+def _without_empty(columns: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Return the columns in which some row has something."""
+    kept = [place for place in range(len(columns)) if any(row[place] for row in rows)]
+    return [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def _summary(everybody: Sequence[ModelState], chosen: Sequence[ModelState], shown: int) -> str:

@@ -34,3 +34,11 @@ def test_a_slow_folder_is_named_with_its_seconds(command, monkeypatch):
         assert "warning: models/sales: it takes 0." in done.stderr
         json.loads(done.stdout)
     assert json.loads(command("models", "--json").stdout)[0]["seconds"] > 0
+
+
+def test_no_name_is_cut_on_a_narrow_screen_and_columns_without_a_word_are_left_out(command):
+    done = command("fleet", COLUMNS="40")
+    assert "…" not in done.stdout
+    assert "owner" in done.stdout
+    assert "tags" not in done.stdout
+    assert "retraining" not in done.stdout
