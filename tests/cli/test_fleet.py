@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 
 def test_every_model_is_shown_with_how_it_stands(command, world):
@@ -36,8 +37,12 @@ def test_a_slow_folder_is_named_with_its_seconds(command, monkeypatch):
     assert json.loads(command("models", "--json").stdout)[0]["seconds"] > 0
 
 
-def test_no_name_is_cut_on_a_narrow_screen_and_columns_without_a_word_are_left_out(command):
-    done = command("fleet", COLUMNS="40")
+def test_no_name_is_cut_on_a_narrow_screen_and_columns_without_a_word_are_left_out(command, world):
+    name = "sales_of_each_week_in_the_northern_region"
+    shutil.copytree(world.home / "models" / "sales", world.home / "models" / name)
+    spec = world.home / "models" / name / "model.yaml"
+    spec.write_text(spec.read_text().replace("name: sales", f"name: {name}"))
+    done = command("fleet", COLUMNS="60")
     assert "…" not in done.stdout
     assert "owner" in done.stdout
     assert "tags" not in done.stdout
