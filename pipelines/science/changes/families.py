@@ -144,6 +144,8 @@ class Question:
         if judged is None:
             return None
         null = f"{windows:,} windows of the past, each of {within:,} {self.layout.unit}"
+        if windows < ENOUGH_WINDOWS:
+            null += "; of so few, more than stated may be false where days are long alike"
         return self._tell(found[-1], enough, judged, null)
 
     def _by_blocks(self) -> FamilyChange | None:

@@ -44,6 +44,12 @@ def test_a_few_days_that_are_alike_for_weeks_cannot_be_judged_by_a_month():
     assert "neighbours are alike" in said[0].untold
 
 
+def test_a_family_that_rests_on_few_windows_of_the_past_says_so():
+    few, many = (look(Shape("days", 140, 3, 7, past), 1).families[1] for past in (98, 182))
+    assert few.null.startswith("14 windows of the past, each of 7 days; of so few")
+    assert many.null == "26 windows of the past, each of 7 days"
+
+
 def test_a_column_that_is_alike_for_too_long_is_named_and_the_others_are_judged():
     window, reference = make(Shape("rows", 24, 2, 1, 60), 3)
     season = np.sin(np.arange(reference.rows + window.rows) / 300)
