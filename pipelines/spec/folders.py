@@ -3,14 +3,47 @@
 from __future__ import annotations
 
 import os
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
+_QUEUE = Path("/proc/thread-self/schedstat")
+"""How long a thread was at work, and how long it waited for a processor, in nanoseconds."""
 
 SLOW_SECONDS = 2.0
 """A folder that takes longer to read is named; one of a usual size takes hundredths of a second."""
+
+
+def read_wait() -> float:
+    """Return for how many seconds this thread has waited for a processor that others used.
+
+    0 where the system does not tell.
+    """
+    try:
+        return int(_QUEUE.read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+class Stopwatch:
+    """How long something takes by itself: a busy machine makes no folder slow, a slow disk does."""
+
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        wait: Callable[[], float] = read_wait,
+    ) -> None:
+        """Begin. `now` tells the time, `wait` how long this thread has waited for a processor."""
+        self._now, self._wait = now, wait
+        self._begin = now() - wait()
+
+    @property
+    def seconds(self) -> float:
+        """The seconds since it began, without those in which others had the processors."""
+        return self._now() - self._wait() - self._begin
 
 
 def say_slow(folder: str, seconds: float) -> str:

@@ -9,7 +9,6 @@ import difflib
 import os
 import re
 import stat
-import time
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from pipelines.errors import SpecError
 from pipelines.plain_errors import problems, sentence
 from pipelines.refs import NAME_PATTERN
+from pipelines.spec.folders import Stopwatch
 from pipelines.spec.model import Spec
 from pipelines.spec.reading import MAX_BYTES, NotYaml, read_yaml
 
@@ -206,11 +206,11 @@ def load_all(
     good: dict[str, Spec] = {}
     errors: dict[str, SpecError] = {}
     for name in model_names(models):
-        begin = time.monotonic()
+        watch = Stopwatch()
         try:
             good[name] = load_spec(models, name)
         except SpecError as error:
             errors[name] = error
         if seconds is not None:
-            seconds[name] = time.monotonic() - begin
+            seconds[name] = watch.seconds
     return good, errors

@@ -5,7 +5,6 @@ What one model's spec or DAG does wrong is kept apart, and harms no other.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from perennial_airflow.groups import Notes, group_in, group_of, read_notes, writ
 from pipelines.errors import SpecError
 from pipelines.settings import load_settings
 from pipelines.spec import load_all, load_spec, model_names
-from pipelines.spec.folders import SLOW_SECONDS, fingerprint
+from pipelines.spec.folders import SLOW_SECONDS, Stopwatch, fingerprint
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -67,7 +66,7 @@ def _read(models: Path, name: str, before: Notes, now: Notes) -> list[DAG]:
     if mark is not None and mark == fingerprint(models / name):
         now.given_up[name], now.problems[name] = mark, before.problems.get(name, [])
         return []
-    begin = time.monotonic()
+    watch = Stopwatch()
     made: list[DAG] = []
     try:
         with time_limit(LONGEST_SECONDS):
@@ -79,7 +78,7 @@ def _read(models: Path, name: str, before: Notes, now: Notes) -> list[DAG]:
         problems = [_say_given_up(f"{models.name}/{name}")]
     if problems:
         now.problems[name] = problems
-    seconds = time.monotonic() - begin
+    seconds = watch.seconds
     if seconds > SLOW_SECONDS and name not in now.given_up:
         now.seconds[name] = round(seconds, 1)
     return made
