@@ -200,6 +200,9 @@ class Settings(Value):
     """Where `deploy` finds the server; default http://127.0.0.1:<serving_port>."""
     serving_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     """How often the server looks for a new release."""
+    serving_idle_seconds: Annotated[float, Field(ge=0)] = 0
+    """A model that nobody has asked for so long is dropped from memory, and opened again by the
+    next request; 0: never."""
     deploy_timeout_seconds: Annotated[float, Field(gt=0, le=3_600)] = 60
     """How long `deploy` waits for the server to answer for a release."""
     body_limit: Annotated[int, Field(ge=1_024)] = 1_048_576

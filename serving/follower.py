@@ -17,6 +17,7 @@ from pipelines.bundle.manifest import SERVED
 from pipelines.errors import TryAgain, Untrusted
 from pipelines.intervals import iso
 from serving.event_log import log
+from serving.idle import give_memory_back
 from serving.loaded_release import DamagedEntry, LoadedRelease, open_release
 
 if TYPE_CHECKING:
@@ -86,8 +87,20 @@ class Follower:
                 while self._advance(name):  # until nothing newer came while loading
                     pass
             self._note("; ".join(self._unread))
+            self._drop_idle()
         except OSError as error:
             self._note(f"The store cannot be read: {type(error).__name__}: {error.strerror}.")
+
+    def _drop_idle(self) -> None:
+        """Drop the models that nobody has asked for as long as the settings say."""
+        seconds = self._settings.serving_idle_seconds
+        served = [s.served for s in self.states.values() if s.served is not None]
+        dropped = [s for s in served if s.idle is not None and s.idle.drop_after(seconds)]
+        for one in dropped:
+            self._metrics.count_drop(one.release.model)
+            log.info("Model dropped: nobody asks for it.", extra=one.name)
+        if dropped:
+            give_memory_back()
 
     def _run(self) -> None:
         while not self._stop.wait(self._settings.serving_poll_seconds):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +23,11 @@ from serving.decode import RequestDecoder
 from serving.event_log import log
 from serving.far_values import refuse_far
 from serving.history import SeriesDecoder
+from serving.idle import IdlePredictor
 from serving.problems import Problem, encode
 
 if TYPE_CHECKING:
-    from pipelines.bundle.predictor import Answers
+    from pipelines.bundle.predictor import Answers, Predictor
     from pipelines.bundle.schema import InputSchema
     from pipelines.settings import Settings
     from pipelines.store.port import Store
@@ -56,11 +59,34 @@ class LoadedRelease:
     since: str
     batcher: Batcher | None = None
     """Gathers requests that wait for a model that is not compiled; None for a compiled one."""
+    idle: IdlePredictor | None = None
+    """The bundle's predictor where it is dropped while nobody asks; else None."""
 
     @property
     def name(self) -> dict[str, Any]:
         """What the log says of it."""
         return {"model": self.release.model, "version": self.release.version}
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether the model must be opened before it can answer."""
+        return self.idle is not None and self.idle.is_dropped
+
+    def wake(self) -> None:
+        """Open the model where it was dropped. Raises Problem 503 where that cannot be done now."""
+        if self.idle is None:
+            return
+        try:
+            self.idle.wake()
+        except (PerennialError, OSError) as error:
+            log.error("A model cannot be opened again.", extra={"reason": str(error), **self.name})
+            raise Problem(
+                503,
+                "model_not_loaded",
+                f"{self.release.model} {self.release.version} was not asked for a while, and cannot"
+                " be opened again now; the server's log tells why.",
+                headers={"retry-after": "5"},
+            ) from error
 
     def predictions(self, rows: list[tuple[Any, ...]]) -> list[Any]:
         """Return one prediction per row: a number, label and probabilities, or values by level.
@@ -181,13 +207,31 @@ def open_release(
     decoder = _decoder(manifest.inputs, max_rows)
     loaded_release = LoadedRelease(release, bundle, decoder, now, batcher)
     _refuse_unaskable(loaded_release)
+    _prove(bundle)
+    if not settings.serving_idle_seconds:
+        return loaded_release
+    idle = IdlePredictor(bundle.predictor, partial(_reopen, store, release, settings, seconds))
+    return replace(loaded_release, bundle=replace(bundle, predictor=idle), idle=idle)
+
+
+def _reopen(store: Store, release: Release, settings: Settings, seconds: float) -> Predictor:
+    """Return the predictor of a release that has served here before, verified and proven again."""
+    begin = time.monotonic()
+    opened = open_bundle(store, release.bundle, settings, seconds=seconds)
+    _prove(opened)
+    took = round(time.monotonic() - begin, 3)
+    log.info("Model opened again.", extra={"model": release.model, "seconds": took})
+    return opened.predictor
+
+
+def _prove(bundle: OpenBundle) -> None:
+    """Raise Refused where the bundle does not answer its golden requests as it was packaged."""
     differences = golden_differences(bundle)
     if differences:
         more = f" (and {len(differences) - SHOWN} more)" if len(differences) > SHOWN else ""
         raise Refused(
             f"The model does not answer as it was packaged: {'; '.join(differences[:SHOWN])}{more}."
         )
-    return loaded_release
 
 
 def _stores_of_signatures(store: Store, settings: Settings) -> list[Store]:

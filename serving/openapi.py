@@ -38,6 +38,7 @@ def describe_model(name: str, state: ModelState) -> dict[str, Any]:
         "release": state.served.release.number,
         "reason": state.served.release.reason,
         "since": state.served.since,
+        "in_memory": not state.served.is_dropped,
         "features_revision": manifest.features_revision,
         "fitted_on": manifest.fitted_on.model_dump(mode="json"),
         "rows": manifest.rows,

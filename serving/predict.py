@@ -101,6 +101,8 @@ class PredictRoute:
     async def _predictions(
         self, loaded_release: LoadedRelease, rows: list[tuple[Any, ...]]
     ) -> list[Any]:
+        if loaded_release.is_dropped:
+            await asyncio.to_thread(loaded_release.wake)
         try:
             if loaded_release.bundle.manifest.compiled and len(rows) <= INLINE_ROWS:
                 return loaded_release.predictions(rows)

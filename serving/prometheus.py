@@ -68,6 +68,12 @@ class Metrics:
             ["model"],
             **one,
         )
+        self._drops = Counter(
+            "perennial_model_drops",
+            "Models that were dropped from memory, since nobody asked for them.",
+            ["model"],
+            **one,
+        )
         self._batches = Histogram(
             "perennial_batch_requests",
             "Requests that one call of a model that is not compiled answered together.",
@@ -172,6 +178,10 @@ class Metrics:
         """Count a release that began to serve."""
         self._release.labels(model).set(release)
         self._swaps.labels(model).inc()
+
+    def count_drop(self, model: str) -> None:
+        """Count a model that was dropped from memory."""
+        self._drops.labels(model).inc()
 
     def count_refusal(self, model: str) -> None:
         """Count a refused release."""

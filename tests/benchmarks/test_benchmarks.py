@@ -102,6 +102,13 @@ def test_packages_of_a_model_are_measured():
 
 
 @pytest.mark.slow
+def test_idle_models_are_dropped_and_answer_again():
+    if not shutil.which("taskset"):
+        pytest.skip("taskset is not installed (Debian: apt-get install util-linux)")
+    assert "first answer of a dropped one" in run("idle")
+
+
+@pytest.mark.slow
 def test_serving_runs():
     if not (shutil.which("wrk") and shutil.which("taskset")):
         pytest.skip("wrk or taskset is not installed (Debian: apt-get install wrk util-linux)")

@@ -52,6 +52,7 @@ _HANDED_ON = (
     "own_code_answer_seconds",
     "lock_timeout_seconds",
     "serving_poll_seconds",
+    "serving_idle_seconds",
     "require_signature",
 )
 """The settings that a release's server shares with whoever deploys it."""
