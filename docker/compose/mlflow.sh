@@ -20,10 +20,13 @@ case "${PERENNIAL_STORE:-}" in s3://*)
     artifacts="$(printf '%b' "${PERENNIAL_STORE//%/\\x}")"  # as it is, without %20
     artifacts="${artifacts%/}/mlflow"
     export AWS_DEFAULT_REGION="${PERENNIAL_STORE_REGION:-us-east-1}"
-    [ -z "${PERENNIAL_STORE_ENDPOINT:-}" ] || export MLFLOW_S3_ENDPOINT_URL="$PERENNIAL_STORE_ENDPOINT"
+    if [ -n "${PERENNIAL_STORE_ENDPOINT:-}" ]; then
+        export MLFLOW_S3_ENDPOINT_URL="$PERENNIAL_STORE_ENDPOINT"
+    fi
     if [ -n "${PERENNIAL_STORE_ENCRYPTION:-}" ]; then
+        asked="\"ServerSideEncryption\": \"$PERENNIAL_STORE_ENCRYPTION\""
         key="${PERENNIAL_STORE_KMS_KEY:+, \"SSEKMSKeyId\": \"$PERENNIAL_STORE_KMS_KEY\"}"
-        export MLFLOW_S3_UPLOAD_EXTRA_ARGS="{\"ServerSideEncryption\": \"$PERENNIAL_STORE_ENCRYPTION\"$key}"
+        export MLFLOW_S3_UPLOAD_EXTRA_ARGS="{$asked$key}"
     fi ;;
 esac
 exec mlflow server --app-name basic-auth --host 0.0.0.0 --port 5000 --workers 1 \
