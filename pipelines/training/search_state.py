@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SEARCHES = "searches"
 """Its name within the state."""
+BOARDS = "searches"
+"""The folder of the store's entries in which workers see each other's trials."""
 KEPT = 14 * 86_400.0
 """Seconds after which a search is removed though nobody resumed it."""
 

@@ -23,6 +23,7 @@ from pipelines.errors import Corrupted, GiveUp, Unreachable
 from pipelines.refs import canonical, digest
 from pipelines.training.search.clock import TimeIsUp
 from pipelines.training.search.outcome import Outcome
+from pipelines.training.search_state import BOARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from pipelines.ledger import Ledger
     from pipelines.store.port import Store
 
-BOARDS = "searches"
-"""The folder of the store's entries in which all boards lie."""
 OVER = "over"
 """The entry that says that the minutes of the search are over."""
 TURNS = 32
