@@ -144,7 +144,7 @@ _STEPS = (
     ),
     Step(
         "search",
-        "Try settings of a candidate beside its training, on another worker.",
+        "Try settings of a candidate beside its training.",
         messages.SearchRequest,
         messages.SearchHelp,
         timeout=timedelta(hours=6),

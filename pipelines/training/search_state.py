@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pipelines.training.search import Board
 
 SEARCHES = "searches"
-"""Its name within the state."""
-BOARDS = "searches"
-"""The folder of the store's entries in which workers see each other's trials."""
+"""Its name within the state, and the folder of the store's entries in which workers see each
+other's trials.
+"""
 KEPT = 14 * 86_400.0
 """Seconds after which a search is removed though nobody resumed it."""
 
@@ -79,7 +79,8 @@ def board_of(context: Context, candidate: Candidate, key: str, worker: int = 0) 
     from pipelines.training.search import Board
 
     turns = f"trial-{spec.name}-{candidate.name}"
-    return Board(context.ports.store, context.ports.ledger, key, turns, worker)
+    folder = f"{SEARCHES}/{key}"
+    return Board(context.ports.store, context.ports.ledger, folder, turns, worker)
 
 
 def clear(folder: Path, done: str) -> None:

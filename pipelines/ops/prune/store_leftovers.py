@@ -15,7 +15,7 @@ from pipelines.ops.prune.needed import needed_objects, reachable_objects, read_j
 from pipelines.run_names import safe_id, watch_run
 from pipelines.signing.signatures import SIGNATURES
 from pipelines.store.references import references
-from pipelines.training.search_state import BOARDS
+from pipelines.training.search_state import SEARCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def old_entries(ports: ConfiguredPorts, limit: float) -> Iterator[Leftover]:
     for item in _old(store, "entries", "pages", limit):
         if item.name.split("/")[-2] not in runs:
             yield _leftover("page", store, "entries", item, limit)
-    for item in _old(store, "entries", BOARDS, limit):
+    for item in _old(store, "entries", SEARCHES, limit):
         yield _leftover("trial of a search", store, "entries", item, limit)
 
 

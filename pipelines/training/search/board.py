@@ -23,7 +23,6 @@ from pipelines.errors import Corrupted, GiveUp, Unreachable
 from pipelines.refs import canonical, digest
 from pipelines.training.search.clock import TimeIsUp
 from pipelines.training.search.outcome import Outcome
-from pipelines.training.search_state import BOARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -43,21 +42,22 @@ _log = logging.getLogger("perennial.search")
 
 @dataclass(frozen=True)
 class Board:
-    """The board of one search; `key` names the search, `turns` the turns for its trials.
+    """The board of one search: `folder` is that of its entries in the store, and `turns` what the
+    turns for its trials are called.
 
     `worker` 0 is the training itself, the others help it.
     """
 
     store: Store
     ledger: Ledger
-    key: str
+    folder: str
     turns: str
     worker: int = 0
     sleep: Callable[[float], None] = time.sleep
 
     def below(self, name: str) -> Board:
         """Return the board of a search within this one."""
-        return replace(self, key=f"{self.key}/{name}")
+        return replace(self, folder=f"{self.folder}/{name}")
 
     def spread(
         self,
@@ -72,7 +72,7 @@ class Board:
         missing = {number: _name(number, *setting) for number, setting in settings.items()}
         pause = SHORTEST
         while missing:
-            pinned = {key.rpartition("/")[2] for key in self.store.keys(self._folder)}
+            pinned = {key.rpartition("/")[2] for key in self.store.keys(self.folder)}
             for number in [n for n, name in missing.items() if name in pinned]:
                 if outcome := self._read(missing[number]):
                     del missing[number]
@@ -104,21 +104,21 @@ class Board:
                 try:
                     outcome = attempt(number)
                 except TimeIsUp:
-                    self.store.publish(f"{self._folder}/{OVER}", b"{}")
+                    self.store.publish(f"{self.folder}/{OVER}", b"{}")
                     raise
                 return number, *self._pin(name, outcome)
         return None
 
     def _pin(self, name: str, outcome: Outcome) -> tuple[Outcome, bool]:
         """Pin an outcome; return the one that counts, and whether it is this one."""
-        if self.store.publish(f"{self._folder}/{name}", canonical(outcome)):
+        if self.store.publish(f"{self.folder}/{name}", canonical(outcome)):
             return outcome, True
         return self._read(name) or outcome, False
 
     def _read(self, name: str) -> Outcome | None:
         """Return what is pinned under a name; None where nothing is that can be believed."""
         try:
-            data = self.store.read(f"{self._folder}/{name}")
+            data = self.store.read(f"{self.folder}/{name}")
             return None if data is None else Outcome.model_validate_json(data)
         except (Corrupted, ValidationError):
             return None
@@ -127,7 +127,7 @@ class Board:
     def seconds(self) -> float:
         """The most seconds that any one worker has spent on fits of this search."""
         spent: defaultdict[int, float] = defaultdict(float)
-        for key in self.store.keys(self._folder):
+        for key in self.store.keys(self.folder):
             name = key.rpartition("/")[2]
             if name != OVER and (outcome := self._read(name)):
                 spent[outcome.worker] += sum(outcome.seconds)
@@ -136,14 +136,10 @@ class Board:
     def clear(self) -> None:
         """Take everything down. What cannot be removed stays, until `prune` takes it."""
         try:
-            for item in list(self.store.contents("entries", self._folder)):
+            for item in list(self.store.contents("entries", self.folder)):
                 self.store.remove("entries", item.name)
         except (Unreachable, GiveUp) as error:
             _log.warning("the board of a search is left behind: %s", error)
-
-    @property
-    def _folder(self) -> str:
-        return f"{BOARDS}/{self.key}"
 
 
 def _name(number: int, params: dict[str, Any], share: float) -> str:

@@ -44,7 +44,7 @@ def ground(line, parallel=4, count=720):
 
 
 def board(worker=0, store=None, ledger=None):
-    return Board(store or MemoryStore(), ledger or MemoryLedger(), "key", "trial", worker)
+    return Board(store or MemoryStore(), ledger or MemoryLedger(), "searches/key", "trial", worker)
 
 
 def facts(result):
@@ -109,7 +109,7 @@ def test_a_worker_that_dies_leaves_its_trial_to_the_next(tmp_path):
         "from pipelines.store.local import LocalStore\n"
         "from pipelines.training.search import Board\n"
         "root = Path(sys.argv[1]); ledger = SqlLedger(f'sqlite:///{root}/ledger.db')\n"
-        "board = Board(LocalStore(root / 'store'), ledger, 'key', 'trial', 1)\n"
+        "board = Board(LocalStore(root / 'store'), ledger, 'searches/key', 'trial', 1)\n"
         "def attempt(number): print('at work', flush=True); time.sleep(600)\n"
         "list(board.spread({0: ({'C': 1.0}, 1.0)}, attempt))\n"
     )
@@ -125,7 +125,7 @@ def test_a_worker_that_dies_leaves_its_trial_to_the_next(tmp_path):
             process.wait()
 
     ledger = SqlLedger(f"sqlite:///{tmp_path}/ledger.db")
-    mine = Board(LocalStore(tmp_path / "store"), ledger, "key", "trial", sleep=wait)
+    mine = Board(LocalStore(tmp_path / "store"), ledger, "searches/key", "trial", sleep=wait)
     outcome = Outcome(worker=0, scores=[0.5], seconds=[1.0], state="complete")
     assert list(mine.spread({0: ({"C": 1.0}, 1.0)}, lambda _: outcome)) == [(0, outcome, True)]
     assert looks[:3] == sorted(looks[:3]), "it looks less and less often"
@@ -210,7 +210,7 @@ def test_a_setting_that_fails_is_fitted_by_one_worker_and_all_know_why():
 
 def test_the_board_is_taken_down_without_the_boards_beside_it():
     first = board()
-    other = replace(first, key="other")
+    other = replace(first, folder="searches/other")
     outcome = Outcome(worker=0, scores=[0.6], seconds=[1.0], state="complete")
     for one in (first, first.below("fold-1"), other):
         list(one.spread({0: ({}, 1.0)}, lambda _: outcome))
