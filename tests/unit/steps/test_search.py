@@ -48,6 +48,7 @@ def test_what_helpers_tried_is_not_tried_again_and_the_result_is_the_same(tmp_pa
     assert found.model_dump(include=same) == expected.model_dump(include=same)
     assert {trial["worker"] for trial in record(world, found)} == {1}
     assert {trial["worker"] for trial in record(alone, expected)} == {0}
+    assert world.context.ports.registry.runs[found.run_id].tags["trials_at_once"] == "2"
 
 
 def test_nothing_is_left_of_the_board_and_a_late_helper_does_nothing(tmp_path):
