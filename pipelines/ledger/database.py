@@ -112,9 +112,11 @@ class LedgerDatabase:
         number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
         with contextlib.ExitStack() as stack:
             with self.border():
-                connection = stack.enter_context(
-                    self.reader.execution_options(isolation_level="AUTOCOMMIT").connect()
-                )
+                reader = self.reader.execution_options(isolation_level="AUTOCOMMIT")
+                connection = stack.enter_context(reader.connect())
+                # Thrown away, not put in order for others: it may be dead by then, and its lock
+                # with it, which is no fault of what was done meanwhile.
+                stack.callback(connection.invalidate)
                 # A host that lost its power or its network says no goodbye; by itself the server
                 # would wait two hours for it.
                 connection.execute(text(_NOTICE_LOST_HOSTS))

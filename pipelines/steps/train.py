@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipelines.context import Context
-from pipelines.errors import BadData
+from pipelines.errors import GiveUp
 from pipelines.ledger import Training, record_step
 from pipelines.messages import TrainRequest, TrainResult
 from pipelines.plurals import how_many
@@ -61,11 +61,13 @@ def train_candidate(
             return _train(context, request, candidate, search, is_shown=is_shown)
 
     try:
+        if board is not None:
+            board.reopen()
         with limit_threads(context.settings.threads):
             result = once(context.ports.store, "train", key, TrainResult, train)
-    except BadData:
+    except GiveUp:
         if board is not None:
-            board.clear()  # settings that failed are tried again by whoever clears the task
+            board.close()  # whoever clears the task has the settings that failed tried again
         raise
     if board is not None:
         board.clear()

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 OVER = "over"
 """The entry that says that the minutes of the search are over."""
+CLOSED = "closed"
+"""The entry that tells helpers that the training has given up."""
 TURNS = 32
 """So many turns a candidate has: a ledger in a file keeps a lock file for each, for ever."""
 SHORTEST, LONGEST = 0.05, 2.0
@@ -54,10 +56,12 @@ class Board:
     turns: str
     worker: int = 0
     sleep: Callable[[float], None] = time.sleep
+    within: str = ""
+    """The folder of the training's own search, where this one lies within it."""
 
     def below(self, name: str) -> Board:
         """Return the board of a search within this one."""
-        return replace(self, folder=f"{self.folder}/{name}")
+        return replace(self, folder=f"{self.folder}/{name}", within=self.within or self.folder)
 
     def spread(
         self,
@@ -67,7 +71,8 @@ class Board:
         """Yield by number what came of each trial, and whether it is this worker's own.
 
         `settings` are the trials' settings and shares by number, of which none depends on another;
-        `attempt` fits one here. Raises TimeIsUp where this worker's minutes are over, or another's.
+        `attempt` fits one here. Raises TimeIsUp where this worker's minutes are over, or another's,
+        and in a helper where the training has given up.
         """
         missing = {number: _name(number, *setting) for number, setting in settings.items()}
         pause = SHORTEST
@@ -79,7 +84,7 @@ class Board:
                     yield number, outcome, False
             if not missing:
                 return
-            if OVER in pinned:
+            if OVER in pinned or (self.worker and self.store.read(self._closed) is not None):
                 raise TimeIsUp
             found = self._fit_one(missing, attempt)
             if found is None:
@@ -129,9 +134,23 @@ class Board:
         spent: defaultdict[int, float] = defaultdict(float)
         for key in self.store.keys(self.folder):
             name = key.rpartition("/")[2]
-            if name != OVER and (outcome := self._read(name)):
+            if name not in {OVER, CLOSED} and (outcome := self._read(name)):
                 spent[outcome.worker] += sum(outcome.seconds)
         return max(spent.values(), default=0.0)
+
+    @property
+    def _closed(self) -> str:
+        return f"{self.within or self.folder}/{CLOSED}"
+
+    def reopen(self) -> None:
+        """Let helpers go on where an earlier try of the training has given up."""
+        if self.store.read(self._closed) is not None:
+            self.store.remove("entries", self._closed)
+
+    def close(self) -> None:
+        """Take everything down, and let helpers end: nobody needs what they would find."""
+        self.clear()
+        self.store.publish(self._closed, b"{}")
 
     def clear(self) -> None:
         """Take everything down. What cannot be removed stays, until `prune` takes it."""

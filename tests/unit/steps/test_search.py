@@ -13,6 +13,7 @@ from pipelines.settings import Settings
 from pipelines.spec import parse_spec
 from pipelines.steps import search, train
 from pipelines.store.memory import MemoryStore
+from pipelines.training.search_state import board_of
 from tests.unit.steps.learning import RUN, learning, spec_of_candidate
 
 LINE = (
@@ -82,7 +83,23 @@ def test_settings_that_all_fail_are_tried_again_by_whoever_clears_the_task(tmp_p
     assert lend_a_hand(world).tried == 2
     with pytest.raises(BadData, match="could not be fitted"):
         world.train("tried")
-    assert not [key for key in world.context.ports.store.entries if key.startswith("searches/")]
+    left = [key for key in world.context.ports.store.entries if key.startswith("searches/")]
+    assert [key.rpartition("/")[2] for key in left] == ["closed"]
+    assert lend_a_hand(world, worker=2).tried == 0, "nobody needs it"
+    with pytest.raises(BadData, match="could not be fitted"):
+        world.train("tried")
+
+
+def test_a_helper_goes_on_once_a_training_that_gave_up_begins_again(tmp_path):
+    world = learning(tmp_path, text(nested=True))
+    store = world.context.ports.store
+    key = train.training_key(world.context, RUN, world.context.spec.candidate("tried"), world.built)
+    board = board_of(world.context, world.context.spec.candidate("tried"), key)
+    board.close()
+    assert lend_a_hand(world).tried == 0, "nor in the searches within"
+    board.reopen()
+    assert lend_a_hand(world).tried == 24
+    assert f"searches/{key}/closed" not in store.entries
 
 
 def test_an_unknown_candidate_is_refused(tmp_path):
