@@ -109,6 +109,7 @@ class Context:
         ]
         # How much memory a container has, and how long code may take, changes no result,
         # nor does how often the champion is built again, or by what the model is found.
+        # Into how many trials at once a search is cut is a word of the training's own key.
         spec = self.spec.model_dump(
             mode="json",
             exclude={
@@ -118,6 +119,7 @@ class Context:
                 "requires": True,
                 "prove": True,
                 "tags": True,
+                "search": True,
             },
         )
         environment = [self.environment.sha256] if self.environment else []

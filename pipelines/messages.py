@@ -112,6 +112,24 @@ class TrainRequest(Value):
     features: FeaturesResult
 
 
+class SearchRequest(Value):
+    """Help one candidate's search; the training itself is worker 0."""
+
+    run: RunId
+    candidate: str
+    worker: Annotated[int, Field(ge=1, le=63)]
+    features: FeaturesResult
+
+
+class SearchHelp(Value):
+    """What `search` answers: how many settings it tried; what they scored, the training knows."""
+
+    candidate: str
+    worker: int
+    tried: int
+    seconds: float
+
+
 class Threshold(Value):
     """Above which probability a binary model decides for the positive class, or above which score
     an anomaly model flags a row.

@@ -70,6 +70,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("candidates, a range in `search`", search.Range),
     ("candidates, `budget` with minutes", search.Budget),
     ("candidates, `early_stopping`", search.EarlyStopping),
+    ("search", search.Search),
     *((f"candidates, {_step_of(kind)}", kind) for kind in steps.KINDS),
     ("automl, with a budget", automl.AutoML),
     ("alike", alike.Alike),

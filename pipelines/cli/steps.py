@@ -42,6 +42,7 @@ _BY_DAG = (
 
 _OF_A_REPLAY = ("plan_replay", "prepare_replay")
 _REPLAY = "By hand: `perennial replay MODEL`, which does it all."
+_TRAIN = "By hand: `perennial train MODEL`, which tries all settings itself."
 _REBUILD = "By hand: `perennial rebuild MODEL VERSION`."
 
 Name = Annotated[
@@ -79,6 +80,8 @@ def _help(step: Step) -> str:
         )
     if step.name in _OF_A_REPLAY:
         return f"{step.help}\n\nFor programs: the DAG replay_MODEL calls it. {_REPLAY}"
+    if step.helps:
+        return f"{step.help}\n\nFor programs: the DAG retrain_MODEL calls it. {_TRAIN}"
     if not step.by_hand:
         return f"{step.help}\n\nFor programs: the DAG drift_MODEL calls it with --request."
     if step.name == "drift":
@@ -121,6 +124,8 @@ def _command(step: Step) -> Callable[..., None]:
             raise RequestError("prove is for programs.", remedy=_REBUILD)
         if step.name in _OF_A_REPLAY:
             raise RequestError(f"{step.name} is for programs.", remedy=_REPLAY)
+        if step.helps:
+            raise RequestError(f"{step.name} is for programs.", remedy=_TRAIN)
         if not step.by_hand:
             raise RequestError(
                 f"{step.name} by hand would ask for a retraining that nobody starts,"

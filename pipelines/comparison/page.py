@@ -97,6 +97,7 @@ def _candidate(retraining: Retraining, look: CandidateLook) -> dict[str, Any]:
         "cut_off": result.search_ended_by == "minutes",
         "seconds": f"{result.seconds:,.1f}",
         "settings": result.settings_tried,
+        "workers": len({trial.worker for trial in look.trials}),
         "params": ", ".join(
             f"{short(k, 40)} {short(trial_plots.parameter_text(v), 40)}"
             for k, v in result.params.items()

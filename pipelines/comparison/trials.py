@@ -27,6 +27,8 @@ class Trial:
     seconds: float
     state: str = "complete"
     chosen: bool = False
+    worker: int = 0
+    """Who fitted it: 0 is the training itself, the others helped it."""
 
 
 def read_trials(store: Store, result: TrainResult) -> list[Trial]:
@@ -56,4 +58,5 @@ def _trial(candidate: str, row: dict[str, Any]) -> Trial:
         spread=row["spread"] if counts else None,
         seconds=float(row["seconds"]),
         state=row["state"],
+        worker=row.get("worker", 0),
     )

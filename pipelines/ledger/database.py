@@ -28,6 +28,12 @@ REVISION = "0003"
 _MIGRATING = 5_377_001
 """The number of the advisory lock under which PostgreSQL migrates."""
 
+_NOTICE_LOST_HOSTS = (
+    "SELECT set_config('tcp_keepalives_idle', '30', false),"
+    " set_config('tcp_keepalives_interval', '10', false),"
+    " set_config('tcp_keepalives_count', '3', false)"
+)
+
 _TABLES = {"alembic_version", "entries", "head"}
 _NEW = (
     "restore it from a backup (docs/operate.md, Damage); only where nothing was ever decided,"
@@ -106,9 +112,14 @@ class LedgerDatabase:
         number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
         with contextlib.ExitStack() as stack:
             with self.border():
-                connection = stack.enter_context(
-                    self.reader.execution_options(isolation_level="AUTOCOMMIT").connect()
-                )
+                reader = self.reader.execution_options(isolation_level="AUTOCOMMIT")
+                connection = stack.enter_context(reader.connect())
+                # Thrown away, not put in order for others: it may be dead by then, and its lock
+                # with it, which is no fault of what was done meanwhile.
+                stack.callback(connection.invalidate)
+                # A host that lost its power or its network says no goodbye; by itself the server
+                # would wait two hours for it.
+                connection.execute(text(_NOTICE_LOST_HOSTS))
                 # Nobody else's: of another number than the migration's
                 query = text("SELECT pg_try_advisory_lock(:number)")
                 is_ours = bool(connection.execute(query, {"number": number}).scalar_one())

@@ -30,6 +30,7 @@ from pipelines.spec.search import (
     Method,
     Range,
     Trials,
+    most_at_once,
 )
 from pipelines.spec.sources import Identifier
 from pipelines.spec.steps import Steps
@@ -249,6 +250,10 @@ class Candidate(Value):
     def limits(self) -> Budget:
         """When the search ends, as one value."""
         return self.budget if isinstance(self.budget, Budget) else Budget(trials=self.budget)
+
+    def most_at_once(self, parallel: int) -> int:
+        """Return how many of its trials can be fitted at once, where so many may be."""
+        return most_at_once(self.search, self.method, self.limits, parallel)
 
     @property
     def encoding(self) -> Encoding:

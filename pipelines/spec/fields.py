@@ -28,6 +28,7 @@ from pipelines.spec.quantiles import QuantileBlock
 from pipelines.spec.requirements import Requirements
 from pipelines.spec.resources import Resources
 from pipelines.spec.retrain import Retrain
+from pipelines.spec.search import Search
 from pipelines.spec.sources import Identifier, Source
 from pipelines.spec.target import Target
 from pipelines.spec.threshold import Threshold
@@ -158,6 +159,8 @@ class SpecFields(Value):
     """The estimators that compete."""
     automl: bool | AutoML = False
     """Whether Perennial adds candidates that suit the task, and within which budget, below."""
+    search: Search = Search()
+    """How many trials of a search are fitted at once, below."""
     gate: Gate
     """What a challenger needs in order to serve."""
     drift: Drift | None = None

@@ -16,6 +16,7 @@ from pipelines.spec.quantile_problems import quantile_problems
 from pipelines.spec.requirements import requirement_problems
 from pipelines.spec.retrain import retrain_problems
 from pipelines.spec.rule_problems import rule_problems
+from pipelines.spec.search import spread_problems
 from pipelines.spec.threshold import threshold_problems
 from pipelines.spec.timing import WordsOfTime, time_problems
 from pipelines.tasks import traits_of, with_article
@@ -39,6 +40,7 @@ def spec_problems(spec: SpecFacts) -> list[Problem]:
         *column_problems(_words_of_columns(spec, inputs)),
         *anomaly_problems(_words_of_anomaly(spec)),
         *candidate_problems(spec.candidates, spec.task, inputs),
+        *spread_problems(spec.search, [c.search for c in spec.candidates]),
         *quantile_problems(
             spec.quantiles,
             spec.task,

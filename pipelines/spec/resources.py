@@ -25,6 +25,7 @@ StepName = Literal[
     "ingest",
     "validate",
     "features",
+    "search",
     "train",
     "gate",
     "package",

@@ -12,11 +12,13 @@ from pipelines.spec.estimators import LOCKED
 from pipelines.spec.numbers import Finite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Method = Literal["grid", "random", "halving", "optuna"]
 MOST_OF_A_GRID = 1_000
 """Settings that a grid may have at most; more would be no search but a mistake."""
+LEAST_ROUNDS = 4
+"""Rounds at least in which Optuna proposes settings, where there are so many."""
 TRIALS = 20
 """How many settings are tried where the spec does not say."""
 
@@ -48,6 +50,16 @@ class Range(Value):
             msg = "`low` and `high` must be whole numbers where `whole` is true"
             raise ValueError(msg)
         return self
+
+
+class Search(Value):
+    """How the searches of all candidates are spread."""
+
+    parallel: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many trials of a candidate may be fitted at once, each by a task on a worker of its own.
+
+    Optuna proposes in rounds of so many, or of a quarter of the budget if that is less.
+    """
 
 
 class Budget(Value):
@@ -132,6 +144,35 @@ def search_problems(
             why = f"a grid of {size:,} settings does not fit a budget of {budget.trials}"
             return [Problem((*place, "budget"), f"{why}; raise it, or use `random`")]
     return []
+
+
+def spread_problems(spread: Search, spaces: Sequence[Mapping[str, Any]]) -> list[Problem]:
+    """Return what is wrong with a search that is spread, beside the spaces of all candidates."""
+    if spread.parallel > 1 and not any(spaces):
+        why = "no candidate has a `search`, so there is nothing to spread; remove it"
+        return [Problem(("search", "parallel"), why)]
+    return []
+
+
+def round_size(count: int, parallel: int) -> int:
+    """Return how many of `count` settings Optuna proposes at once.
+
+    At most a quarter of them: a round learns from the rounds before it.
+    """
+    return min(parallel, max(count // LEAST_ROUNDS, 1))
+
+
+def most_at_once(
+    space: Mapping[str, Any], method: Method | None, budget: Budget, parallel: int
+) -> int:
+    """Return how many trials of a search can be fitted at once."""
+    if not space:
+        return 1
+    if method == "optuna":
+        return round_size(budget.trials, parallel)
+    has_ranges = any(isinstance(values, Range) for values in space.values())
+    settings = budget.trials if has_ranges else grid_size(space)
+    return min(parallel, settings if method == "grid" else min(settings, budget.trials))
 
 
 def grid_size(space: Mapping[str, Any]) -> int:

@@ -65,6 +65,7 @@ Link = PageLink | MlflowLink | Literal["history", "retraining"]
 class Step:
     """One step: the module of its name in its room, and the command of its name.
 
+    `helps`: another step would do the same alone, so that nothing is lost where this one fails.
     `deploys`: it makes containers itself, or sees to it that the champion's runs. `signs`: it needs
     the key that signs bundles. `by_hand`: a person may run it as a command, without a request.
     `words` put its result into a log. `room` is this folder, but for a step that runs others and so
@@ -76,6 +77,7 @@ class Step:
     request: type[Value]
     result: type[Value]
     timeout: timedelta = TIMEOUT
+    helps: bool = False
     deploys: bool = False
     signs: bool = False
     by_hand: bool = True
@@ -139,6 +141,15 @@ _STEPS = (
         messages.TrainResult,
         timeout=timedelta(hours=6),
         links=(MlflowLink("run_id"),),
+    ),
+    Step(
+        "search",
+        "Try settings of a candidate beside its training.",
+        messages.SearchRequest,
+        messages.SearchHelp,
+        timeout=timedelta(hours=6),
+        helps=True,
+        by_hand=False,
     ),
     Step(
         "gate",

@@ -10,24 +10,30 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipelines.context import Context
-from pipelines.errors import RequestError
-from pipelines.intervals import iso
+from pipelines.errors import GiveUp
 from pipelines.ledger import Training, record_step
 from pipelines.messages import TrainRequest, TrainResult
 from pipelines.plurals import how_many
-from pipelines.refs import canonical, digest
-from pipelines.spec.automl import why_skipped
+from pipelines.refs import canonical
 from pipelines.store.results import once
-from pipelines.training.search_state import SEARCHES, clear
+from pipelines.training.search_state import (
+    SEARCHES,
+    board_of,
+    clear,
+    named_candidate,
+    training_key,
+    why_not_trained,
+)
 from pipelines.training.threads import limit_threads
 
 if TYPE_CHECKING:
     from pipelines.data.labelled_rows import LabelCounts
     from pipelines.refs import Ref
-    from pipelines.spec import Candidate, Spec
+    from pipelines.spec import Candidate
     from pipelines.training.candidate_fit import CandidateFit, Judgement
     from pipelines.training.own.process import CodeProcess
     from pipelines.training.preparation import Prepared
+    from pipelines.training.search import Board
 
 
 def run(context: Context, request: TrainRequest) -> TrainResult:
@@ -43,35 +49,28 @@ def train_candidate(
     context: Context, request: TrainRequest, *, is_shown: bool = True
 ) -> TrainResult:
     """Return the trained candidate as `run` does; no plot of it is made unless it `is_shown`."""
-    spec, features = context.spec, request.features
-    try:
-        candidate = spec.candidate(request.candidate)
-    except KeyError as error:
-        raise RequestError(
-            f"{spec.name} has no candidate {request.candidate!r}.",
-            remedy=f"one of {[c.name for c in spec.candidates]}.",
-        ) from error
-    key = digest(
-        request.run,
-        candidate,
-        *candidate.parts,
-        features.version,
-        features.plan,
-        iso(features.as_of),
-        context.code,
-        spec.train,
-        *([spec.target.positive] if spec.target.positive is not None else []),
-        *([spec.quantiles] if spec.quantiles else []),
-    )
+    candidate = named_candidate(context.spec, request.candidate)
+    key = training_key(context, request.run, candidate, request.features)
+    board = board_of(context, candidate, key)
 
     def train() -> TrainResult:
         from pipelines.training.own.process import own_code_of
 
         with own_code_of(context) as own:
-            return _train(context, request, candidate, key, own, is_shown=is_shown)
+            search = _Search(key, board, own)
+            return _train(context, request, candidate, search, is_shown=is_shown)
 
-    with limit_threads(context.settings.threads):
-        result = once(context.ports.store, "train", key, TrainResult, train)
+    try:
+        if board is not None:
+            board.reopen()
+        with limit_threads(context.settings.threads):
+            result = once(context.ports.store, "train", key, TrainResult, train)
+    except GiveUp:
+        if board is not None:
+            board.close()  # whoever clears the task has the settings that failed tried again
+        raise
+    if board is not None:
+        board.clear()
     clear(context.settings.state / SEARCHES, key)
     _record(context, request, result)
     return result
@@ -96,12 +95,22 @@ def _record(context: Context, request: TrainRequest, result: TrainResult) -> Non
     record_step(context.ports.ledger, context.spec.name, entry)
 
 
+@dataclass(frozen=True)
+class _Search:
+    """By what a candidate's search is known, where it sees other workers' trials, and the process
+    of the model's own code.
+    """
+
+    key: str
+    board: Board | None
+    own: CodeProcess | None
+
+
 def _train(
     context: Context,
     request: TrainRequest,
     candidate: Candidate,
-    key: str,
-    own: CodeProcess | None,
+    search: _Search,
     *,
     is_shown: bool,
 ) -> TrainResult:
@@ -112,13 +121,14 @@ def _train(
     from pipelines.training.preparation import prepare
     from pipelines.training.row_log import log_rows
 
-    spec, began = context.spec, time.perf_counter()
+    spec, key, began = context.spec, search.key, time.perf_counter()
     split = labelled_rows.split(context, request.features)
     rows = prepare(split.train, split.holdout, spec)
     log_rows(context, candidate, rows, split.counts.in_words(spec))
-    if why := _why_skipped(spec, candidate, len(rows.y)):
+    if why := why_not_trained(spec, candidate, len(rows.y)):
         return _skip(context, request, candidate, key, why, rows=(len(rows.y), len(rows.truth)))
-    fit = fit_candidate(context, candidate, rows, context.settings.state / SEARCHES / key, own)
+    folder = context.settings.state / SEARCHES / key
+    fit = fit_candidate(context, candidate, rows, folder, search.own, search.board)
     judgement = judge_fit(context, fit, rows)
     context.log.info(
         "%s: %s tried, holdout %s",
@@ -228,12 +238,6 @@ def _result(
         backtest=stored.backtest,
         threshold=fit.chosen.threshold,
     )
-
-
-def _why_skipped(spec: Spec, candidate: Candidate, rows: int) -> str:
-    if not spec.is_proposed(candidate.name):
-        return ""
-    return why_skipped(candidate.name, rows, len(spec.inputs))
 
 
 def _skip(

@@ -16,7 +16,8 @@ from pipelines.training.fitting import fit_pipeline
 from pipelines.training.folds import search_folds
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.search import Ground, search
-from pipelines.training.search.nested import nested_scores
+from pipelines.training.search.nested import help_nested, nested_scores
+from pipelines.training.search.run import try_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pipelines.training.decision_threshold import Chosen
     from pipelines.training.own.process import CodeProcess
     from pipelines.training.preparation import Prepared
-    from pipelines.training.search import SearchResult
+    from pipelines.training.search import Board, SearchResult
 
     Array = np.ndarray[Any, Any]
     Folds = list[tuple[Array, Array]]
@@ -61,43 +62,66 @@ class Judgement:
 
 
 def fit_candidate(
-    context: Context, candidate: Candidate, rows: Prepared, folder: Path, own: CodeProcess | None
+    context: Context,
+    candidate: Candidate,
+    rows: Prepared,
+    folder: Path,
+    own: CodeProcess | None,
+    board: Board | None = None,
 ) -> CandidateFit:
     """Search the settings of a candidate, choose its threshold and fit it.
 
-    The search keeps its trials in `folder`. Raises BadData where there is nothing to learn,
-    SpecError for a parameter that the estimator does not take.
+    The search keeps its trials in `folder`, and on the `board` that it shares with its helpers.
+    Raises BadData where there is nothing to learn, SpecError for a parameter that the estimator
+    does not take.
     """
     spec, log, y, inputs = context.spec, context.log, rows.y, rows.inputs
 
     def build(params: dict[str, Any]) -> Any:
         return estimators.build_pipeline(candidate, rows.schema, spec.train.seed, params, own)
 
-    folds = search_folds(spec, rows.train, y)
-    pipeline = build(candidate.params)
     check_contract(candidate, lambda: build(candidate.params), inputs, y, task=spec.task, log=log)
-    measures = measure_rows(context, rows.train, y, rows.classes)
-    ground = Ground(
-        pipeline,
-        candidate,
-        spec,
-        inputs,
-        y,
-        folds,
-        log,
-        rows.schema,
-        weights=rows.weights,
-        groups=rows.groups,
-        measures=measures,
-    )
-    result = search(ground, folder=folder)
-    nested = _cross_validate_nested(ground, rows.train)
+    ground = ground_of(context, candidate, rows, own)
+    folds, measures = ground.folds, ground.measures
+    result = search(ground, folder=folder, board=board)
+    nested = _cross_validate_nested(ground, rows.train, board)
     folded = FoldedRows(rows.schema, inputs, y, folds, measures, own, result.out_of_fold)
     chosen = choose(spec, candidate, result.params, folded, log)
     model = fit_pipeline(
         build(result.params), inputs, y, candidate, log, weights=rows.weights, groups=rows.groups
     )
     return CandidateFit(model, result, folds, nested, chosen)
+
+
+def help_search(
+    context: Context, candidate: Candidate, rows: Prepared, own: CodeProcess | None, board: Board
+) -> int:
+    """Try settings of a candidate's search beside its training, until none is left; return how
+    many were tried here. Raises what `fit_candidate` raises, but for the estimator's contract.
+    """
+    ground = ground_of(context, candidate, rows, own)
+    tried = try_settings(ground, board=board)[0].own
+    return tried + (help_nested(ground, rows.train, board) if ground.spec.train.nested else 0)
+
+
+def ground_of(
+    context: Context, candidate: Candidate, rows: Prepared, own: CodeProcess | None
+) -> Ground:
+    """Return what the trials of a candidate stand on: the same in every worker."""
+    spec, params = context.spec, candidate.params
+    return Ground(
+        estimators.build_pipeline(candidate, rows.schema, spec.train.seed, params, own),
+        candidate,
+        spec,
+        rows.inputs,
+        rows.y,
+        search_folds(spec, rows.train, rows.y),
+        context.log,
+        rows.schema,
+        weights=rows.weights,
+        groups=rows.groups,
+        measures=measure_rows(context, rows.train, rows.y, rows.classes),
+    )
 
 
 def judge_fit(context: Context, fit: CandidateFit, rows: Prepared) -> Judgement:
@@ -120,9 +144,11 @@ def judge_fit(context: Context, fit: CandidateFit, rows: Prepared) -> Judgement:
     return Judgement(answers, classes, measures, metrics)
 
 
-def _cross_validate_nested(ground: Ground, rows: pa.Table) -> tuple[float | None, float | None]:
+def _cross_validate_nested(
+    ground: Ground, rows: pa.Table, board: Board | None
+) -> tuple[float | None, float | None]:
     """Return mean and spread of nested cross-validation; None where the spec asks for none."""
     if not (ground.spec.train.nested and ground.candidate.search):
         return None, None
-    found = nested_scores(ground, rows)
+    found = nested_scores(ground, rows, board)
     return (float(np.mean(found)), float(np.std(found))) if found else (None, None)

@@ -13,7 +13,7 @@ from pipelines.spec.automl import REASONS
 if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.messages import Threshold, TrainRequest
-    from pipelines.spec import Candidate
+    from pipelines.spec import Candidate, Spec
     from pipelines.training.candidate_fit import CandidateFit, Judgement
     from pipelines.training.preparation import Prepared
     from pipelines.training.search import SearchResult
@@ -63,6 +63,7 @@ def log_run(
         **({"threshold": f"{threshold.value:g}"} if threshold else {}),
         **{f"unit_{name}": unit for name in metrics if (unit := spec.unit_of(name))},
         **_finished_tag(context, candidate),
+        **_spread_tag(spec, candidate),
     }
     if spec.is_proposed(candidate.name):
         tags["proposed_because"] = REASONS[candidate.name]
@@ -93,6 +94,12 @@ def _threshold_figures(threshold: Threshold | None) -> dict[str, float | None]:
             f"out_of_fold_{name}_at_half": threshold.default_score,
         }
     return figures
+
+
+def _spread_tag(spec: Spec, candidate: Candidate) -> dict[str, str]:
+    """Return how many trials the search fitted at once; nothing where it was one by one."""
+    at_once = candidate.most_at_once(spec.search.parallel)
+    return {"trials_at_once": str(at_once)} if at_once > 1 else {}
 
 
 def _finished_tag(context: Context, candidate: Candidate) -> dict[str, str]:

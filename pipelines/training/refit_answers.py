@@ -19,7 +19,7 @@ from pipelines.training import estimators
 from pipelines.training.decision_threshold import FoldedRows, choose
 from pipelines.training.fitting import fit_pipeline, label_errors
 from pipelines.training.search import search
-from pipelines.training.search.trials import Ground
+from pipelines.training.search.ground import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

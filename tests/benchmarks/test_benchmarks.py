@@ -53,6 +53,7 @@ TOGETHER = {
     "leaks": "harmless columns",
     "ledger": "touched rows that verify names",
     "resume": "same best trial as undisturbed",
+    "search_parallel": "searches with the same trials as one process",
     "choice": "one standard error takes the simple one",
     "folds": "30 rows: equal, better",
     "forecast": "as good as the seasonal naive, proven better",

@@ -145,3 +145,10 @@ def test_a_run_by_hand_cannot_take_a_name_of_the_schedules(command):
     done = command("ingest", "sales", "--run", "scheduled__2024-01-05T00:00:00+00:00")
     assert done.returncode == 65
     assert "is a name of the schedule's runs" in done.stderr
+
+
+def test_a_helper_of_a_search_is_for_programs_and_names_what_a_person_runs(command):
+    done = command("search", "sales")
+    assert done.returncode == 65
+    assert "search is for programs." in done.stderr
+    assert "perennial train MODEL" in done.stderr

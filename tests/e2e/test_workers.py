@@ -25,7 +25,7 @@ from tests.worlds import as_of, make_world
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1_800)]
 
 OTHER = "other"
-"""A second model, of an owner whose budget is one retraining a day."""
+"""A second model, of an owner whose budget is one retraining a day; its search is spread."""
 ONCE = ("verdict", "release", "champion", "outcome")
 
 
@@ -67,7 +67,8 @@ def _copy_model(home, name):
             shutil.copy(home / "expectations/sales.json", file)
         text = file.read_text().replace("name: sales", f"name: {name}")
         text = text.replace('"name": "sales"', f'"name": "{name}"')
-        file.write_text(text.replace("owner: shop", f"owner: {name}"))
+        spread = text.replace("gate:", "search: {parallel: 2}\ngate:", 1)
+        file.write_text(spread.replace("owner: shop", f"owner: {name}"))
 
 
 def worker_of(live, step):
@@ -149,6 +150,18 @@ def test_a_retraining_waits_for_its_turn_without_a_worker(live):
         lambda: "1st in line" in live.last_log(f"retrain_{OTHER}", "first", "wait"),
         "the task's log says so",
     )
+
+
+def test_a_search_that_is_spread_finds_what_one_task_finds(live):
+    """Two models that differ by it alone, retrained on the same rows."""
+    assert live.states(f"retrain_{OTHER}", "waits")["search linear 1"] == "success"
+    assert "search" not in " ".join(live.states(RETRAIN, "first"))
+    alone = live.result(MODEL, "first", "train", 1)
+    spread = live.result(OTHER, "waits", "train", 1)
+    for fact in ("candidate", "params", "cv_score", "fold_scores", "metrics", "settings_tried"):
+        assert spread[fact] == alone[fact], fact
+    store = ConfiguredPorts(live.settings).store
+    assert list(store.contents("entries", "searches")) == [], "the board was taken down"
 
 
 def test_a_run_that_is_ended_by_hand_gives_its_turn_to_the_next(live):

@@ -15,6 +15,7 @@ from pipelines.ops.prune.needed import needed_objects, reachable_objects, read_j
 from pipelines.run_names import safe_id, watch_run
 from pipelines.signing.signatures import SIGNATURES
 from pipelines.store.references import references
+from pipelines.training.search_state import SEARCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def unfinished_objects(store: Store, limit: float) -> Iterator[Leftover]:
 
 def old_entries(ports: ConfiguredPorts, limit: float) -> Iterator[Leftover]:
     """Yield steps' published results and runs' pages that are old and that no entry of the ledger
-    has to do with.
+    has to do with, and what searches have left that came to no end.
 
     A result goes where nothing that it names is reached from the ledger: what it says can be
     computed again. What a step entered on the way counts for nothing here: each run did.
@@ -49,6 +50,8 @@ def old_entries(ports: ConfiguredPorts, limit: float) -> Iterator[Leftover]:
     for item in _old(store, "entries", "pages", limit):
         if item.name.split("/")[-2] not in runs:
             yield _leftover("page", store, "entries", item, limit)
+    for item in _old(store, "entries", SEARCHES, limit):
+        yield _leftover("trial of a search", store, "entries", item, limit)
 
 
 def _references_of_result(store: Store, key: str) -> Iterator[Ref]:

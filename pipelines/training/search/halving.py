@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.training.search.trials import Try
+
 if TYPE_CHECKING:
     from pipelines.training.search.trials import Trials
 
@@ -44,7 +46,8 @@ def halve(trials: Trials, settings: list[dict[str, Any]]) -> None:
     trials.planned = sum(count for count, _ in rungs)
     left = settings
     for count, share in rungs:
-        done = [(setting, trials.run(setting, share)) for setting in left[:count]]
-        gains = [trials.gain(trial) if trial.state == "complete" else -np.inf for _, trial in done]
+        rung = left[:count]
+        done = trials.run([Try(setting, share) for setting in rung])
+        gains = [trials.gain(trial) if trial.state == "complete" else -np.inf for trial in done]
         order = np.argsort(-np.array(gains), kind="stable")
-        left = [done[i][0] for i in order if np.isfinite(gains[i])]
+        left = [rung[i] for i in order if np.isfinite(gains[i])]

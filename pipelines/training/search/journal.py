@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FoldRun:
-    """What one fit on one fold gave; `reason` says why it failed.
+    """What one fit on one fold gave.
 
     Failures are not written down: one that goes on meets them again.
     """
 
     score: float
     seconds: float
-    reason: str = ""
 
 
 class Journal:

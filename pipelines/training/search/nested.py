@@ -19,13 +19,14 @@ import numpy as np
 from pipelines.errors import BadData
 from pipelines.training.fitting import fit_pipeline
 from pipelines.training.folds import search_folds, usable_folds
-from pipelines.training.search.run import search
+from pipelines.training.search.run import search, try_settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.spec import Spec
-    from pipelines.training.search.trials import Ground
+    from pipelines.training.search.board import Board
+    from pipelines.training.search.ground import Ground
 
     Array = np.ndarray[Any, Any]
 
@@ -33,10 +34,11 @@ _quiet = logging.getLogger("perennial.nested")
 _quiet.setLevel(logging.ERROR)
 
 
-def nested_scores(ground: Ground, rows: pa.Table) -> list[float]:
+def nested_scores(ground: Ground, rows: pa.Table, board: Board | None = None) -> list[float]:
     """Return the winner's scores by train.metric, one for each fold of the ground.
 
-    `rows` are those to learn from, by which the inner folds are cut.
+    `rows` are those to learn from, by which the inner folds are cut. With a `board` other workers
+    help (`help_nested`).
 
     A fold whose training rows are too few to be searched by themselves is left out, and named in
     the log.
@@ -48,7 +50,8 @@ def nested_scores(ground: Ground, rows: pa.Table) -> list[float]:
     found = []
     for number, (train, test) in enumerate(usable, start=1):
         try:
-            value = _outer_score(ground, rows, train, test)
+            inner = _inner_ground(ground, rows, train)
+            value = _outer_score(ground, inner, test, board and board.below(f"fold-{number}"))
         except BadData as error:
             log.warning("%s: outer fold %d is left out: %s", candidate.name, number, error.message)
             continue
@@ -57,10 +60,26 @@ def nested_scores(ground: Ground, rows: pa.Table) -> list[float]:
     return [value for value in found if np.isfinite(value)]
 
 
-def _outer_score(ground: Ground, rows: pa.Table, train: Array, test: Array) -> float:
-    """Return what the setting that the training rows choose scores on the others."""
+def help_nested(ground: Ground, rows: pa.Table, board: Board) -> int:
+    """Try settings of the searches within each fold, beside other workers; return how many were
+    tried here.
+    """
+    usable = usable_folds(ground.folds, ground.y, ground.spec, _quiet, ground.measures)
+    quiet, tried = replace(ground, log=_quiet), 0
+    for number, (train, _) in enumerate(usable, start=1):
+        try:
+            inner = _inner_ground(quiet, rows, train)
+            trials, _ = try_settings(inner, board=board.below(f"fold-{number}"))
+        except BadData:
+            continue  # whoever asks for the scores leaves it out too, and says so
+        tried += trials.own
+    return tried
+
+
+def _inner_ground(ground: Ground, rows: pa.Table, train: Array) -> Ground:
+    """Return what the search within a fold's training rows stands on."""
     spec, y = _once(ground.spec), ground.y[train]
-    part = replace(
+    return replace(
         ground,
         spec=spec,
         inputs=ground.inputs.iloc[train],
@@ -70,15 +89,19 @@ def _outer_score(ground: Ground, rows: pa.Table, train: Array, test: Array) -> f
         groups=None if ground.groups is None else ground.groups[train],
         measures=ground.measures.take(train),
     )
-    inner = search(part)
+
+
+def _outer_score(ground: Ground, inner: Ground, test: Array, board: Board | None) -> float:
+    """Return what the setting that the inner search chooses scores on the fold's other rows."""
+    found = search(inner, board=board)
     model = fit_pipeline(
-        ground.pipeline_with(inner.setting),
-        part.inputs,
-        y,
+        ground.pipeline_with(found.setting),
+        inner.inputs,
+        inner.y,
         ground.candidate,
         _quiet,
-        weights=part.weights,
-        groups=part.groups,
+        weights=inner.weights,
+        groups=inner.groups,
     )
     return ground.score(model, test)[0]
 

@@ -23,7 +23,8 @@ def write(spec: Spec, folds: list[tuple[Array, Array]], result: SearchResult) ->
     `metric`, `greater_is_better`, `folds` (the rows that each learns from and judges on; of some
     the scores may be lacking, as the log says), `ended_by`, `params` (the winner's), and `trials`:
     number, params, scores by fold, mean, spread, seconds (of one fit), state, reason, share (of the
-    rows learnt from). What is not finite is null.
+    rows learnt from), worker (0 is the training itself, others helped it). What is not finite is
+    null.
     """
     trials = [
         {
@@ -36,6 +37,7 @@ def write(spec: Spec, folds: list[tuple[Array, Array]], result: SearchResult) ->
             "state": trial.state,
             "reason": trial.reason,
             "share": trial.share,
+            "worker": trial.worker,
         }
         for trial in result.trials
     ]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pipelines.training.search.trials import Trial
+    from pipelines.training.search.outcome import Trial
 
     Array = np.ndarray[Any, Any]
 

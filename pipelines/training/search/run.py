@@ -20,33 +20,46 @@ from pipelines.training.search.journal import Journal
 from pipelines.training.search.result import OutOfFold, SearchResult, in_words
 from pipelines.training.search.space import plain, settings_of, space_of
 from pipelines.training.search.study import study
-from pipelines.training.search.trials import Trials
+from pipelines.training.search.trials import Trials, Try
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipelines.training.search.board import Board
+    from pipelines.training.search.ground import Ground
     from pipelines.training.search.result import Ending
-    from pipelines.training.search.trials import Ground
 
     Array = np.ndarray[Any, Any]
 
 JOURNAL = "trials.jsonl"
 
 
-def search(ground: Ground, *, folder: Path | None = None) -> SearchResult:
+def search(
+    ground: Ground, *, folder: Path | None = None, board: Board | None = None
+) -> SearchResult:
     """Return the best setting by train.metric, by its mean over the folds; the first of equals.
 
-    With a `folder` the search is resumed where a killed process has left it there. Raises
-    SpecError or BadData; a setting that fails is a failed trial, and an error only where all fail.
+    With a `folder` the search is resumed where a killed process has left it there; with a `board`
+    also what other workers have fitted is not fitted again. Raises SpecError or BadData; a setting
+    that fails is a failed trial, and an error only where all fail.
     """
+    return _result(*try_settings(ground, folder=folder, board=board))
+
+
+def try_settings(
+    ground: Ground, *, folder: Path | None = None, board: Board | None = None
+) -> tuple[Trials, Ending]:
+    """Return what came of the settings that the candidate's method proposes, and what ended it."""
     candidate, spec = ground.candidate, ground.spec
     usable = usable_folds(ground.folds, ground.y, spec, ground.log, ground.measures)
     journal = Journal(folder / JOURNAL if folder else None)
     clock = Clock(candidate.limits.minutes)
     clock.earlier = journal.seconds
+    if board is not None and candidate.limits.minutes is not None:
+        clock.earlier = max(clock.earlier, board.seconds)
     space = space_of(candidate, ground.pipeline)
     limit = candidate.limits.trials
-    trials = Trials(replace(ground, folds=usable), journal, clock, limit)
+    trials = Trials(replace(ground, folds=usable), journal, clock, limit, board)
     ended_by: Ending = "trials"
     try:
         if candidate.method == "optuna":
@@ -57,11 +70,10 @@ def search(ground: Ground, *, folder: Path | None = None) -> SearchResult:
             if candidate.method == "halving":
                 halve(trials, settings)
             else:
-                for setting in settings:
-                    trials.run(setting)
+                trials.run([Try(setting) for setting in settings])
     except TimeIsUp:
         ended_by = "minutes"
-    return _result(trials, ended_by)
+    return trials, ended_by
 
 
 def _result(trials: Trials, ended_by: Ending) -> SearchResult:

@@ -5,6 +5,10 @@ each trial has a sampler of its own, seeded by the spec's seed and the trial's n
 proposes depends on these and on the finished trials alone. A search that is begun again proposes
 the same, and the journal answers for the folds that are done.
 
+With `search: {parallel: n}` settings are proposed in rounds, of which each trial knows what the
+rounds before it gave, and which settings its own round holds; so its trials can be fitted at once,
+and it does not matter by how many workers.
+
 Bergstra et al. (2011), "Algorithms for Hyper-Parameter Optimization", NeurIPS; Akiba et al. (2019),
 "Optuna", KDD.
 """
@@ -15,9 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.spec.search import round_size
+from pipelines.training.search.trials import Try
+
 if TYPE_CHECKING:
     from pipelines.training.search.space import Space
-    from pipelines.training.search.trials import Trials
+    from pipelines.training.search.trials import Trials, Watch
 
 STARTUP = 10
 """Settings drawn at random at most before the first is proposed: at least a third of the budget."""
@@ -39,21 +46,30 @@ def study(trials: Trials, space: Space, count: int, seed: int) -> None:
         pruner=optuna.pruners.MedianPruner(startup, n_warmup_steps=1 if folds >= LATE else 0),
     )
     distributions = {name: _distribution(values) for name, values in space.items()}
-    for number in range(count):
-        found.sampler = optuna.samplers.TPESampler(
-            n_startup_trials=startup, seed=_seed(seed, number)
-        )
-        asked = found.ask(distributions)
+    size = round_size(count, spec.search.parallel)
+    for begin in range(0, count, size):
+        asked = []
+        for number in range(begin, min(begin + size, count)):
+            found.sampler = optuna.samplers.TPESampler(
+                n_startup_trials=startup, seed=_seed(seed, number)
+            )
+            asked.append(found.ask(distributions))
+        tries = [Try(_setting(space, a.params), watch=_watch(a)) for a in asked]
+        for one, trial in zip(asked, trials.run(tries), strict=True):
+            state = optuna.trial.TrialState[
+                {"complete": "COMPLETE", "pruned": "PRUNED"}.get(trial.state, "FAIL")
+            ]
+            found.tell(one, trial.mean if trial.state == "complete" else None, state)
 
-        def watch(fold: int, mean: float, asked: Any = asked) -> bool:
-            asked.report(mean, fold)
-            return bool(asked.should_prune())
 
-        trial = trials.run(_setting(space, asked.params), watch=watch)
-        state = optuna.trial.TrialState[
-            {"complete": "COMPLETE", "pruned": "PRUNED"}.get(trial.state, "FAIL")
-        ]
-        found.tell(asked, trial.mean if trial.state == "complete" else None, state)
+def _watch(asked: Any) -> Watch:
+    """Return what lets the study give a trial up."""
+
+    def watch(fold: int, mean: float) -> bool:
+        asked.report(mean, fold)
+        return bool(asked.should_prune())
+
+    return watch
 
 
 def _seed(seed: int, number: int) -> int:

@@ -62,7 +62,7 @@ Owned by **{owner}**; a {task} task on {batches}; {when}.
 | `validate` | holds each batch against `expectations/{name}.json` | quarantine, the run fails |
 | `features` | builds the feature table and gives it a version | |
 | `train` | one task per candidate: {candidates} | killed or crashed: tried again |
-| `gate` | judges the best candidate | a refusal is a result: the run ends green |
+{search}| `gate` | judges the best candidate | a refusal is a result: the run ends green |
 {approval}| `package` | fits the winner again on {rows}, compiles it | skipped after a refusal |
 | `deploy` | has the server switch to it, or goes back | the old version stays |
 | `close` | ends the run in the registry, whatever came of it | never decides how the run ended |
@@ -90,6 +90,11 @@ APPROVAL = """\
 """
 
 
+SEARCH = """\
+| `search` | helps the searches of `train`: {helpers} tasks, one per trial at once | skipped |
+"""
+
+
 TURN = """\
 | `wait` | waits in line for its turn, without a worker | the budget is used up: all is skipped |
 """
@@ -110,6 +115,8 @@ def retrain(spec: Spec) -> DAG:
         train = step.each(
             "train", [candidate.name for candidate in spec.candidates], features=features
         )
+        if helpers := _helpers(spec):
+            step.each_helper("search", helpers, features=features)
         gate = step("gate", features=features, train=train)
         verdict = _approval(spec, step, gate) if spec.gate.asks else gate
         package = step(
@@ -128,6 +135,18 @@ def retrain(spec: Spec) -> DAG:
         # A run that is declined has nothing to close; one that is cleared as a whole waits again
         close.as_teardown(setups=turn, on_failure_fail_dagrun=False)
     return dag
+
+
+def _helpers(spec: Spec) -> list[tuple[str, int]]:
+    """Return the helpers of each candidate's search: its name and their numbers, in turn, so that
+    where workers are few each candidate has one of them.
+    """
+    helpers = [
+        (candidate.name, number)
+        for candidate in spec.candidates
+        for number in range(1, candidate.most_at_once(spec.search.parallel))
+    ]
+    return sorted(helpers, key=lambda helper: helper[1])
 
 
 def _approval(spec: Spec, step: Steps, gate: StepOperator) -> StepOperator:
@@ -159,6 +178,7 @@ def _doc(spec: Spec, *, has_line: bool) -> str:
         approval=APPROVAL.format(within=duration_text(spec.gate.approval_within))
         if spec.gate.asks
         else "",
+        search=SEARCH.format(helpers=len(helpers)) if (helpers := _helpers(spec)) else "",
         rows="all rows" if spec.batch else "all rows but the held-out ones",
         when=(
             f"scheduled {spec.train.schedule}"

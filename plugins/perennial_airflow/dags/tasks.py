@@ -75,13 +75,31 @@ class Steps:
         tasks.set_upstream(list(needs.values()))
         return tasks
 
+    def each_helper(
+        self, step: str, helpers: Sequence[tuple[str, int]], **needs: StepOperator
+    ) -> MappedOperator:
+        """Return the step's task, mapped: one for each helper of a candidate, shown under both.
+
+        It waits where training does, unless the spec says another queue or pool. Nothing comes
+        after it, and where it fails for good it is skipped.
+        """
+        tasks = self._operator.partial(
+            **self._arguments(step, needs, like="train"),
+            map_index_template="{{ task.part.candidate }} {{ task.part.worker }}",
+        ).expand(part=[{"candidate": name, "worker": number} for name, number in helpers])
+        tasks.set_upstream(list(needs.values()))
+        return tasks
+
     def each_part(self, step: str, parts: StepOperator) -> MappedOperator:
         """Return the step's task, mapped: one for each part that a task gives, under its name."""
         return self._operator.partial(
             **self._arguments(step, {}), map_index_template="{{ task.part.name }}"
         ).expand(part=parts.output)
 
-    def _arguments(self, step: str, needs: Mapping[str, Any]) -> dict[str, Any]:
+    def _arguments(
+        self, step: str, needs: Mapping[str, Any], like: str | None = None
+    ) -> dict[str, Any]:
+        """Return what makes the step's task; it waits where the step `like` does."""
         request = {field: task.output for field, task in needs.items()}
         return {
             "task_id": step,
@@ -90,24 +108,24 @@ class Steps:
             "request": request,
             "execution_timeout": STEPS[step].timeout,
             "outlets": outlets_of(step, self._model),
-            **self._queue(step),
-            **self._pool(step),
+            **self._queue(step, like or step),
+            **self._pool(step, like or step),
             "priority_weight": 1 + self._resources.priority,
             **self._weight_rule,
             **self._place,
         }
 
-    def _queue(self, step: str) -> dict[str, str]:
+    def _queue(self, step: str, like: str) -> dict[str, str]:
         queues: Mapping[Any, str] = self._resources.queues
-        queue = queues.get(step, self._resources.queue)
+        queue = queues.get(step, queues.get(like, self._resources.queue))
         return {"queue": queue} if queue else {}
 
-    def _pool(self, step: str) -> dict[str, str]:
+    def _pool(self, step: str, like: str) -> dict[str, str]:
         """Return the pool of a step's task. Raises SpecError for one that nobody would make: in it
         a task would wait for ever.
         """
         pools: Mapping[Any, str] = self._resources.pools
-        pool = pools.get(step, self._resources.pool)
+        pool = pools.get(step, pools.get(like, self._resources.pool))
         if pool and pool not in self._known_pools:
             raise SpecError(say_unknown_pool(pool, self._known_pools))
         return {"pool": pool} if pool else {}

@@ -42,10 +42,12 @@ class StepOperator(BaseOperator):
     """Runs one step of one model and gives its result, a small JSON object, to the tasks after it.
 
     `request` holds the step's request by field: constants, or other tasks' `output`. `candidate`
-    and `part` are two more fields, apart so that tasks can be mapped over them. `gives` names the
-    one field of the result, a list, that is returned alone: a task is mapped over it. With
+    and `part` are more of it, apart so that tasks can be mapped over them. `gives` names the one
+    field of the result, a list, that is returned alone: a task is mapped over it. With
     `skip_unless={"gate": {"verdict": "promote"}}` the task is skipped unless that field of the
-    request says so. There are no template fields: nothing that a trigger sends reaches Jinja.
+    request says so. A step that only helps is skipped where its last try fails: what it would have
+    done, another one does. There are no template fields: nothing that a trigger sends reaches
+    Jinja.
     """
 
     template_fields: Sequence[str] = ()
@@ -99,15 +101,24 @@ class StepOperator(BaseOperator):
         """Run the step and return its result, or the field of it that the task `gives`."""
         request = self.fields = self._request(context)
         self._skip(request)
-        output = Output(self.step, self.log)
-        with dying_with_parent():
-            code = self._run(context, _as_argument(request), output)
-        self.result = _result(self.step, code, output)
+        try:
+            self.result = self._result_of(context, request)
+        except AirflowException as error:
+            if not STEPS[self.step].helps or _is_tried_again(context, error):
+                raise
+            self.log.warning("%s The task that this one helps goes on without it.", error)
+            raise AirflowSkipException(str(error)) from error
         if text := self._verdict():
             context["ti"].xcom_push(VERDICT, text)
         if self.outlets:
             add_events(context, self.step, self.model, self.result)
         return self.result if self.gives is None else list(self.result[self.gives])
+
+    def _result_of(self, context: Context, request: Mapping[str, Any]) -> dict[str, Any]:
+        output = Output(self.step, self.log)
+        with dying_with_parent():
+            code = self._run(context, _as_argument(request), output)
+        return _result(self.step, code, output)
 
     def _verdict(self) -> str:
         """Return what the step decided, in one line; empty where it decides nothing.
@@ -150,6 +161,7 @@ class StepOperator(BaseOperator):
         fields = {name: resolve(value, context) for name, value in self.request.items()}
         if self.candidate is not None:
             fields["candidate"] = self.candidate
+        fields |= self.part or {}
         return {**run, **{name: value for name, value in fields.items() if value is not None}}
 
     def _skip(self, request: Mapping[str, Any]) -> None:
@@ -178,6 +190,12 @@ class StepOperator(BaseOperator):
             raise AirflowException(f"{self.step}: {error}") from error
         finally:
             self._running = None
+
+
+def _is_tried_again(context: Context, error: AirflowException) -> bool:
+    """Tell whether Airflow tries the task again after an error."""
+    instance: Any = context["ti"]
+    return not isinstance(error, AirflowFailException) and instance.try_number <= instance.max_tries
 
 
 def _requested_at(dag_run: DagRunProtocol) -> datetime:

@@ -80,6 +80,7 @@ def test_a_step_needs_what_its_request_holds():
         "validate": ("ingest",),
         "features": ("ingest", "validate"),
         "train": ("features",),
+        "search": ("features",),
         "gate": ("features", "train"),
         "approve": ("gate",),
         "package": ("features", "train", "gate"),
