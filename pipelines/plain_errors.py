@@ -177,7 +177,9 @@ PATTERNS = {
     r"^(/[^:\x00]+|[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)$": (
         "write an absolute path without colons, or the name of a PersistentVolumeClaim"
     ),
-    r"^[1-9][0-9]{0,8}(:[1-9][0-9]{0,8})?$": "write the number of a user, not root's, or user:group",
+    r"^[1-9][0-9]{0,8}(:[1-9][0-9]{0,8})?$": (
+        "write the number of a user, not root's, or user:group"
+    ),
     r"^[A-Za-z_][A-Za-z0-9_]*(,[A-Za-z_][A-Za-z0-9_]*)*$": (
         "write names of variables with commas between them, without blanks"
     ),

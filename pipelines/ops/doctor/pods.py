@@ -35,8 +35,8 @@ OLD_SECONDS = 600
 """How long the pod of a step that has ended may be there: its task removes it at once."""
 
 
-def check_step_pods(settings: Settings) -> Iterator[Finding]:
-    """Look at the cluster, where steps are pods.
+def check_step_pods(settings: Settings, now: float | None = None) -> Iterator[Finding]:
+    """Look at the cluster, where steps are pods; `now` is in seconds since 1970.
 
     Raises GiveUp where nothing says how to reach it, Unreachable where it does not answer.
     """
@@ -44,12 +44,12 @@ def check_step_pods(settings: Settings) -> Iterator[Finding]:
         return
     client = api_client(settings)
     try:
-        yield from _check(settings, client)
+        yield from _check(settings, client, time.time() if now is None else now)
     finally:
         client.close()
 
 
-def _check(settings: Settings, client: ApiClient) -> Iterator[Finding]:
+def _check(settings: Settings, client: ApiClient, now: float) -> Iterator[Finding]:
     from kubernetes.client import CoreV1Api, VersionApi
 
     version = _ask(VersionApi(client).get_code).git_version
@@ -68,7 +68,7 @@ def _check(settings: Settings, client: ApiClient) -> Iterator[Finding]:
         return
     yield ok("rights of steps", f"all that steps need in {namespace}")
     yield from _check_named(settings, core)
-    yield from _check_left(core, namespace)
+    yield from _check_left(core, namespace, now)
 
 
 def _check_named(settings: Settings, core: Any) -> Iterator[Finding]:
@@ -109,10 +109,10 @@ def _claim(core: Any) -> Any:
     return core.read_namespaced_persistent_volume_claim
 
 
-def _check_left(core: Any, namespace: str) -> Iterator[Finding]:
+def _check_left(core: Any, namespace: str, now: float) -> Iterator[Finding]:
     """Pods of steps that nobody removed: their worker was killed, and no retry followed."""
     pods = _ask(core.list_namespaced_pod, namespace, label_selector=STEPS).items
-    left = [pod for pod in pods if _has_ended_long_ago(pod)]
+    left = [pod for pod in pods if _has_ended_long_ago(pod, now)]
     for pod in left:
         yield warning(
             f"pod {pod.metadata.name}",
@@ -123,7 +123,7 @@ def _check_left(core: Any, namespace: str) -> Iterator[Finding]:
         yield ok("pods of steps", f"{len(pods)} there, none was left behind")
 
 
-def _has_ended_long_ago(pod: Any) -> bool:
+def _has_ended_long_ago(pod: Any, now: float) -> bool:
     ends = [
         status.state.terminated.finished_at.timestamp()
         for status in pod.status.container_statuses or []
@@ -131,7 +131,7 @@ def _has_ended_long_ago(pod: Any) -> bool:
     ]
     begin = pod.metadata.creation_timestamp.timestamp()
     is_over = pod.status.phase in {"Succeeded", "Failed"}
-    return is_over and time.time() - max([begin, *ends]) > OLD_SECONDS
+    return is_over and now - max([begin, *ends]) > OLD_SECONDS
 
 
 def _may(client: ApiClient, namespace: str, resource: str, part: str, verb: str) -> bool:

@@ -47,7 +47,7 @@ class KubernetesStepOperator(StepOperator):
         from perennial_airflow.places.pod_request import request_pod
 
         settings = self._settings
-        pod = request_pod(self, context, settings, os.environ)
+        pod = request_pod(self, self.limits, context, settings, os.environ)
         return KubernetesPlace(
             Cluster.of(settings),
             pod,

@@ -148,8 +148,8 @@ class RunningPod:
     def _clear(self, begin: float) -> None:
         """Remove the pod that has our name, and wait until its node says that it is gone.
 
-        Nothing is removed by force: what a node still runs would then have no pod any more, and a
-        second one would work beside it.
+        Nothing at work is removed by force: what a node still runs would then have no pod any more,
+        and a second one would work beside it.
 
         Raises Conflict where it is not a step's, Busy where it stays.
         """
@@ -165,7 +165,7 @@ class RunningPod:
             )
         _log.info("removing the pod that an earlier try left: %s", self._name)
         uid = namesake.metadata.uid
-        cluster.delete(self._name, uid)
+        cluster.delete(self._name, uid, 0 if pod_words.terminated(namesake) else None)
         while (pod := cluster.read(self._name)) is not None and pod.metadata.uid == uid:
             self._expect_wanted()
             if time.monotonic() - begin >= self._pending:

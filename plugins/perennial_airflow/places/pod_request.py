@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from kubernetes.client import models as k8s
@@ -29,17 +29,18 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from perennial_airflow.places.kubernetes import KubernetesStepOperator
+    from perennial_airflow.places.step_operator import StepOperator
     from pipelines.settings import Settings
 
 
 def request_pod(
-    task: KubernetesStepOperator,
+    task: StepOperator,
+    limits: Mapping[str, Any],
     context: Context,
     settings: Settings,
     environ: Mapping[str, str],
 ) -> k8s.V1Pod:
-    """Return the pod of a step, but for the step's request.
+    """Return the pod of a step, but for the step's request; `limits` are the spec's.
 
     Of KubernetesPodOperator this uses the pod that it makes of its parameters: with the task's
     labels, and changed by `pod_mutation_hook` where an installation has one. What follows pods is
@@ -48,7 +49,9 @@ def request_pod(
 
     Raises GiveUp where no pod can be made of the settings.
     """
-    pod = _maker(task, context, settings, environ).build_pod_request_obj(context, dry_run=True)
+    pod = _maker(task, limits, context, settings, environ).build_pod_request_obj(
+        context, dry_run=True
+    )
     # The names of a namespace's Services would be read as settings of ours.
     pod.spec.enable_service_links = False
     # A first process does not listen to signals that it has no handler for, and buries nobody.
@@ -58,7 +61,8 @@ def request_pod(
 
 
 def _maker(
-    task: KubernetesStepOperator,
+    task: StepOperator,
+    limits: Mapping[str, Any],
     context: Context,
     settings: Settings,
     environ: Mapping[str, str],
@@ -78,7 +82,7 @@ def _maker(
         image_pull_secrets=[k8s.V1LocalObjectReference(name=pull_secret)] if pull_secret else [],
         base_container_name=CONTAINER,
         env_vars=pod_environment(environ, settings, task.step),
-        container_resources=container_resources(task.limits),
+        container_resources=container_resources(limits),
         node_selector=node_selector(settings),
         tolerations=tolerations(settings),
         service_account_name=service_account,
@@ -94,7 +98,7 @@ def _maker(
     )
 
 
-def _deadline(task: KubernetesStepOperator, settings: Settings) -> int | None:
+def _deadline(task: StepOperator, settings: Settings) -> int | None:
     """Return after how many seconds the node ends the pod, where nobody is left to do it.
 
     A worker that is there ends it at the task's time itself.

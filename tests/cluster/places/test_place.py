@@ -156,7 +156,7 @@ def test_secrets_reach_the_step_that_needs_them_and_nobody_else(settings, core, 
     code = f"record({{n: len(os.environ.get('PERENNIAL_' + n, '')) for n in {names}}})"
     task = operator(known, code)
     assert task.execute(context()) == {"LEDGER_URL": 32, "SIGNING_KEY": 0, "SQL_SHOP": 7}
-    pod = str(request_pod(task, context(), known, os.environ))
+    pod = str(request_pod(task, task.limits, context(), known, os.environ))
     assert "hunter2" not in repr(vars(task)) + pod
     packager = operator(known, code, step="package")
     assert packager.execute(context(step="package"))["SIGNING_KEY"] == 7

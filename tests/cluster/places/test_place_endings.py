@@ -157,9 +157,9 @@ def test_what_goes_wrong_while_a_step_is_followed_ends_the_pod(settings, core, n
 def test_a_pod_that_nobody_follows_ends_by_itself_when_the_tasks_time_is_over(settings):
     from datetime import timedelta
 
-    known = settings.replace(kubernetes_steps_pending_seconds=2)
-    task = operator(known, WHILE_AT_WORK, execution_timeout=timedelta(seconds=4))
-    with pytest.raises(AirflowException, match="ended because it ran longer than 6 s"):
+    known = settings.replace(kubernetes_steps_pending_seconds=25)
+    task = operator(known, WHILE_AT_WORK, execution_timeout=timedelta(seconds=5))
+    with pytest.raises(AirflowException, match="ended because it ran longer than 30 s"):
         task.execute(context())
 
 

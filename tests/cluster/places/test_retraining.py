@@ -89,7 +89,12 @@ def start_server(core, namespace, state, host):
             "spec": {"selector": {"app": SERVER}, "ports": [{"port": 8000}]},
         },
     )
-    environment = {"SERVING_HOST": "0.0.0.0", "SERVING_HOSTS": host, "STATE": "/state"}
+    environment = {
+        "SERVING_HOST": "0.0.0.0",
+        "SERVING_HOSTS": host,
+        "STATE": "/state",
+        "RELEASES": "/state/store",
+    }
     container = {
         "name": SERVER,
         "image": "perennial/serving:latest",

@@ -9,6 +9,23 @@ from typing import Any
 from kubernetes.client import models as k8s
 from perennial_airflow.places.pod_setup import CONTAINER
 
+from tests.dags.places.worker_settings import settings
+
+
+def known(**given: str):
+    """The settings of a worker whose steps' state is a claim."""
+    return settings(**{"kubernetes_steps_volume": "state", **given})
+
+
+def values(found) -> dict[str, str]:
+    """What stands in a pod's environment, of secrets where they are."""
+    return {
+        each.name: each.value
+        if each.value_from is None
+        else f"{each.value_from.secret_key_ref.name}/{each.value_from.secret_key_ref.key}"
+        for each in found
+    }
+
 
 def context(run: str = "by hand 1", step: str = "train", **changes: Any) -> dict[str, Any]:
     facts = {"dag_id": "retrain_demo", "task_id": step, "run_id": run, "map_index": -1}
