@@ -172,6 +172,26 @@ def test_a_foreign_pod_that_has_the_name_is_left_alone_and_named(
         core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
 
 
+def test_the_state_may_be_a_volume_that_is_claimed(settings, core, namespace, tmp_path):
+    name, room = f"{namespace}-state", {"storage": "1Gi"}
+    modes = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
+    volume = {**modes, "capacity": room, "hostPath": {"path": str(tmp_path / "state")}}
+    claim = {**modes, "resources": {"requests": room}, "volumeName": name}
+    core.create_persistent_volume({"metadata": {"name": name}, "spec": volume})
+    try:
+        core.create_namespaced_persistent_volume_claim(
+            namespace, {"metadata": {"name": "state"}, "spec": claim}
+        )
+        task = operator(
+            settings.replace(kubernetes_steps_volume="state"),
+            "open('/state/mine', 'w').close(); record({'n': 1})",
+        )
+        assert task.execute(context()) == {"n": 1}
+        assert (tmp_path / "state" / "mine").exists()
+    finally:
+        core.delete_persistent_volume(name)
+
+
 def test_what_the_pod_is(settings, core, namespace, tmp_path):
     code = """
 def tried(path):
