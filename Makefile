@@ -62,8 +62,13 @@ test-fast: venv-dev ## the tests without servers, trainings and processes: a min
 test-all: venv-dev ## the long tests too: many thousand hostile bodies, many kills, slow benchmarks
 	$(BIN)/python -m pytest
 
-test-cluster: venv-dev ## the tests on a real S3 endpoint (PERENNIAL_TEST_S3=http://…)
-	@[ -n "$(PERENNIAL_TEST_S3)" ] || { echo "PERENNIAL_TEST_S3 names no endpoint."; exit 65; }
+test-cluster: venv-dev ## the tests on Kubernetes (KUBECONFIG) and S3 (PERENNIAL_TEST_S3=http://…)
+	@if [ -z "$$KUBECONFIG" ] && [ -f ../shared/tools/kubernetes.sh ]; then \
+		eval "$$(bash ../shared/tools/kubernetes.sh)"; \
+	fi; \
+	if [ -z "$$KUBECONFIG$(PERENNIAL_TEST_S3)" ]; then \
+		echo "KUBECONFIG leads to no cluster, and PERENNIAL_TEST_S3 names no endpoint."; exit 65; \
+	fi; \
 	$(BIN)/python -m pytest -m cluster
 
 up: venv ## start Airflow, MLflow and the server on 127.0.0.1 (EXECUTOR=celery: with two workers)

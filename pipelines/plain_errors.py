@@ -174,6 +174,15 @@ PATTERNS = {
     r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$": (
         f"write an absolute path without colons, or a volume's name ({_NAME})"
     ),
+    r"^(/[^:\x00]+|[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)$": (
+        "write an absolute path without colons, or the name of a PersistentVolumeClaim"
+    ),
+    r"^[1-9][0-9]{0,8}(:[1-9][0-9]{0,8})?$": (
+        "write the number of a user, not root's, or user:group"
+    ),
+    r"^[A-Za-z_][A-Za-z0-9_]*(,[A-Za-z_][A-Za-z0-9_]*)*$": (
+        "write names of variables with commas between them, without blanks"
+    ),
     r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$": 'write hours and minutes in quotes, such as "22:00"',
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "begin with a letter or digit; then also _, . and -",
     r"^[A-Za-z0-9._, -]*$": "write host names with commas between them, without ports",
@@ -195,6 +204,20 @@ PATTERNS = {
     ),
     r"^[a-z0-9_-]+=[1-9][0-9]{0,3}(,[a-z0-9_-]+=[1-9][0-9]{0,3})*$": (
         "write pools with their slots, and commas between them: warehouse=2,gpu=1"
+    ),
+    r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$": (
+        "write a name of Kubernetes: at most 63 lower-case letters, digits and hyphens"
+    ),
+    r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$": (
+        "write a name of Kubernetes: lower-case letters, digits, hyphens and dots"
+    ),
+    r"^[A-Za-z0-9][A-Za-z0-9./_-]*=[A-Za-z0-9._-]*"
+    r"(,[A-Za-z0-9][A-Za-z0-9./_-]*=[A-Za-z0-9._-]*)*$": (
+        "write labels of nodes with commas between them: pool=serving,disk=ssd"
+    ),
+    r"^[A-Za-z0-9][A-Za-z0-9./_-]*(=[A-Za-z0-9._-]*)?:(NoSchedule|NoExecute)"
+    r"(,[A-Za-z0-9][A-Za-z0-9./_-]*(=[A-Za-z0-9._-]*)?:(NoSchedule|NoExecute))*$": (
+        "write taints with commas between them: serving=only:NoSchedule,gpu:NoExecute"
     ),
     r"^[^\x00-\x1f\x7f]+$": "leave out control characters, such as line ends and tabs",
 }

@@ -45,6 +45,36 @@ PoolSlots = Annotated[
     ),
 ]
 Count = Annotated[int, Field(ge=1, le=9_999)]
+KubernetesName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$", max_length=253)
+]
+Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+NodeLabels = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*=[A-Za-z0-9._-]*"
+        r"(,[A-Za-z0-9][A-Za-z0-9./_-]*=[A-Za-z0-9._-]*)*$",
+        max_length=2_000,
+    ),
+]
+Tolerations = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*(=[A-Za-z0-9._-]*)?:(NoSchedule|NoExecute)"
+        r"(,[A-Za-z0-9][A-Za-z0-9./_-]*(=[A-Za-z0-9._-]*)?:(NoSchedule|NoExecute))*$",
+        max_length=2_000,
+    ),
+]
+KubernetesVolume = Annotated[
+    str, StringConstraints(pattern=r"^(/[^:\x00]+|[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)$")
+]
+PodUser = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}(:[1-9][0-9]{0,8})?$")]
+VariableNames = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(,[A-Za-z_][A-Za-z0-9_]*)*$", max_length=10_000
+    ),
+]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -244,9 +274,9 @@ class Settings(Value):
     """The folder of the public keys whose signatures count; default <state>/trust."""
     signing_key: Annotated[str, Field(max_length=128, repr=False)] = ""
     """The key that signs bundles, where it is not in its file: 32 bytes in base64."""
-    place: Literal["process", "docker"] = "process"
+    place: Literal["process", "docker", "kubernetes"] = "process"
     """Where steps run: as a child process of the Airflow worker, or in a container of the steps
-    image."""
+    image, which is the Docker engine's or a pod of Kubernetes."""
     executor: Literal["local", "celery"] = "local"
     """What the embedded stack does tasks with: processes of its scheduler, or workers that take
     them from a broker."""
@@ -275,6 +305,10 @@ class Settings(Value):
 
     The running server follows the store, or a container per release behind the gateway.
     """
+    kubernetes_namespace: Namespace = "perennial"
+    """The namespace of pods and of all else that we make in a cluster."""
+    kubernetes_config: Path | None = None
+    """A kubeconfig file. None: the cluster that we run in, else the user's own file."""
     docker_host: str = "unix:///var/run/docker.sock"
     """Where the Docker engine (or the door to it) listens.
 
@@ -297,6 +331,37 @@ class Settings(Value):
     """The network of the steps' containers, unless a model's spec names another one."""
     release_network: DockerName = "perennial-edge"
     """The network of the releases' containers, where only the gateway reaches them."""
+    kubernetes_steps_volume: KubernetesVolume | None = None
+    """What the steps' pods see as the state folder: a volume claim, or a folder of the node, where
+    there is one node.
+
+    None: an empty folder, which goes with the pod; the state is then in a bucket and servers.
+    """
+    kubernetes_steps_user: PodUser = "10001"
+    """The user of the steps' pods and, after a colon, its group; never root."""
+    kubernetes_steps_secret: KubernetesName | None = None
+    """The Secret with the secret settings of steps, each under its own name."""
+    kubernetes_steps_secret_keys: VariableNames | None = None
+    """Keys of that Secret that steps get although whoever starts them does not know them."""
+    kubernetes_steps_trust: KubernetesName | None = None
+    """A ConfigMap with the public keys whose signatures count, as files; None: those of the state.
+    """
+    kubernetes_steps_account: KubernetesName | None = None
+    """The service account of the steps' pods; its token is not mounted. None: the default one."""
+    kubernetes_deploy_account: KubernetesName | None = None
+    """The service account of the pods that deploy to the cluster; its token is mounted there."""
+    kubernetes_steps_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    """When a node pulls the steps' image."""
+    kubernetes_steps_pull_secret: KubernetesName | None = None
+    """The Secret by which the steps' image is pulled."""
+    kubernetes_steps_nodes: NodeLabels | None = None
+    """Labels of the nodes that steps may run on: `pool=training,disk=ssd`."""
+    kubernetes_steps_tolerations: Tolerations | None = None
+    """Taints of nodes that steps bear: `training=only:NoSchedule`."""
+    kubernetes_steps_pending_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300
+    """How long a step's pod may take to begin."""
+    kubernetes_away_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300
+    """How long the cluster, or the node of a step's pod, may be away."""
     steps_image: str = "perennial/steps:latest"
     """The image that steps run in."""
     serving_image: str = "perennial/serving:latest"
@@ -368,7 +433,7 @@ class Settings(Value):
         home: Path = info.data["home"]
         return (home / folder).resolve()
 
-    @field_validator("alerts", "store_credentials", "store_ca")
+    @field_validator("alerts", "store_credentials", "store_ca", "kubernetes_config")
     @classmethod
     def _count_a_file_from_home(cls, file: Path | None, info: ValidationInfo) -> Path | None:
         """Return the file's absolute path."""

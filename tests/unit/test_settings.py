@@ -23,6 +23,7 @@ def test_every_documented_setting_is_there():
     names = {f"PERENNIAL_{name.upper()}" for name in Settings.model_fields} | {
         "PERENNIAL_DATA",
         "PERENNIAL_REQUIRE_ENGINE",
+        "PERENNIAL_REQUIRE_CLUSTER",
     }
     named = {
         n
@@ -108,7 +109,7 @@ def test_all_wrong_settings_are_named_and_no_secret_is_shown():
     assert caught.value.message.splitlines() == [
         "PERENNIAL_AIRFLOW_PORT: must be a whole number, found 'x'.",
         "PERENNIAL_SIGNING_KEY: must have at most 128 characters.",
-        "PERENNIAL_PLACE: must be 'process', 'docker', found 'moon'.",
+        "PERENNIAL_PLACE: must be 'process', 'docker', 'kubernetes', found 'moon'.",
         "PERENNIAL_PROOF_TOKEN: must have at most 128 characters.",
     ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import PerennialError
 from pipelines.ops import agreement
-from pipelines.ops.doctor import alerts, bucket, champions, machine, modes, pools, signing
+from pipelines.ops.doctor import alerts, bucket, champions, machine, modes, pods, pools, signing
 from pipelines.ops.doctor import docker as engine
 from pipelines.ops.findings import Finding, ok, problem, run_check
 
@@ -48,6 +48,7 @@ def diagnose(
         "agreement": lambda: agreement.check_agreement(settings, ports),
         "alerts": lambda: alerts.check_alerts(settings),
         "pools": lambda: pools.check_pools(settings),
+        "cluster of steps": lambda: pods.check_step_pods(settings),
     }
     for what, check in checks.items():
         yield from run_check(what, check)

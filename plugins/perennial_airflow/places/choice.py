@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from perennial_airflow.places.kubernetes import KubernetesStepOperator
 from perennial_airflow.places.step_operator import StepOperator
 
 if TYPE_CHECKING:
@@ -22,13 +23,25 @@ def _docker(spec: Spec, memory: str | None) -> Operator:
     # It imports the engine's library, for whoever has their steps run in containers alone.
     from perennial_airflow.places.docker import DockerStepOperator
 
+    return DockerStepOperator, {"limits": _limits(spec, memory, set())}
+
+
+def _limits(spec: Spec, memory: str | None, others: set[str]) -> dict[str, Any]:
+    """Return the limits of a step, without `others`, which the place does not know."""
     of_tasks = {"serving", "queue", "queues", "pool", "pools", "priority"}
-    limits = spec.resources.model_dump(mode="json", exclude=of_tasks, exclude_none=True)
-    by_default = {"memory": memory} if memory else {}
-    return DockerStepOperator, {"limits": by_default | limits}
+    limits = spec.resources.model_dump(mode="json", exclude=of_tasks | others, exclude_none=True)
+    return ({"memory": memory} if memory else {}) | limits
 
 
-PLACES: dict[str, Callable[[Spec, str | None], Operator]] = {"process": _process, "docker": _docker}
+def _kubernetes(spec: Spec, memory: str | None) -> Operator:
+    return KubernetesStepOperator, {"limits": _limits(spec, memory, {"network"})}
+
+
+PLACES: dict[str, Callable[[Spec, str | None], Operator]] = {
+    "process": _process,
+    "docker": _docker,
+    "kubernetes": _kubernetes,
+}
 """How the operator of a place is found, by the value of PERENNIAL_PLACE."""
 
 

@@ -17,17 +17,12 @@ from requests import RequestException
 from perennial_airflow.places.container_setup import Setup
 from perennial_airflow.places.docker_engine import StepEngine, make_unreachable
 from perennial_airflow.places.docker_place import DockerPlace
+from perennial_airflow.places.step_environment import step_environment
 from perennial_airflow.places.step_operator import StepOperator
-from pipelines.container_paths import (
-    STATE,
-    TRUST,
-    path_in_container,
-    store_in_container,
-    trust_in_container,
-)
+from pipelines.container_paths import STATE, TRUST, trust_in_container
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
-from pipelines.settings import PREFIX, QUIET, SIGNING_KEY, SQL_PREFIX, Settings, load_settings
+from pipelines.settings import Settings, load_settings
 from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
@@ -40,64 +35,6 @@ if TYPE_CHECKING:
 
 GATEWAY = "/gateway"
 """Where a step's container finds what it shares with the gateway."""
-
-OWN_SETTINGS = frozenset(
-    PREFIX + name
-    for name in (
-        "HOME",
-        "STATE",
-        "STORE",
-        "VERSIONS",
-        "GATEWAY",
-        "TRUST",
-        "SIGNING_KEY",
-        "RELEASES",
-        "PLACE",
-        "IMAGE",
-        "PROOF_TOKEN",
-        "DOCKER_HOST",
-        "DATA",
-        "SPILL",
-    )
-)
-"""The settings of the worker that say nothing to a container, which has its own.
-
-The signing key is told to the step that signs, and to no other.
-"""
-
-INDEX_VARIABLES = (
-    "UV_DEFAULT_INDEX",
-    "UV_INDEX",
-    "UV_INDEX_URL",
-    "UV_EXTRA_INDEX_URL",
-    "UV_HTTP_TIMEOUT",
-    "PIP_INDEX_URL",
-    "PIP_EXTRA_INDEX_URL",
-)
-"""Where the packages of `requires` come from; folders of the worker's are none of a container."""
-
-PASSED_VARIABLES = frozenset(
-    {
-        *QUIET,
-        *INDEX_VARIABLES,
-        "MLFLOW_TRACKING_USERNAME",
-        "MLFLOW_TRACKING_PASSWORD",
-        "MLFLOW_TRACKING_TOKEN",
-        "MLFLOW_S3_ENDPOINT_URL",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_DEFAULT_REGION",
-        "AWS_ENDPOINT_URL",
-    }
-)
-"""What a step's container gets of the worker's environment beside our own settings."""
-
-HOME = {
-    "HOME": "/tmp",  # noqa: S108 -- the one folder it may write to; the user may be a bare number
-    "USER": "perennial",
-    "LOGNAME": "perennial",
-}
 
 
 # `execute` returns a step's result.
@@ -218,18 +155,8 @@ def container_environment(
 
     Raises GiveUp where a setting names a folder or an engine that a container cannot reach.
     """
-    environment = {
-        name: value
-        for name, value in environ.items()
-        if name in PASSED_VARIABLES or _is_setting(name)
-    }
-    environment |= {**HOME, "PERENNIAL_STATE": STATE, "PERENNIAL_DOCKER_STATE": _state(settings)}
-    environment |= store_in_container(settings) | trust_in_container(settings)
-    if STEPS[step].signs and environ.get(SIGNING_KEY):
-        environment[SIGNING_KEY] = environ[SIGNING_KEY]
-    if settings.is_set("versions"):
-        name = f"{PREFIX}VERSIONS"
-        environment[name] = path_in_container(name, settings.versions, settings.state)
+    environment = step_environment(environ, settings, step)
+    environment |= {"PERENNIAL_DOCKER_STATE": _state(settings)} | trust_in_container(settings)
     if settings.target == "docker" and not urlsplit(settings.docker_host).scheme.startswith(
         ("tcp", "http")
     ):
@@ -243,17 +170,6 @@ def container_environment(
     if _deploys(settings, step):
         environment |= {"PERENNIAL_GATEWAY": GATEWAY, "PERENNIAL_DOCKER_HOST": settings.docker_host}
     return environment
-
-
-def _is_setting(name: str) -> bool:
-    """Tell whether this is a setting for steps.
-
-    Compose reads variables of our prefix, too, and the secrets of the stack are such.
-    """
-    is_known = (
-        name.startswith(SQL_PREFIX) or name.removeprefix(PREFIX).lower() in Settings.model_fields
-    )
-    return name.startswith(PREFIX) and is_known and name not in OWN_SETTINGS
 
 
 def _deploys(settings: Settings, step: str) -> bool:

@@ -16,7 +16,12 @@ def test_every_place_that_a_setting_may_name_is_there():
 
 
 @pytest.mark.parametrize(
-    ("place", "operator"), [("process", "StepOperator"), ("docker", "DockerStepOperator")]
+    ("place", "operator"),
+    [
+        ("process", "StepOperator"),
+        ("docker", "DockerStepOperator"),
+        ("kubernetes", "KubernetesStepOperator"),
+    ],
 )
 def test_a_place_has_its_operator(world, place, operator):
     spec = load_spec(world.settings.models, world.model)
