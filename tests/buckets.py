@@ -88,21 +88,21 @@ class Endpoint:
 
 
 @contextlib.contextmanager
-def moto() -> Iterator[Endpoint]:
+def moto(host: str = "127.0.0.1") -> Iterator[Endpoint]:
     """Run moto's server."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not _listens(port):
+        while not _listens(host, port):
             assert process.poll() is None, "moto's server ended"
             assert time.monotonic() < deadline, "moto's server does not listen"
             time.sleep(0.05)
-        yield Endpoint(f"http://127.0.0.1:{port}", "test", "test-secret")
+        yield Endpoint(f"http://{host}:{port}", "test", "test-secret")
     finally:
         process.kill()
         process.wait()
@@ -129,7 +129,7 @@ def free_port() -> int:
     return port
 
 
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+def _listens(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False

@@ -48,8 +48,16 @@ class Sender:
             self._thread.start()
 
     def stop(self) -> None:
-        """Send no more. What was not sent stays on the disk, for the next server of this host."""
+        """Send no more by the clock."""
         self._stop.set()
+
+    def finish(self) -> None:
+        """Send once what was closed at the end: the disk may go with this server.
+
+        What cannot be sent stays there, for the next server of this host.
+        """
+        if self._store.is_far:
+            self._send_all()
 
     def send(self) -> int:
         """Send every segment that nobody writes any more; return how many.
@@ -64,12 +72,15 @@ class Sender:
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds / LOOKS):
-            try:
-                self.send()
-                self._note("")
-            except (OSError, PerennialError) as error:
-                self._note(f"The inference log cannot be sent: {error}")
+            self._send_all()
             self._metrics.set_unsent(_age(self._store.near_segments()))
+
+    def _send_all(self) -> None:
+        try:
+            self.send()
+            self._note("")
+        except (OSError, PerennialError) as error:
+            self._note(f"The inference log cannot be sent: {error}")
 
     def _note(self, trouble: str) -> None:
         if trouble != self._trouble:

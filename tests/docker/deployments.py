@@ -206,17 +206,26 @@ class Model:
 
         Yield what was answered so far.
         """
-        asked = Asked()
-        url = f"{self.yard.url}/models/{self.name}/predict"
-        threads = [threading.Thread(target=_ask, args=(url, asked, pause)) for _ in range(askers)]
-        for thread in threads:
-            thread.start()
-        try:
+        with keep_asking(f"{self.yard.url}/models/{self.name}/predict", askers, pause) as asked:
             yield asked
-        finally:
-            asked.stop.set()
-            for thread in threads:
-                thread.join()
+
+
+@contextlib.contextmanager
+def keep_asking(url: str, askers: int, pause: float) -> Iterator[Asked]:
+    """Keep asking for predictions at a URL, each asker over one connection.
+
+    Yield what was answered so far.
+    """
+    asked = Asked()
+    threads = [threading.Thread(target=_ask, args=(url, asked, pause)) for _ in range(askers)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield asked
+    finally:
+        asked.stop.set()
+        for thread in threads:
+            thread.join()
 
 
 @dataclass
