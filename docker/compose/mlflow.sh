@@ -15,4 +15,4 @@ INI
 export MLFLOW_AUTH_CONFIG_PATH=/tmp/auth.ini
 unset MLFLOW_AUTH_DATABASE
 exec mlflow server --app-name basic-auth --host 0.0.0.0 --port 5000 --workers 1 \
-    --serve-artifacts --artifacts-destination /mlflow/artifacts
+    --serve-artifacts --artifacts-destination "${PERENNIAL_ARTIFACTS:-/mlflow/artifacts}"

@@ -178,8 +178,7 @@ class KubernetesTarget:
             template = pod_template(settings, context.spec, release, manifest)
         done = self._apply_all(context, release, template)
         changes = [
-            f"the {words} {names.object_name(release.model)}"
-            f" {'was gone; it is made' if applied.was is None else 'was changed; it is as it was'}"
+            _say_changed(words, release.model, applied)
             for words, applied in done
             if applied.is_changed and (words != "Deployment" or is_champions)
         ]
@@ -191,6 +190,11 @@ class KubernetesTarget:
                 f" those of release {release.number}, the champion"
             )
         return changes
+
+
+def _say_changed(kind: str, model: str, applied: rollout.Applied) -> str:
+    done = "was gone; it is made" if applied.was is None else "was not as the settings say; it is"
+    return f"the {kind} {names.object_name(model)} {done}"
 
 
 def remove_model(cluster: Cluster, settings: Settings, model: str) -> list[str]:

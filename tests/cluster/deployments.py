@@ -7,6 +7,7 @@ import itertools
 import os
 import socket
 import subprocess
+import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ from tests.serving.bundles import put_bundle
 from tests.worlds import World, make_world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pipelines.context import Context
@@ -110,6 +111,10 @@ class Yard:
         self.cluster.ask(
             "POST", f"/api/v1/namespaces/{self.namespace}/{path}", body={"apiVersion": "v1", **body}
         )
+
+    def lose(self, uri: str) -> None:
+        """Remove an object from the bucket behind the store's back."""
+        self.endpoint.boto().delete_object(Bucket=self.address().bucket, Key=uri)
 
 
 @dataclass(frozen=True)
@@ -259,6 +264,14 @@ def cluster_yard(home: Path, endpoint: Endpoint, name: str) -> Iterator[Yard]:
             yield yard
         finally:
             cluster.ask("DELETE", f"/api/v1/namespaces/{namespace}")
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    """Return once it holds; fail where it does not in time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"it did not hold within {seconds} s"
+        time.sleep(0.5)
 
 
 def kubeconfig() -> str | None:

@@ -235,6 +235,8 @@ class Asked:
     answers: Counter[int] = field(default_factory=Counter)
     last: dict[int, float] = field(default_factory=dict)
     """By release, when its last answer came (monotonic seconds)."""
+    first: dict[int, float] = field(default_factory=dict)
+    """The same of its first one."""
     failures: list[str] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -250,6 +252,7 @@ def _ask(url: str, asked: Asked, pause: float) -> None:
                         release = answer.json()["release"]
                         asked.answers[release] += 1
                         asked.last[release] = time.monotonic()
+                        asked.first.setdefault(release, asked.last[release])
                     else:
                         asked.failures.append(f"{answer.status_code} {answer.text[:200]}")
             except httpx.HTTPError as error:

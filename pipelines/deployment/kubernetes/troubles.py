@@ -129,6 +129,8 @@ def _of_place(name: str, pod: Object, events: list[Object]) -> Iterator[Trouble]
     if node and lost:
         words = _text(lost[-1].get("message"))
         yield Trouble(f"the node {node} of the pod {name} is gone: {words}", _NODE)
+    elif node and not (pod.get("status") or {}).get("startTime"):
+        yield Trouble(f"the node {node} has not begun with the pod {name}: it may be gone", _NODE)
 
 
 def _of_container(pod: str, container: Object, events: list[Object]) -> Iterator[Trouble]:
