@@ -16,14 +16,18 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import urllib3
 
 from benchmarks.report import LOAD_BEFORE, Measure, is_tiny, show, write
 from pipelines.errors import PerennialError
 from tests.buckets import moto
-from tests.cluster.deployments import Asked, Model, answers, cluster_yard, host_address
+from tests.cluster.deployments import Model, cluster_yard
+from tests.cluster.reaching import answers, host_address
+
+if TYPE_CHECKING:
+    from tests.asking import Asked
 
 UPDATES, CLIENTS, PODS = 20, 4, 2
 QUIET = 0.5

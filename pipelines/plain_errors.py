@@ -196,6 +196,20 @@ PATTERNS = {
     r"^[a-z0-9_-]+=[1-9][0-9]{0,3}(,[a-z0-9_-]+=[1-9][0-9]{0,3})*$": (
         "write pools with their slots, and commas between them: warehouse=2,gpu=1"
     ),
+    r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$": (
+        "write a name of Kubernetes: at most 63 lower-case letters, digits and hyphens"
+    ),
+    r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$": (
+        "write a name of Kubernetes: lower-case letters, digits, hyphens and dots"
+    ),
+    r"^[A-Za-z0-9][A-Za-z0-9./_-]*=[A-Za-z0-9._-]*"
+    r"(,[A-Za-z0-9][A-Za-z0-9./_-]*=[A-Za-z0-9._-]*)*$": (
+        "write labels of nodes with commas between them: pool=serving,disk=ssd"
+    ),
+    r"^[A-Za-z0-9][A-Za-z0-9./_-]*(=[A-Za-z0-9._-]*)?:(NoSchedule|NoExecute)"
+    r"(,[A-Za-z0-9][A-Za-z0-9./_-]*(=[A-Za-z0-9._-]*)?:(NoSchedule|NoExecute))*$": (
+        "write taints with commas between them: serving=only:NoSchedule,gpu:NoExecute"
+    ),
     r"^[^\x00-\x1f\x7f]+$": "leave out control characters, such as line ends and tabs",
 }
 """What to write where a text must have a form.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.buckets import ENVIRON, moto
-from tests.cluster.deployments import answers, cluster_yard, host_address
+from tests.cluster.deployments import cluster_yard
+from tests.cluster.reaching import answers, host_address
 
 
 @pytest.fixture(scope="session")

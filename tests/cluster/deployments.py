@@ -5,13 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import socket
-import subprocess
-import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pipelines.deployment import releases
 from pipelines.deployment.kubernetes import names
@@ -28,7 +24,6 @@ from pipelines.deployment.kubernetes.service import ServiceClient
 from pipelines.deployment.kubernetes_target import KubernetesTarget, cluster_of, remove_model
 from pipelines.deployment.orders import Order, carry_out
 from pipelines.inference_log.reader import read_log
-from pipelines.kubernetes_client import api_client
 from pipelines.ledger import MemoryLedger
 from pipelines.ports import Ports
 from pipelines.registry.memory import MemoryRegistry
@@ -36,13 +31,14 @@ from pipelines.settings import Settings
 from pipelines.spec.deploy import Deploy, Replicas, Requests
 from pipelines.spec.resources import Limits, Resources
 from pipelines.versions.memory import MemoryVersions
+from tests.asking import Asked, keep_asking
 from tests.buckets import ENVIRON, bucket_store
-from tests.docker.deployments import Asked, keep_asking
+from tests.cluster.reaching import kubeconfig, until
 from tests.serving.bundles import put_bundle
 from tests.worlds import World, make_world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pipelines.context import Context
@@ -52,6 +48,7 @@ if TYPE_CHECKING:
 TAG = ENVIRON.get("PERENNIAL_TEST_TAG") or "latest"
 SECRET = "bucket"
 DEPLOY_SECONDS = 120
+GONE_SECONDS = 120
 _numbers = itertools.count(1)
 
 
@@ -264,42 +261,5 @@ def cluster_yard(home: Path, endpoint: Endpoint, name: str) -> Iterator[Yard]:
             yield yard
         finally:
             cluster.ask("DELETE", f"/api/v1/namespaces/{namespace}")
-
-
-def until(holds: Callable[[], bool], seconds: float) -> None:
-    """Return once it holds; fail where it does not in time."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"it did not hold within {seconds} s"
-        time.sleep(0.5)
-
-
-def kubeconfig() -> str | None:
-    """The kubeconfig of the shell that started the tests, before they took it away."""
-    return ENVIRON.get("PERENNIAL_KUBERNETES_CONFIG") or ENVIRON.get("KUBECONFIG")
-
-
-def host_address() -> str:
-    """This host's address, as the cluster's pods reach it."""
-    host = urlsplit(api_client(Settings(kubernetes_config=kubeconfig())).configuration.host)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-        asked.connect((host.hostname, host.port or 443))
-        address: str = asked.getsockname()[0]
-    return address
-
-
-def answers() -> bool:
-    """Tell whether a cluster answers."""
-    try:
-        client = Cluster(api_client(Settings(kubernetes_config=kubeconfig())), "default")
-        return bool(client.ask("GET", "/version"))
-    except Exception:  # noqa: BLE001 -- whatever is amiss, there is none
-        return False
-
-
-def kubectl(*arguments: str) -> str:
-    """Run kubectl; return what it prints."""
-    done = subprocess.run(
-        ["kubectl", *arguments], capture_output=True, text=True, check=True, timeout=120
-    )
-    return done.stdout
+            # Pods that end send what they have logged: the bucket goes after them
+            until(lambda: not cluster.find(POD), GONE_SECONDS)

@@ -10,7 +10,7 @@ from pipelines.bundle.load import read_manifest
 from pipelines.bundle.manifest import Golden, Release
 from pipelines.deployment.kubernetes_target import KubernetesTarget
 from pipelines.errors import GiveUp, Refused, Unreachable
-from tests.cluster.deployments import until
+from tests.cluster.reaching import until
 from tests.serving.bundles import put_bundle
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

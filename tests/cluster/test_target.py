@@ -18,7 +18,7 @@ from pipelines.deployment.kubernetes.pod import USER
 from pipelines.deployment.kubernetes_target import KubernetesTarget
 from pipelines.deployment.orders import carry_out, reconcile
 from pipelines.errors import Conflict, PerennialError
-from tests.cluster.deployments import until
+from tests.cluster.reaching import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 

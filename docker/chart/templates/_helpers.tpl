@@ -125,16 +125,25 @@ PERENNIAL_KUBERNETES_SERVING_CA: {{ . }}
 {{- end }}
 {{- else }}
 PERENNIAL_KUBERNETES_SERVING_VOLUME: {{ .Values.state.claim }}
+PERENNIAL_KUBERNETES_STEPS_VOLUME: {{ .Values.state.claim }}
 {{- end }}
 {{- with .Values.signing.trust }}
 PERENNIAL_TRUST: /trust
 PERENNIAL_KUBERNETES_SERVING_TRUST: {{ . }}
+PERENNIAL_KUBERNETES_STEPS_TRUST: {{ . }}
 {{- end }}
 {{- with .Values.personalKey }}
 PERENNIAL_KUBERNETES_SERVING_PERSONAL_KEY: {{ . }}
 {{- end }}
 {{- with .Values.images.pullSecret }}
 PERENNIAL_KUBERNETES_SERVING_PULL_SECRET: {{ . }}
+PERENNIAL_KUBERNETES_STEPS_PULL_SECRET: {{ . }}
+{{- end }}
+{{- with .Values.stepsSecret }}
+PERENNIAL_KUBERNETES_STEPS_SECRET: {{ . }}
+{{- end }}
+{{- if eq .Values.target "kubernetes" }}
+PERENNIAL_KUBERNETES_DEPLOY_ACCOUNT: {{ include "perennial.name" . }}-deploy
 {{- end }}
 AIRFLOW__CORE__EXECUTOR: perennial_airflow.executors.{{ .Values.airflow.executor }}
 AIRFLOW__CORE__AUTH_MANAGER: perennial_airflow.fab_log_in.NamedFabAuthManager

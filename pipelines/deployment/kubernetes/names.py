@@ -68,7 +68,7 @@ def labels(release: Release, settings: Settings) -> dict[str, str]:
     }
 
 
-def annotations(release: Release) -> dict[str, str]:
+def told_of(release: Release) -> dict[str, str]:
     """Return what is told of a release in full."""
     return {MODEL: release.model, VERSION: release.version, BUNDLE: release.bundle.sha256}
 

@@ -22,7 +22,7 @@ def metadata(settings: Settings, release: Release) -> Object:
     return {
         "name": names.object_name(release.model),
         "labels": names.labels(release, settings),
-        "annotations": names.annotations(release),
+        "annotations": names.told_of(release),
     }
 
 

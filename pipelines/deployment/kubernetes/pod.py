@@ -58,7 +58,7 @@ def pod_template(
     return {
         "metadata": {
             "labels": labels,
-            "annotations": names.annotations(release),
+            "annotations": names.told_of(release),
         },
         "spec": {
             **_where(settings, names.of_model(release.model, settings)),

@@ -155,7 +155,7 @@ def await_pods(cluster: Cluster, settings: Settings, model: str) -> str:
 def is_complete(deployment: Object) -> bool:
     """Tell whether all pods are of the newest template and available, and none is of another."""
     status, wanted = deployment.get("status") or {}, deployment["spec"].get("replicas", 1)
-    return (
+    return bool(
         status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
         and status.get("updatedReplicas", 0) >= wanted
         and status.get("replicas", 0) == status.get("updatedReplicas", 0)
