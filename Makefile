@@ -62,9 +62,9 @@ test-fast: venv-dev ## the tests without servers, trainings and processes: a min
 test-all: venv-dev ## the long tests too: many thousand hostile bodies, many kills, slow benchmarks
 	$(BIN)/python -m pytest
 
-test-cluster: venv-dev ## the tests on a real S3 endpoint (PERENNIAL_TEST_S3=http://…)
-	@[ -n "$(PERENNIAL_TEST_S3)" ] || { echo "PERENNIAL_TEST_S3 names no endpoint."; exit 65; }
-	$(BIN)/python -m pytest -m cluster
+# What is not there is skipped; a cluster is started where a script beside the checkout can do it.
+test-cluster: venv-dev ## the tests on a cluster (KUBECONFIG) and on an S3 endpoint (PERENNIAL_TEST_S3)
+	@eval "$$(sh tools/cluster.sh)"; $(BIN)/python -m pytest -m cluster
 
 up: venv ## start Airflow, MLflow and the server on 127.0.0.1 (EXECUTOR=celery: with two workers)
 	@$(if $(EXECUTOR),PERENNIAL_EXECUTOR=$(EXECUTOR)) $(BIN)/python -m stack up

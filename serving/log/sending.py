@@ -48,13 +48,13 @@ class Sender:
             self._thread.start()
 
     def stop(self) -> None:
-        """Send no more by the clock."""
+        """Send no more. What was not sent stays on the disk, for the next server of this host."""
         self._stop.set()
 
     def finish(self) -> None:
-        """Send once what was closed at the end: the disk may go with this server.
+        """Send once what was closed at the end, where the disk goes with this server.
 
-        What cannot be sent stays there, for the next server of this host.
+        What cannot be sent then is lost with it.
         """
         if self._store.is_far:
             self._send_all()

@@ -23,6 +23,7 @@ def test_every_documented_setting_is_there():
     names = {f"PERENNIAL_{name.upper()}" for name in Settings.model_fields} | {
         "PERENNIAL_DATA",
         "PERENNIAL_REQUIRE_ENGINE",
+        "PERENNIAL_REQUIRE_CLUSTER",
     }
     named = {
         n

@@ -64,6 +64,8 @@ class Cluster:
 
     def version_of(self, kind: Kind) -> str:
         """Return the newest version in which this cluster serves the kind. Raises GiveUp."""
+        if len(kind.groups) == 1:
+            return kind.groups[0]
         found = next((group for group in kind.groups if group in self._versions), None)
         if found is None:
             raise GiveUp(
@@ -163,7 +165,7 @@ class Cluster:
             raise Unreachable(f"The cluster's API server answers {path} with no JSON.") from error
 
     def _path(self, kind: Kind, name: str = "") -> str:
-        version = self.version_of(kind) if len(kind.groups) > 1 else kind.groups[0]
+        version = self.version_of(kind)
         root = "/api" if "/" not in version else "/apis"
         return f"{root}/{version}/namespaces/{self.namespace}/{kind.plural}" + (
             f"/{name}" if name else ""
