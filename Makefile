@@ -63,7 +63,7 @@ test-all: venv-dev ## the long tests too: many thousand hostile bodies, many kil
 	$(BIN)/python -m pytest
 
 # What is not there is skipped; a cluster is started where a script beside the checkout can do it.
-test-cluster: venv-dev ## the tests on a cluster (KUBECONFIG) and on an S3 endpoint (PERENNIAL_TEST_S3)
+test-cluster: venv-dev ## the tests on a cluster (KUBECONFIG) and on S3 (PERENNIAL_TEST_S3)
 	@eval "$$(sh tools/cluster.sh)"; $(BIN)/python -m pytest -m cluster
 
 up: venv ## start Airflow, MLflow and the server on 127.0.0.1 (EXECUTOR=celery: with two workers)

@@ -1,10 +1,11 @@
 #!/bin/bash
 # Makes the Secrets that the chart needs, with new passwords and keys, for PostgreSQL inside.
-# `make-secret.sh NAMESPACE NAME RELEASE`: NAME, and NAME-steps with what the pods of steps may know.
+# `make-secret.sh NAMESPACE NAME RELEASE` makes NAME,
+# and NAME-steps with what the pods of steps may know.
 # RELEASE is the name that `helm install` gets. What is there is left as it is.
-# The key to the bucket is taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, where they are set.
+# The key to the bucket is taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, if they are set.
 # With PostgreSQL outside, NAME needs airflow-database, ledger-database, mlflow-database and
-# mlflow-auth-database: SQLAlchemy URLs such as postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE.
+# mlflow-auth-database: SQLAlchemy URLs: postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE.
 set -euo pipefail
 umask 077
 namespace=${1:?the namespace}
