@@ -15,14 +15,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import docker
 
 from benchmarks.report import LOAD_BEFORE, Measure, is_tiny, show, write
 from pipelines.deployment.docker.gateway import Gateway
 from pipelines.deployment.docker_target import DockerTarget
-from tests.docker.deployments import ENGINE, Asked, Model, gateway_yard
+from tests.docker.deployments import ENGINE, Model, gateway_yard
+
+if TYPE_CHECKING:
+    from tests.asking import Asked
 
 DEPLOYMENTS, CLIENTS = 20, 4
 SWITCH_ASKED, SERVING_ASKED = 2.0, 15.0

@@ -300,15 +300,40 @@ class Settings(Value):
 
     They are made, or changed to this, when the stack starts.
     """
-    target: Literal["process", "docker"] = "process"
-    """How a release is deployed.
+    target: Literal["process", "docker", "kubernetes"] = "process"
+    """How a release is deployed, unless a model's spec says it (`deploy.target`).
 
-    The running server follows the store, or a container per release behind the gateway.
+    The running server follows the store, a container per release behind the gateway, or the pods of
+    a Deployment per model.
     """
     kubernetes_namespace: Namespace = "perennial"
     """The namespace of pods and of all else that we make in a cluster."""
     kubernetes_config: Path | None = None
     """A kubeconfig file. None: the cluster that we run in, else the user's own file."""
+    kubernetes_deploy_seconds: Annotated[float, Field(ge=10, le=7_200)] = 600
+    """How long the pods of a release may take to come up, each image pulled; then it is given up.
+    """
+    kubernetes_serving_volume: DockerState | None = None
+    """What serving pods see as the state folder: a volume claim, or a folder of the nodes.
+
+    None where the store is in a bucket: then each pod has a folder of its own.
+    """
+    kubernetes_serving_secret: KubernetesName | None = None
+    """A Secret whose entries become variables of serving pods: the key to the bucket."""
+    kubernetes_serving_personal_key: KubernetesName | None = None
+    """A Secret with the entry `personal_key`, by which all pods hash personal data alike."""
+    kubernetes_serving_trust: KubernetesName | None = None
+    """A ConfigMap with the public keys whose signatures count, as files."""
+    kubernetes_serving_ca: KubernetesName | None = None
+    """A ConfigMap with the entry `ca.pem`: certificates that the bucket's is checked against."""
+    kubernetes_serving_account: KubernetesName | None = None
+    """The service account of serving pods; its token is never mounted. None: the default one."""
+    kubernetes_serving_pull_secret: KubernetesName | None = None
+    """The Secret by which the serving images are pulled."""
+    kubernetes_serving_nodes: NodeLabels | None = None
+    """Labels of the nodes that serving pods may run on: `pool=serving,disk=ssd`."""
+    kubernetes_serving_tolerations: Tolerations | None = None
+    """Taints of nodes that serving pods bear: `serving=only:NoSchedule`."""
     docker_host: str = "unix:///var/run/docker.sock"
     """Where the Docker engine (or the door to it) listens.
 
@@ -394,6 +419,12 @@ class Settings(Value):
 
     Requests that carry it are answered, but are no traffic and are not logged.
     """
+    release: Annotated[str, Field(max_length=10_000)] = ""
+    """Set inside a release's pod: the release as JSON, with the hash of its bundle."""
+    draining: Path | None = None
+    """Set inside a release's pod: once this file is there, each answer is its connection's last."""
+    personal_key_from: Path | None = None
+    """Set inside a release's pod: the file that the key for personal data is copied from."""
     user_code_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = 1_800
     """How long one run of a model's own code may take (`build` or `read` for one batch), unless its
     spec says otherwise."""

@@ -75,6 +75,8 @@ def create_app(settings: Settings, store: Store, *, logged: bool = True) -> Fast
         if log is not None:
             sender.stop()
             await asyncio.to_thread(log.stop)
+            if settings.draining is not None:  # a pod: its disk goes with it
+                await asyncio.to_thread(sender.finish)
 
     app = FastAPI(
         title="Perennial",

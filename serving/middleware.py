@@ -56,6 +56,7 @@ class Edge:
         self._seconds = settings.body_timeout_seconds
         self._metrics = metrics
         self._callers = Callers(settings)
+        self._draining = settings.draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -63,7 +64,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = scope["perennial.started"] = time.perf_counter()
-        reply = _Reply(send, scope, _request_id(scope))
+        reply = _Reply(send, scope, _request_id(scope), last=self._is_draining())
         try:
             body = await self._body(scope, receive)
             self._callers.refuse_strangers(scope)
@@ -91,6 +92,13 @@ class Edge:
             reply.status,
             time.perf_counter() - started,
         )
+
+    def _is_draining(self) -> bool:
+        """Tell whether this server is about to end: each answer is then its connection's last.
+
+        A client that keeps its connection would otherwise ask just when it is closed.
+        """
+        return self._draining is not None and self._draining.exists()
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Return the whole body. Raises Problem 413 or 408; then the connection is closed."""
@@ -127,13 +135,14 @@ class Edge:
 class _Reply:
     """The way back: adds the request's id to every answer and remembers the status."""
 
-    def __init__(self, send: Send, scope: Scope, request_id: str) -> None:
+    def __init__(self, send: Send, scope: Scope, request_id: str, *, last: bool) -> None:
         self._send = send
         self.status = 0
         self.request_id = scope["perennial.request_id"] = request_id
         self._headers = [
             (b"x-request-id", request_id.encode()),
             (b"x-content-type-options", b"nosniff"),
+            *([(b"connection", b"close")] if last else []),
         ]
 
     async def send(self, message: Message) -> None:

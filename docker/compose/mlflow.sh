@@ -14,7 +14,7 @@ auth_cache_ttl_seconds = 60
 INI
 export MLFLOW_AUTH_CONFIG_PATH=/tmp/auth.ini
 unset MLFLOW_AUTH_DATABASE
-artifacts=/mlflow/artifacts
+artifacts="${PERENNIAL_ARTIFACTS:-/mlflow/artifacts}"
 # Where the store is in a bucket, artifacts lie there too.
 case "${PERENNIAL_STORE:-}" in s3://*)
     artifacts="$(printf '%b' "${PERENNIAL_STORE//%/\\x}")"  # as it is, without %20

@@ -15,6 +15,7 @@ from pipelines.errors import RequestError
 from pipelines.plurals import how_many
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import Settings, load_settings
+from pipelines.spec import load_all
 from pipelines.spec.units import parse_duration
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from pipelines.deployment.docker.engine import ReleaseEngine
+    from pipelines.deployment.kubernetes.api import Cluster
     from pipelines.ops.prune.leftover import Leftover
 
 NewFile = Annotated[
@@ -63,13 +65,17 @@ def doctor(*, as_json: AsJson = False) -> None:
 
     Exit code 0 when there is no problem (warnings may be), else 1.
     """
-    from pipelines.deployment.serving_client import ServingClient
+    from pipelines.deployment.servers import Servers
     from pipelines.ops.doctor.diagnosis import diagnose
 
     settings = _settings()
     findings = []
     for finding in diagnose(
-        settings, ConfiguredPorts(settings), ServingClient(settings.serving_url), _engine(settings)
+        settings,
+        ConfiguredPorts(settings),
+        Servers(settings),
+        _engine(settings),
+        _cluster(settings),
     ):
         findings.append(finding)
         if not as_json:
@@ -226,7 +232,9 @@ def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = 
         ConfiguredPorts(settings),
         _engine(settings) if settings.target == "docker" else None,
     )
-    leftovers = (remove if yes else find_leftovers)(settings, ports, _age(older_than), engine)
+    leftovers = (remove if yes else find_leftovers)(
+        settings, ports, _age(older_than), engine, _cluster(settings)
+    )
     if as_json:
         entries = [
             {"kind": leftover.kind, "name": leftover.name, "bytes": leftover.bytes}
@@ -280,6 +288,17 @@ def _engine(settings: Settings) -> ReleaseEngine | None:
     from pipelines.deployment.docker.engine import engine_for
 
     return engine_for(settings) if "docker" in {settings.place, settings.target} else None
+
+
+def _cluster(settings: Settings) -> Cluster | None:
+    """Return the cluster where releases are pods: by the settings, or by some model's spec."""
+    good, _ = load_all(settings.models)
+    targets = {spec.deploy.target for spec in good.values()} | {settings.target}
+    if "kubernetes" not in targets:
+        return None
+    from pipelines.deployment.kubernetes_target import cluster_of
+
+    return cluster_of(settings)
 
 
 def _age(text: str) -> timedelta:

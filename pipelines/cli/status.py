@@ -10,6 +10,7 @@ import typer
 from pipelines.approvals import Marks, marks_of
 from pipelines.cli.entry_sentences import marked_sentence, sentence
 from pipelines.cli.output import AsJson, print_json, tell_slow
+from pipelines.deployment.servers import Servers
 from pipelines.errors import PerennialError, SpecError
 from pipelines.incidents.held_batches import held_batches
 from pipelines.intervals import iso
@@ -60,7 +61,7 @@ def status(model: AnyModel = None, *, as_json: AsJson = False) -> None:
     ports = ConfiguredPorts(settings)
     total = ports.check_ledger() if good else 0
     newest = _newest(ports.ledger, list(good))
-    serving = _serving(settings.serving_url, list(good))
+    serving = _serving(Servers(settings), list(good))
     rows = [
         {
             **_decisions(spec, ports.ledger, newest[n]),
@@ -159,21 +160,19 @@ def _describe(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _serving(url: str, models: list[str]) -> dict[str, str]:
+def _serving(servers: Servers, models: list[str]) -> dict[str, str]:
     """Return in words what the server says of each model.
 
     A server that has not answered several times in a row is asked no more: of a thousand models
     each question might wait for its time-out.
     """
-    from pipelines.deployment.serving_client import ServingClient
-
-    client, found, failures = ServingClient(url), dict[str, str](), list[str]()
+    found, failures = dict[str, str](), list[str]()
     for model in models:
         if len(failures) == MOST_FAILURES:
             found[model] = failures[-1]
             continue
         try:
-            subject = client.model(model)
+            subject = servers.model(model)
         except PerennialError as error:
             failures.append(error.message)
             found[model] = error.message

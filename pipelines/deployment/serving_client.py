@@ -82,22 +82,25 @@ class ServingClient:
 
     def serves(self, model: str) -> Serves:
         """Return what the model serves, and what was refused."""
-        body = self.model(model)
-        entry = body.get("refused")
-        refusal = (
-            {name: entry.get(name) for name in Refusal.model_fields}
-            if isinstance(entry, dict)
-            else None
+        return read_serves(model, self.model(model))
+
+
+def read_serves(model: str, body: dict[str, Any]) -> Serves:
+    """Return what a server's answer says of a model. Raises Unreachable where it makes no sense."""
+    entry = body.get("refused")
+    refusal = (
+        {name: entry.get(name) for name in Refusal.model_fields}
+        if isinstance(entry, dict)
+        else None
+    )
+    try:
+        return Serves.model_validate(
+            {"release": body.get("release"), "version": body.get("version"), "refused": refusal}
         )
-        try:
-            return Serves.model_validate(
-                {"release": body.get("release"), "version": body.get("version"), "refused": refusal}
-            )
-        except ValidationError as error:
-            raise Unreachable(
-                f"The server's answer on {model} makes no sense:"
-                f" {in_one_line(problems(error, None))}"
-            ) from error
+    except ValidationError as error:
+        raise Unreachable(
+            f"The server's answer on {model} makes no sense: {in_one_line(problems(error, None))}"
+        ) from error
 
 
 @cache

@@ -51,10 +51,14 @@ class Target(Protocol):
 
 
 def target_for(context: Context) -> Target:
-    """Return the target that the settings name."""
+    """Return the target that the model's spec names, else the settings."""
     from pipelines.deployment.docker_target import DockerTarget
+    from pipelines.deployment.kubernetes_target import KubernetesTarget
     from pipelines.deployment.process_target import ProcessTarget
 
-    if context.settings.target == "docker":
+    target = context.spec.deploy.target or context.settings.target
+    if target == "kubernetes":
+        return KubernetesTarget()
+    if target == "docker":
         return DockerTarget()
     return ProcessTarget(ServingClient(context.settings.serving_url), hold_deployment)

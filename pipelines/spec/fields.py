@@ -18,6 +18,7 @@ from pipelines.refs import Name, Value
 from pipelines.spec.alike import Alike
 from pipelines.spec.automl import AutoML
 from pipelines.spec.candidates import Candidate
+from pipelines.spec.deploy import Deploy
 from pipelines.spec.drift import Drift
 from pipelines.spec.features import Features
 from pipelines.spec.forecast import Forecast
@@ -67,13 +68,6 @@ def _each_once(tags: list[str]) -> list[str]:
         msg = f"holds {twice[0]!r} twice; remove one"
         raise ValueError(msg)
     return tags
-
-
-class Deploy(Value):
-    """How a champion takes over."""
-
-    strategy: Literal["replace"] = "replace"
-    """The new version answers as soon as it has proved itself."""
 
 
 KeyColumns = Annotated[list[Identifier], Field(min_length=1, max_length=10)]

@@ -51,6 +51,14 @@ class Sender:
         """Send no more. What was not sent stays on the disk, for the next server of this host."""
         self._stop.set()
 
+    def finish(self) -> None:
+        """Send once what was closed at the end, where the disk goes with this server.
+
+        What cannot be sent then is lost with it.
+        """
+        if self._store.is_far:
+            self._send_all()
+
     def send(self) -> int:
         """Send every segment that nobody writes any more; return how many.
 
@@ -64,12 +72,15 @@ class Sender:
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds / LOOKS):
-            try:
-                self.send()
-                self._note("")
-            except (OSError, PerennialError) as error:
-                self._note(f"The inference log cannot be sent: {error}")
+            self._send_all()
             self._metrics.set_unsent(_age(self._store.near_segments()))
+
+    def _send_all(self) -> None:
+        try:
+            self.send()
+            self._note("")
+        except (OSError, PerennialError) as error:
+            self._note(f"The inference log cannot be sent: {error}")
 
     def _note(self, trouble: str) -> None:
         if trouble != self._trouble:

@@ -6,10 +6,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import docker
@@ -27,6 +26,7 @@ from pipelines.settings import Settings, local_path
 from pipelines.spec.resources import Limits, Resources
 from pipelines.store.local import LocalStore
 from pipelines.versions.memory import MemoryVersions
+from tests.asking import keep_asking
 from tests.docker.ports import free_port
 from tests.serving.bundles import put_bundle
 from tests.worlds import World, make_world
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
     from pipelines.refs import Ref
+    from tests.asking import Asked
 
 GATEWAY_IMAGE = os.environ.get("PERENNIAL_GATEWAY_IMAGE") or "perennial/gateway:latest"
 ENGINE = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-ROW = {"distance": 500.0, "seats": 150, "weekend": False, "carrier": "UA"}
 _numbers = itertools.count(1)
 
 
@@ -206,46 +206,8 @@ class Model:
 
         Yield what was answered so far.
         """
-        asked = Asked()
-        url = f"{self.yard.url}/models/{self.name}/predict"
-        threads = [threading.Thread(target=_ask, args=(url, asked, pause)) for _ in range(askers)]
-        for thread in threads:
-            thread.start()
-        try:
+        with keep_asking(f"{self.yard.url}/models/{self.name}/predict", askers, pause) as asked:
             yield asked
-        finally:
-            asked.stop.set()
-            for thread in threads:
-                thread.join()
-
-
-@dataclass
-class Asked:
-    """What the askers were answered: how often by which release, and every failure in words."""
-
-    answers: Counter[int] = field(default_factory=Counter)
-    last: dict[int, float] = field(default_factory=dict)
-    """By release, when its last answer came (monotonic seconds)."""
-    failures: list[str] = field(default_factory=list)
-    stop: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-def _ask(url: str, asked: Asked, pause: float) -> None:
-    with httpx.Client(timeout=10) as client:
-        while not asked.stop.wait(pause):
-            try:
-                answer = client.post(url, json={"row": ROW})
-                with asked.lock:
-                    if answer.status_code == 200:
-                        release = answer.json()["release"]
-                        asked.answers[release] += 1
-                        asked.last[release] = time.monotonic()
-                    else:
-                        asked.failures.append(f"{answer.status_code} {answer.text[:200]}")
-            except httpx.HTTPError as error:
-                with asked.lock:
-                    asked.failures.append(f"{type(error).__name__}: {error}")
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from pipelines.deployment.docker.names import container_name, image_name
 from pipelines.deployment.docker_target import KEPT, DockerTarget
 from pipelines.deployment.orders import carry_out
 from pipelines.errors import Conflict, PerennialError
-from tests.docker.deployments import ROW
+from tests.asking import ROW
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

@@ -11,8 +11,8 @@ import pytest
 
 from pipelines.bundle.load import read_manifest
 from pipelines.bundle.manifest import Release
+from pipelines.bundle.release_files import release_files
 from pipelines.deployment.docker.context import archive
-from pipelines.deployment.docker.image import files
 from pipelines.deployment.docker.names import container_name, image_name, labels
 from pipelines.deployment.docker_target import DockerTarget
 from pipelines.errors import Refused, Untrusted
@@ -74,7 +74,7 @@ def test_a_changed_byte_in_the_image_of_a_signed_bundle_is_refused(found, engine
     before, next_release = found.state(), release(found, "1")
     settings, store = found.context.settings, found.context.ports.store
     manifest = read_manifest(store, next_release.bundle)
-    contents = files(store, next_release, manifest)
+    contents = release_files(store, next_release, manifest)
     changed = bytearray(contents[manifest.onnx.uri])
     changed[len(changed) // 2] ^= 1
     contents[manifest.onnx.uri] = bytes(changed)

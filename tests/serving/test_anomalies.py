@@ -2,8 +2,8 @@
 
 import pytest
 
+from pipelines.bundle.golden_answers import format_answer
 from pipelines.bundle.load import open_bundle, write_bundle
-from pipelines.deployment.docker.golden import format_answer
 from pipelines.messages import Threshold
 from serving.app import create_app
 from tests.serving.bundles import put_bundle, put_release

@@ -38,7 +38,7 @@ ENDED_SECONDS = 3.0
 """How long to look for the exit code of a container that the engine starts again and again."""
 
 TOKEN = "PERENNIAL_PROOF_TOKEN"  # noqa: S105 -- the name of a variable
-_HANDED_ON = (
+HANDED_ON = (
     "body_limit",
     "max_rows",
     "body_timeout_seconds",
@@ -105,7 +105,7 @@ def _create(
     engine: ReleaseEngine, settings: Settings, name: str, image: Image, limits: Limits
 ) -> None:
     environment = {
-        f"PERENNIAL_{field.upper()}": str(getattr(settings, field)) for field in _HANDED_ON
+        f"PERENNIAL_{field.upper()}": str(getattr(settings, field)) for field in HANDED_ON
     }
     environment |= store_in_container(settings) | trust_in_container(settings)
     environment |= {

@@ -5,9 +5,9 @@ It answers every golden request, one row at a time, exactly as the packaged mode
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipelines.tasks import answers_scores, has_named_classes
+from pipelines.bundle.golden_answers import difference, format_answer
 
 if TYPE_CHECKING:
     import httpx
@@ -33,40 +33,9 @@ def differences(
         answer = client.post(f"/models/{release.model}/predict", json={"row": row})
         if answer.status_code in AWAY:
             answer.raise_for_status()
-        difference = _difference(answer, release, format_answer(manifest, expected))
-        if difference:
-            texts.append(f"golden request {number}: {difference}")
+        words = difference(
+            answer.status_code, answer.text, release, format_answer(manifest, expected)
+        )
+        if words:
+            texts.append(f"golden request {number}: {words}")
     return texts
-
-
-def format_answer(manifest: BundleManifest, answer: list[float]) -> Any:
-    """Return a golden answer as the API tells it.
-
-    A number, of several classes the label and its probabilities, of an anomaly model the score and
-    whether it is one, of quantiles the values by level.
-    """
-    if manifest.inputs.levels:
-        return dict(zip(manifest.inputs.answer_names, answer, strict=True))
-    if answers_scores(manifest.inputs.task):
-        return {"score": answer[0], "anomaly": answer[0] > manifest.threshold_value}
-    if not has_named_classes(manifest.inputs.task):
-        return answer[0]
-    classes = manifest.inputs.classes or []
-    best = max(
-        range(len(answer)), key=answer.__getitem__
-    )  # the first of equal ones, like numpy's argmax
-    return {"label": classes[best], "probabilities": dict(zip(classes, answer, strict=True))}
-
-
-def _difference(answer: httpx.Response, release: Release, expected: Any) -> str:
-    try:
-        body: Any = answer.json()
-    except ValueError:
-        body = None
-    if answer.status_code != 200 or not isinstance(body, dict):  # noqa: PLR2004
-        return f"answered with status {answer.status_code}: {answer.text[:200]}"
-    who = (body.get("model"), body.get("version"), body.get("release"))
-    if who != (release.model, release.version, release.number):
-        return f"answered by {who}"
-    predictions = body.get("predictions")
-    return "" if predictions == [expected] else f"expected {[expected]}, got {predictions}"

@@ -9,15 +9,12 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from pipelines.bundle.manifest import BundleManifest, release_key, served_key
+from pipelines.bundle.manifest import BundleManifest
+from pipelines.bundle.release_files import release_files
 from pipelines.deployment.docker.context import archive
 from pipelines.deployment.docker.environment_image import with_packages
 from pipelines.deployment.docker.names import image_name, is_of, labels, of_model, of_release
 from pipelines.errors import GiveUp
-from pipelines.refs import canonical
-from pipelines.signing.signatures import signature_keys
-from pipelines.store.port import KEYS
-from pipelines.store.sealing import seal
 
 if TYPE_CHECKING:
     from pipelines.bundle.manifest import Release
@@ -57,7 +54,7 @@ def build_image(
                 "Dockerfile": dockerfile,
                 **{
                     f"root/release/{name}": data
-                    for name, data in files(store, release, manifest).items()
+                    for name, data in release_files(store, release, manifest).items()
                 },
             }
         )
@@ -118,24 +115,6 @@ def serving_image(engine: ReleaseEngine, settings: Settings, manifest: BundleMan
             ),
         )
     return image.id
-
-
-def files(store: Store, release: Release, manifest: BundleManifest) -> dict[str, bytes]:
-    """Return the store that the image brings, by path.
-
-    The bundle's objects, all verified, its signatures, and the keys of one release.
-
-    The native model of a compiled bundle is among them: whoever opens a bundle verifies every file
-    that its manifest names.
-    """
-    objects = {ref.uri: store.get(ref) for ref in (release.bundle, *manifest.files)}
-    for key in signature_keys(store, release.bundle):
-        signature = store.read(key)
-        if signature is not None:
-            objects[f"{KEYS}/{key}"] = seal(signature)
-    objects[f"{KEYS}/{release_key(release.model, release.number)}"] = canonical(release)
-    objects[f"{KEYS}/{served_key(release.model)}"] = b"1"
-    return objects
 
 
 def _dockerfile(base: str, release: Release) -> bytes:

@@ -7,27 +7,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.deployment.servers import target_of
 from pipelines.errors import PerennialError
+from pipelines.ledger.sql import SqlLedger
 from pipelines.ops import agreement
-from pipelines.ops.doctor import alerts, bucket, champions, machine, modes, pods, pools, signing
+from pipelines.ops.doctor import (
+    alerts,
+    bucket,
+    champions,
+    kubernetes,
+    machine,
+    modes,
+    pods,
+    pools,
+    signing,
+)
 from pipelines.ops.doctor import docker as engine
 from pipelines.ops.findings import Finding, ok, problem, run_check
+from pipelines.spec import model_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.deployment.docker.engine import ReleaseEngine
+    from pipelines.deployment.kubernetes.api import Cluster
     from pipelines.deployment.serving_client import Server
+    from pipelines.ledger import Champion
     from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
 
 
 def diagnose(
-    settings: Settings, ports: ConfiguredPorts, server: Server, docker: ReleaseEngine | None = None
+    settings: Settings,
+    ports: ConfiguredPorts,
+    server: Server,
+    docker: ReleaseEngine | None = None,
+    cluster: Cluster | None = None,
 ) -> Iterator[Finding]:
     """Yield the findings as they are made.
 
-    `docker` is the engine where steps or releases are containers.
+    `docker` is the engine where steps or releases are containers, `cluster` where releases are
+    pods.
     """
     checks = {
         "Python": machine.check_python,
@@ -60,6 +80,12 @@ def diagnose(
     if engine_that_answers is not None:
         yield from run_check("images", lambda: engine.check_images(settings, engine_that_answers))
         yield from run_check("containers", lambda: engine.check_containers(engine_that_answers))
+    if cluster is not None:
+        yield from run_check("cluster", lambda: kubernetes.check_cluster(cluster))
+        folders = set(model_names(settings.models))
+        yield from run_check(
+            "Deployments", lambda: kubernetes.check_strangers(settings, cluster, folders)
+        )
     try:
         models = champions.models_with_champion(settings)
     except PerennialError as error:
@@ -73,6 +99,17 @@ def diagnose(
             server,
             engine_that_answers if settings.target == "docker" else None,
         )
+        champion = SqlLedger(settings.ledger_url, migrate=False).champion(model)
+        if cluster is not None and champion and target_of(settings, model) == "kubernetes":
+            yield from _check_pods(settings, cluster, model, champion)
+
+
+def _check_pods(
+    settings: Settings, cluster: Cluster, model: str, champion: Champion
+) -> list[Finding]:
+    return run_check(
+        f"{model}: pods", lambda: kubernetes.check_pods(settings, cluster, model, champion)
+    )
 
 
 def _check_engine(docker: ReleaseEngine) -> Iterator[Finding]:

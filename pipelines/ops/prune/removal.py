@@ -12,6 +12,7 @@ from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.agreement import mlflow_and_ledger, store_and_ledger
 from pipelines.ops.lock import hold_features, hold_state
 from pipelines.ops.prune import files, store_leftovers
+from pipelines.ops.prune.deployments import unused_deployments
 from pipelines.ops.prune.environments import unused_environments
 from pipelines.ops.prune.images import unused_environment_images, unused_images
 from pipelines.ops.prune.mlflow_runs import unused_runs
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from pipelines.deployment.docker.engine import ReleaseEngine
+    from pipelines.deployment.kubernetes.api import Cluster
     from pipelines.ops.prune.leftover import Leftover
     from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
@@ -36,14 +38,15 @@ def find_leftovers(
     ports: ConfiguredPorts,
     older_than: timedelta,
     engine: ReleaseEngine | None = None,
+    cluster: Cluster | None = None,
 ) -> list[Leftover]:
     """Return everything that can go, having changed nothing.
 
-    `engine` is asked for images where releases are containers.
+    `engine` is asked for images where releases are containers, `cluster` where they are pods.
 
     What a backup or restore works on that is under way is not among it. Raises as `prune` does.
     """
-    leftovers = _find(settings, ports, older_than, engine)
+    leftovers = _find(settings, ports, older_than, engine, cluster)
     try:
         with hold_state(settings):
             return [*files.abandoned_scratch(settings), *leftovers]
@@ -52,7 +55,11 @@ def find_leftovers(
 
 
 def _find(
-    settings: Settings, ports: ConfiguredPorts, older_than: timedelta, engine: ReleaseEngine | None
+    settings: Settings,
+    ports: ConfiguredPorts,
+    older_than: timedelta,
+    engine: ReleaseEngine | None,
+    cluster: Cluster | None,
 ) -> list[Leftover]:
     """Return everything that can go but what killed backups left.
 
@@ -84,6 +91,7 @@ def _find(
         *unused_environments(settings, ports, limit),
         *(unused_images(engine, ports.ledger) if engine is not None else ()),
         *(unused_environment_images(engine, limit) if engine is not None else ()),
+        *(unused_deployments(settings, cluster, ports.ledger, limit) if cluster else ()),
     ]
 
 
@@ -92,13 +100,14 @@ def prune(
     ports: ConfiguredPorts,
     older_than: timedelta,
     engine: ReleaseEngine | None = None,
+    cluster: Cluster | None = None,
 ) -> list[Leftover]:
     """Remove what `find_leftovers` finds and return what was removed.
 
     Raises also Busy where a backup or a writer of features is at work.
     """
     with hold_state(settings), hold_features(settings):
-        leftovers = _find(settings, ports, older_than, engine)
+        leftovers = _find(settings, ports, older_than, engine, cluster)
         leftovers += files.abandoned_scratch(settings)
         return [leftover for leftover in leftovers if leftover.remove()]
 

@@ -141,3 +141,13 @@ def test_a_segment_is_closed_when_it_is_old_so_that_it_can_be_sent(far, settings
         wait_until(lambda: not far.near_segments())
         assert read_log(far, "flights").rows.num_rows == 1
         wait_until(lambda: "perennial_log_unsent_seconds 0.0" in client.get("/metrics").text)
+
+
+def test_what_a_pod_closes_at_its_end_is_sent(far, settings, tmp_path):
+    pod = settings.replace(draining=tmp_path / "draining")
+    with InProcess(create_app(pod, far)) as client:
+        predict(client)
+        assert read_log(far, "flights").rows.num_rows == 1
+        assert far.near_segments()
+    assert far.near_segments() == [], "a pod's disk goes with it"
+    assert read_log(far, "flights").rows.num_rows == 1

@@ -65,6 +65,9 @@ class Engine:
 
 
 OWN = {
+    "draining",  # of a pod alone, like the next ones
+    "personal_key_from",
+    "release",
     "personal_key",  # below the state
     "proof_token",
     "releases",

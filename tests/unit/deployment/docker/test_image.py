@@ -13,8 +13,9 @@ import pytest
 
 from pipelines.bundle.load import golden_differences
 from pipelines.bundle.manifest import Release
+from pipelines.bundle.release_files import release_files
 from pipelines.deployment.docker.context import archive
-from pipelines.deployment.docker.image import files, manifest_of
+from pipelines.deployment.docker.image import manifest_of
 from pipelines.deployment.docker.names import container_name, image_name, is_of, labels
 from pipelines.errors import Corrupted, Untrusted
 from pipelines.settings import Settings
@@ -40,7 +41,7 @@ def release(bundle, number=3):
 
 def opened(store, own_release, folder, settings=None):
     """Return the release as a container opens it: from the files of its image."""
-    contents = files(store, own_release, manifest_of(store, own_release))
+    contents = release_files(store, own_release, manifest_of(store, own_release))
     with tarfile.open(fileobj=io.BytesIO(archive(contents))) as tar:
         tar.extractall(folder, filter="data")
     known = settings.replace(releases=str(folder)) if settings else None
@@ -62,7 +63,7 @@ def test_the_context_is_a_store_that_serves_the_release(shelf, tmp_path, compile
     served = opened(store, own_release, tmp_path)
     assert served.release == own_release
     assert golden_differences(served.bundle) == []
-    contents = files(store, own_release, manifest_of(store, own_release))
+    contents = release_files(store, own_release, manifest_of(store, own_release))
     assert len(contents) == (6 if compiled else 5)
 
 
@@ -82,10 +83,10 @@ def test_an_image_brings_its_bundles_signatures(shelf, tmp_path):
 def test_the_same_release_gives_the_same_bytes(shelf):
     store, bundles = shelf
     own_release = release(bundles[True])
-    contents = files(store, own_release, manifest_of(store, own_release))
+    contents = release_files(store, own_release, manifest_of(store, own_release))
     assert archive(contents) == archive(dict(reversed(contents.items())))
     assert archive(contents) != archive(
-        files(store, release(bundles[True], 4), manifest_of(store, own_release))
+        release_files(store, release(bundles[True], 4), manifest_of(store, own_release))
     )
     with tarfile.open(fileobj=io.BytesIO(archive(contents))) as tar:
         assert {(m.mtime, m.uid, m.gid, m.uname) for m in tar} == {(0, 0, 0, "")}
@@ -100,7 +101,7 @@ def test_a_damaged_object_is_never_built_in(shelf):
     empty_store.objects.update(store.objects)
     empty_store.objects[manifest.onnx.uri] = b"another model"
     with pytest.raises(Corrupted, match=manifest.onnx.uri):
-        files(empty_store, own_release, manifest)
+        release_files(empty_store, own_release, manifest)
 
 
 @pytest.mark.parametrize(
