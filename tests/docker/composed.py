@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from tests.worlds import World
 
 ENVIRON = dict(os.environ)
-"""As it was when the tests began.
-
-Each test's own is freed of our settings, and of the images to try among them.
-"""
+"""As it was when the tests began; each test's own is freed of our settings and images to try."""
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = Path.home() / ".cache/docker-engine/dockercfg"
