@@ -87,7 +87,7 @@ def test_a_worker_that_is_killed_leaves_no_second_step_beside_the_first(
     ) as worker:
         await_until(beats.exists)
         worker.kill()
-    assert is_at_work(core, namespace, the_name(settings))
+    await_until(lambda: is_at_work(core, namespace, the_name(settings)))
     task = operator(settings, textwrap.dedent(beat.format("second", 1)))
     assert task.execute(context()) == {"n": 1}
     lines = beats.read_text().splitlines()

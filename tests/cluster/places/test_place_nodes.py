@@ -40,7 +40,7 @@ def gone(core, namespace):
 def known(settings, gone):
     return settings.replace(
         kubernetes_steps_nodes=f"gone={gone}",
-        kubernetes_steps_tolerations="gone",
+        kubernetes_steps_tolerations="gone:NoSchedule",
         kubernetes_steps_pending_seconds=5,
         kubernetes_away_seconds=5,
     )
