@@ -88,21 +88,21 @@ class Endpoint:
 
 
 @contextlib.contextmanager
-def moto() -> Iterator[Endpoint]:
-    """Run moto's server."""
-    port = free_port()
+def moto(host: str = "127.0.0.1") -> Iterator[Endpoint]:
+    """Run moto's server at an address of this machine."""
+    port = free_port(host)
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not _listens(port):
+        while not _listens(host, port):
             assert process.poll() is None, "moto's server ended"
             assert time.monotonic() < deadline, "moto's server does not listen"
             time.sleep(0.05)
-        yield Endpoint(f"http://127.0.0.1:{port}", "test", "test-secret")
+        yield Endpoint(f"http://{host}:{port}", "test", "test-secret")
     finally:
         process.kill()
         process.wait()
@@ -121,15 +121,15 @@ def bucket_store(address: BucketAddress, folder: Path) -> BucketStore:
     return BucketStore(address, folder, CACHE)
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port that nobody listens on at an address of this machine."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((host, 0))
         port: int = listener.getsockname()[1]
     return port
 
 
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+def _listens(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False

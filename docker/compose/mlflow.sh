@@ -14,5 +14,17 @@ auth_cache_ttl_seconds = 60
 INI
 export MLFLOW_AUTH_CONFIG_PATH=/tmp/auth.ini
 unset MLFLOW_AUTH_DATABASE
+artifacts=/mlflow/artifacts
+# Where the store is in a bucket, artifacts lie there too.
+case "${PERENNIAL_STORE:-}" in s3://*)
+    artifacts="$(printf '%b' "${PERENNIAL_STORE//%/\\x}")"  # as it is, without %20
+    artifacts="${artifacts%/}/mlflow"
+    export AWS_DEFAULT_REGION="${PERENNIAL_STORE_REGION:-us-east-1}"
+    [ -z "${PERENNIAL_STORE_ENDPOINT:-}" ] || export MLFLOW_S3_ENDPOINT_URL="$PERENNIAL_STORE_ENDPOINT"
+    if [ -n "${PERENNIAL_STORE_ENCRYPTION:-}" ]; then
+        key="${PERENNIAL_STORE_KMS_KEY:+, \"SSEKMSKeyId\": \"$PERENNIAL_STORE_KMS_KEY\"}"
+        export MLFLOW_S3_UPLOAD_EXTRA_ARGS="{\"ServerSideEncryption\": \"$PERENNIAL_STORE_ENCRYPTION\"$key}"
+    fi ;;
+esac
 exec mlflow server --app-name basic-auth --host 0.0.0.0 --port 5000 --workers 1 \
-    --serve-artifacts --artifacts-destination /mlflow/artifacts
+    --serve-artifacts --artifacts-destination "$artifacts"

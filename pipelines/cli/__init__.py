@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 
 from pipelines.private_files import keep_private
@@ -9,6 +11,8 @@ from pipelines.settings import quiet
 
 WRONG_USAGE = 64
 INTERRUPTED = 130
+READER_GONE = 141
+"""As shells say it of a program whose output nobody reads any more, such as before `head`."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,6 +37,9 @@ def _exit_code(error: BaseException) -> int:
 
     from pipelines.cli.running import CRASH, report
 
+    if _lost_its_reader(error):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is still to be written at the end
+        return READER_GONE
     if isinstance(
         error, SystemExit
     ):  # ours are `typer.Exit`: this one is of code that we called, and nothing may end green by it
@@ -49,3 +56,17 @@ def _exit_code(error: BaseException) -> int:
         show()
         return WRONG_USAGE
     return report(error)
+
+
+def _lost_its_reader(error: BaseException) -> bool:
+    """Tell whether nobody reads what is printed any more.
+
+    The library that prints tables makes SystemExit of that, and puts another output in its place.
+    """
+    if isinstance(error, SystemExit):
+        return isinstance(error.__context__, BrokenPipeError)
+    if not isinstance(error, BrokenPipeError):
+        return False
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))

@@ -7,11 +7,13 @@ names that DVC gives them; a `dvc pull` of somebody who has the plug-in finds th
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pipelines.store.bucket.client import Client, Fetched
+from pipelines.versions.shared_history import DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 FOLDER = "dvc"
 """Where the remote is below the store's prefix."""
 LAYOUT = "files/md5"
+HISTORY, WHOLE = "history/parts", "history/whole"
+"""Where the history of the features' repository is below the store's prefix."""
 
 
 class BucketRemote:
@@ -46,6 +50,11 @@ class BucketRemote:
         if address.kms_key:
             options["sse_kms_key_id"] = address.kms_key
         return options
+
+    @property
+    def history(self) -> BucketHistory:
+        """The history that all hosts share."""
+        return BucketHistory(self._client)
 
     def place(self, oid: str) -> str:
         """Return an object's URL."""
@@ -107,6 +116,42 @@ class BucketRemote:
 
     def sweep(self) -> None:
         """Do nothing: nobody sees a half-written object."""
+
+
+class BucketHistory:
+    """The bundles of the features' repository in the bucket."""
+
+    def __init__(self, client: Client) -> None:
+        """Use the client's bucket."""
+        self._client = client
+
+    def read(self, number: int) -> bytes | None:
+        """Return a bundle; None before it was written."""
+        found = self._client.get(f"{HISTORY}/{number:0{DIGITS}d}")
+        return found.data if isinstance(found, Fetched) else None
+
+    def add(self, number: int, data: bytes) -> bool:
+        """Write a bundle unless it is there; tell whether this call did.
+
+        One whose answer was lost is known by the mark of its writer.
+        """
+        path, writer = f"{HISTORY}/{number:0{DIGITS}d}", secrets.token_hex(16)
+        if self._client.create(path, data, writer):
+            return True
+        found = self._client.get(path)
+        return isinstance(found, Fetched) and found.writer == writer
+
+    def newest_whole(self) -> tuple[int, bytes] | None:
+        """Return the newest bundle that needs no other, and the number that it reaches to."""
+        names = self._client.names(WHOLE)
+        found = self._client.get(names[-1]) if names else None
+        if not isinstance(found, Fetched):
+            return None
+        return int(names[-1].rpartition("/")[2]), found.data
+
+    def add_whole(self, number: int, data: bytes) -> None:
+        """Write a bundle that needs no other."""
+        self._client.put(f"{WHOLE}/{number:0{DIGITS}d}", data)
 
 
 def _path(oid: str) -> str:

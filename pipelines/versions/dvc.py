@@ -28,6 +28,7 @@ import yaml
 from pipelines.errors import Corrupted, RequestError
 from pipelines.locks import hold
 from pipelines.refs import FeaturesVersion, canonical
+from pipelines.versions.configuration import CONFIG, FILES, REMOTE, with_remote
 from pipelines.versions.failures import SITE, dvc_border, file_border
 from pipelines.versions.git import Git
 from pipelines.versions.objects import (
@@ -46,6 +47,7 @@ from pipelines.versions.port import (
     version_hash,
 )
 from pipelines.versions.remote import FolderRemote
+from pipelines.versions.shared_history import BELOW, SharedHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,34 +56,9 @@ if TYPE_CHECKING:
     from pipelines.versions.remote import Remote
 
 MANIFEST_FORMAT = 1
-REMOTE = "store"
 NOWHERE = "nowhere"
 """A remote that DVC is told of where it must not go to the real one."""
 SUFFIX = ".parquet"
-
-_FILES = {
-    ".dvcignore": "",
-    ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-    ".dvc/config": (
-        f"""[core]
-    remote = {REMOTE}
-    analytics = false
-    check_update = false
-[cache]
-    type = "hardlink,copy"
-['remote "{REMOTE}"']
-    url = ../../remote
-    verify = true
-"""
-    ),
-    "features/.gitignore": "/*/\n",
-}
-"""The message of the first commit.
-
-The remote's URL is made whole in it, so that a clone finds the remote wherever it lies.
-"""
-
-CONFIG = ".dvc/config"
 
 
 class DvcVersions:
@@ -99,6 +76,10 @@ class DvcVersions:
         self._git = Git(self._folder, self._locks)
         self._cache = Objects(self._folder / ".dvc" / "cache")
         self._remote = remote or FolderRemote(self._root / "remote")
+        history = self._remote.history
+        self._shared = (
+            None if history is None else SharedHistory(self._folder, history, self._locks)
+        )
 
     def files(self, model: str, revision: str | None = None) -> dict[str, FeatureFile]:
         """Return the files of a revision (default: the newest) by batch name.
@@ -118,34 +99,41 @@ class DvcVersions:
         """
         check_changes(model, changes)
         with self._only_writer():
-            self._create()
-            files_before, oids = self._at(model, None)
-            files = {**files_before, **{name: file for name, (file, _) in changes.items()}}
-            if not files:
-                raise RequestError(f"There are no features of {model} to commit.")
-            pointer, manifest = f"features/{model}.dvc", f"features/{model}.json"
-            if files != files_before:
-                self._heal(model, first=not files_before)
-                self._point()
-                objects = {
-                    **{n: oids[n + SUFFIX] for n in files_before},
-                    **{n: md5(data) for n, (_, data) in changes.items()},
-                }
-                self._add(
-                    model, files_before, {n: data for n, (_, data) in changes.items()}, objects
-                )
-                self._push(model, files, objects, set(changes))
-                self._write(
-                    manifest,
-                    canonical(
-                        {
-                            "format": MANIFEST_FORMAT,
-                            "files": {n: f.model_dump() for n, f in files.items()},
-                        }
-                    ),
-                )
-                self._git.commit([pointer, manifest], message)
-            return FeaturesVersion(revision=self._git.newest(manifest), sha256=version_hash(files))
+            while True:
+                self._create()
+                version = self._commit(model, changes, message)
+                if self._shared is None or self._shared.add():
+                    return version
+                self._shared.catch_up()  # another host was first: once more, on top of its work
+
+    def _commit(
+        self, model: str, changes: Mapping[str, tuple[FeatureFile, Content]], message: str
+    ) -> FeaturesVersion:
+        files_before, oids = self._at(model, None)
+        files = {**files_before, **{name: file for name, (file, _) in changes.items()}}
+        if not files:
+            raise RequestError(f"There are no features of {model} to commit.")
+        pointer, manifest = f"features/{model}.dvc", f"features/{model}.json"
+        if files != files_before:
+            self._heal(model, first=not files_before)
+            self._point()
+            objects = {
+                **{n: oids[n + SUFFIX] for n in files_before},
+                **{n: md5(data) for n, (_, data) in changes.items()},
+            }
+            self._add(model, files_before, {n: data for n, (_, data) in changes.items()}, objects)
+            self._push(model, files, objects, set(changes))
+            self._write(
+                manifest,
+                canonical(
+                    {
+                        "format": MANIFEST_FORMAT,
+                        "files": {n: f.model_dump() for n, f in files.items()},
+                    }
+                ),
+            )
+            self._git.commit([pointer, manifest], message)
+        return FeaturesVersion(revision=self._git.newest(manifest), sha256=version_hash(files))
 
     def fetch(self, model: str, version: FeaturesVersion, names: list[str]) -> list[Path]:
         """Return verified files of DVC's cache in the order of `names`.
@@ -170,9 +158,11 @@ class DvcVersions:
         knows hashes alone.
         """
         check_names(model, ())
-        if not (self._folder / ".git").is_dir():
-            return 0
         with self._only_writer():
+            if self._shared is not None:
+                self._shared.catch_up()
+            if not self._is_there():
+                return 0
             models = [path.stem for path in (self._folder / "features").glob("*.json")]
             stays: list[tuple[str, str | None]] = [(model, None)]
             for name in models:
@@ -200,7 +190,9 @@ class DvcVersions:
         self, model: str, revision: str | None
     ) -> tuple[dict[str, FeatureFile], dict[str, str]]:
         """Return the files of a revision, and DVC's objects by file name."""
-        if not (self._folder / ".git").is_dir():
+        if (revision is None and not self._locks()) or not self._is_there():
+            self._follow()
+        if not self._is_there():
             if revision is None:
                 return {}, {}
             raise Corrupted(
@@ -211,10 +203,11 @@ class DvcVersions:
             len(revision) not in {40, 64} or set(revision) - set("0123456789abcdef")
         ):
             raise RequestError(f"{revision!r} is no git revision.")
-        at = revision or "HEAD"
-        commit, manifest, pointer = self._git.blobs(
-            f"{at}^{{commit}}", f"{at}:features/{model}.json", f"{at}:features/{model}.dvc"
-        )
+        at = revision or self._newest()
+        names = f"{at}^{{commit}}", f"{at}:features/{model}.json", f"{at}:features/{model}.dvc"
+        commit, manifest, pointer = self._git.blobs(*names)
+        if commit is None and self._follow():
+            commit, manifest, pointer = self._git.blobs(*names)
         if commit is None:
             raise Corrupted(
                 f"The features' repository has no revision {at}.",
@@ -242,6 +235,22 @@ class DvcVersions:
         if {name + SUFFIX for name in files} != set(oids):
             raise Corrupted(f"The manifest of {model} at {at} and DVC's list of files differ.")
         return files, oids
+
+    def _is_there(self) -> bool:
+        return (self._folder / ".git").is_dir()
+
+    def _newest(self) -> str:
+        """Return the newest commit that counts: beyond it are those of writers at work."""
+        shared = "" if self._shared is None or self._locks() else self._shared.revision
+        return shared or "HEAD"
+
+    def _follow(self) -> bool:
+        """Read what other hosts wrote, where they wrote anything; tell whether they did."""
+        if self._shared is None or not self._shared.is_behind:
+            return False
+        with self._only_writer():
+            self._shared.catch_up()
+        return True
 
     def _sound(self, oid: str, name: str, sound: Callable[[Path], bool]) -> Path:
         """Return the cache's file of an object.
@@ -372,8 +381,13 @@ class DvcVersions:
         temporary.replace(target)
 
     def _create(self) -> None:
-        """Make repository and remote; the repository appears whole, by one renaming."""
-        if (self._folder / ".git").is_dir():
+        """Make repository and remote; the repository appears whole, by one renaming.
+
+        One that other hosts have made is taken from there.
+        """
+        if self._shared is not None:
+            self._shared.catch_up()
+        if self._is_there():
             return
         if not self._remote.make():
             message = (
@@ -390,25 +404,18 @@ class DvcVersions:
             shutil.rmtree(leftover)
         draft = Path(tempfile.mkdtemp(prefix=".repo-", dir=self._root))
         draft.chmod(0o700)
-        for name, content in _FILES.items():
+        for name, content in FILES.items():
             (draft / name).parent.mkdir(exist_ok=True)
-            (draft / name).write_text(self._set_remote(content) if name == CONFIG else content)
-        Git(draft, self._locks).create("An empty repository of features")
+            (draft / name).write_text(
+                with_remote(content, self._remote.options) if name == CONFIG else content
+            )
+        git = Git(draft, self._locks)
+        git.create("An empty repository of features")
+        if self._shared is not None and not self._shared.add(git):
+            shutil.rmtree(draft)
+            self._shared.catch_up()
+            return
         draft.rename(self._folder)
-
-    def _set_remote(self, config: str) -> str:
-        """Return DVC's configuration with the remote's own URL."""
-        from configobj import ConfigObj, ConfigObjError
-
-        configuration = ConfigObj(config.splitlines(), interpolation=False)
-        section = configuration.setdefault(f'remote "{REMOTE}"', {})
-        for name in [name for name in section if name not in {*self._remote.options, "verify"}]:
-            del section[name]  # of a remote elsewhere
-        section.update(self._remote.options)
-        try:
-            return "\n".join(configuration.write()) + "\n"
-        except ConfigObjError:  # a path with both kinds of quotes has no form in such a file
-            return config
 
     def _point(self) -> None:
         """Commit the remote's URL where the configuration names another.
@@ -417,7 +424,7 @@ class DvcVersions:
         """
         path = self._folder / CONFIG
         config = path.read_text(encoding="utf-8")
-        new_config = self._set_remote(config)
+        new_config = with_remote(config, self._remote.options)
         if new_config != config:
             path.write_text(new_config, encoding="utf-8")
             self._git.commit([CONFIG], "The remote is where the features are")
@@ -428,7 +435,7 @@ class DvcVersions:
         This process holds the lock, so what is found locked below is stale.
         """
         self._remote.reach()
-        self._git.heal("features")
+        self._git.heal(BELOW)
         # torn, or of a process whose number may be another's by now
         (self._folder / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
         for belief in (self._root / SITE).glob("repo/*/index"):

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from tempfile import TemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Corrupted, PerennialError, StorageFull
 from pipelines.full_disk import is_full
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
 _CONFIG = {
@@ -105,6 +105,10 @@ class Git:
             output = output[size + 1 :]
         return contents
 
+    def head(self) -> str:
+        """Return the newest commit."""
+        return self._run("rev-parse", "HEAD").decode().strip()
+
     def newest(self, path: str) -> str:
         """Return the newest commit that touched the path."""
         return self._run("log", "-1", "--format=%H", "HEAD", "--", path).decode().strip()
@@ -117,6 +121,39 @@ class Git:
         """Make a repository of the folder, everything in it as the first commit."""
         self._run("init", "--quiet", "--template=", ".")
         self.commit(["."], message)
+
+    def begin(self, data: bytes) -> str:
+        """Make a repository from a bundle that holds all, and return its newest commit."""
+        self._run("init", "--quiet", "--template=", ".")
+        revision = self.unbundle(data)
+        self._run("reset", "--quiet", "--hard", revision)
+        return revision
+
+    def bundle(self, since: str) -> bytes:
+        """Return git's bundle of the commits since a revision; of all, where it is empty."""
+        return self._run("bundle", "create", "--quiet", "-", "main", *([f"^{since}"] * bool(since)))
+
+    def unbundle(self, data: bytes) -> str:
+        """Take the objects of a bundle and return its newest commit; nothing points to it yet."""
+        with NamedTemporaryFile(prefix="perennial-bundle-") as file:
+            file.write(data)
+            file.flush()
+            return self._run("bundle", "unbundle", file.name).split()[0].decode()
+
+    def follows(self, revision: str, earlier: str) -> bool:
+        """Tell whether a commit stands on an earlier one, or is that one."""
+        return not self._run("rev-list", "-1", earlier, f"^{revision}")
+
+    def mark(self, names: Mapping[str, str], remove: Collection[str] = ()) -> None:
+        """Make references with these names and commits, and remove others, all or none."""
+        lines = [f"update {name} {revision}\n" for name, revision in names.items()]
+        lines += [f"delete {name}\n" for name in remove]
+        self._run("update-ref", "--stdin", stdin="".join(lines).encode())
+
+    def marks(self, below: str) -> dict[str, str]:
+        """Return the references below a name, sorted, with their commits."""
+        lines = self._run("for-each-ref", "--format=%(refname) %(objectname)", below).decode()
+        return dict(line.split(" ", 1) for line in lines.splitlines())
 
     def commit(self, paths: list[str], message: str) -> str:
         """Commit the paths as they are in the work tree and return the revision."""
@@ -131,18 +168,18 @@ class Git:
             "--file=-",
             stdin=text,
         )
-        return self._run("rev-parse", "HEAD").decode().strip()
+        return self.head()
 
-    def heal(self, below: str) -> None:
-        """Take away what a writer that was killed left behind.
+    def heal(self, below: str, revision: str = "HEAD") -> None:
+        """Take away what a writer that was killed left behind, and go back to a revision.
 
-        Locks, a torn index, changes in the work tree.
+        Locks, a torn index, changes in the work tree, commits beyond it.
         """
         inner = self.folder / ".git"
         # A lock below objects/ would end all collecting of garbage; the index is a copy of HEAD
         for stale in [*inner.rglob("*.lock"), inner / "packed-refs.new", inner / "index"]:
             stale.unlink(missing_ok=True)
-        self._run("reset", "--quiet", "--hard", "HEAD")
+        self._run("reset", "--quiet", "--hard", revision)
         self._run("clean", "--quiet", "--force", "-d", "--", below)
 
     def _check(self) -> None:

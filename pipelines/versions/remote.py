@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
+    from pipelines.versions.shared_history import History
+
 
 class Remote(Protocol):
     """The second place of DVC's objects, the one that counts."""
@@ -26,6 +28,11 @@ class Remote(Protocol):
     @property
     def is_folder(self) -> bool:
         """Tell whether DVC itself pushes to it and pulls from it."""
+        ...
+
+    @property
+    def history(self) -> History | None:
+        """The history of the features that all hosts share; None where there is one host."""
         ...
 
     def place(self, oid: str) -> str:
@@ -79,6 +86,7 @@ class FolderRemote:
     """A remote in a folder."""
 
     is_folder = True
+    history = None
 
     def __init__(self, folder: Path) -> None:
         """Use the folder."""

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
+from pipelines.cli import READER_GONE
 from tests.conftest import ROOT
 
 
@@ -33,6 +34,18 @@ def test_no_command_waits_for_a_library_that_only_others_need():
         [sys.executable, "-c", program], check=False, capture_output=True, text=True
     )
     assert done.stdout == "set()\n", done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["schema"]])
+def test_a_reader_that_goes_away_is_no_error(world, arguments):
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipelines", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == READER_GONE
 
 
 def test_models_lists_good_and_broken_ones(command, world):

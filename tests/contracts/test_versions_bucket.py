@@ -96,13 +96,6 @@ def test_a_pointer_is_committed_only_after_its_objects_arrived(address, tmp_path
     assert before.revision != after.revision
 
 
-def test_a_repository_that_was_lost_is_not_begun_anew_over_its_objects(versions, tmp_path):
-    versions.commit("m", {"a": file(b"ann")}, "one")
-    shutil.rmtree(tmp_path / "versions" / "repo")
-    with pytest.raises(Corrupted, match="holds features, but their repository"):
-        versions.commit("m", {"a": file(b"ann")}, "one")
-
-
 def test_git_has_no_credentials(versions, address, tmp_path):
     versions.commit("m", {"a": file(b"ann")}, "one")
     history = subprocess.run(

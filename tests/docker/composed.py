@@ -79,6 +79,8 @@ class Composed:
     """Whose model is in them, beside the shipped ones."""
     workers: int = 0
     """How many of them take tasks from a broker; 0: the scheduler does the tasks itself."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """What else its operator has set."""
 
     @property
     def backups(self) -> Path:
@@ -121,6 +123,7 @@ class Composed:
             **{f"PERENNIAL_{name.upper()}_IMAGE": tag for name, tag in self.images.items()},
             **ports,
             **({"PERENNIAL_EXECUTOR": "celery"} if self.workers else {}),
+            **self.variables,
             "PERENNIAL_PROJECT": self.project,
             "PERENNIAL_SECRETS_FILE": str(self.file),
             "PERENNIAL_BACKUPS": str(self.backups),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.science.causes.blocks import block_rows
 from pipelines.science.causes.cause import Break
 from pipelines.science.causes.cells import distance, shares
 
@@ -29,6 +30,10 @@ class Conversion:
     factor: float
     offset: float
     words: str
+
+    def do(self, values: Array) -> Array:
+        """Return the values as they become."""
+        return values * self.factor + self.offset
 
     def undo(self, values: Array) -> Array:
         """Return the values as they were."""
@@ -86,6 +91,10 @@ _FITS = 0.45
 _LEAST_MOVED = 0.12
 """A column that has moved by less is not looked at."""
 _LEAST_ROWS = 30
+_FURTHER = 1.3
+"""A window lies elsewhere by so many times as much as any stretch of the past, or usually."""
+_AS_FAR = 0.9
+"""An explanation moves the past itself by this part of how far the window has moved, or more."""
 _MOST_DECIMALS, _NEARLY_ALL = 3, 0.99
 _REPEATED = 0.98
 """A column of which this share of values comes again in its other half holds no other values."""
@@ -95,6 +104,7 @@ _REPEATED = 0.98
 class Past:
     """What the reference says of one column: its cells, their shares, and the values it knows."""
 
+    values: Array
     cells: Cells
     shares: Array
     known: Array
@@ -141,6 +151,7 @@ def know_past(view: View, name: str) -> Past:
     enough = half > 1 and len(first) > 1
     repeats = enough and float(np.isin(second, first).mean()) > _REPEATED
     return Past(
+        values,
         cells,
         shares(view.codes[name][1], cells.count),
         np.unique(known) if repeats else np.empty(0),
@@ -166,16 +177,16 @@ def find_conversions(view: View) -> Iterator[Break]:
             continue
         moved = {}
         for name, past in pasts.items():
-            values = view.window.columns[name][tail.rows]
-            raw, strange = past.distance(values), past.strange(values)
-            if raw >= _LEAST_MOVED:
-                moved[name] = (values, raw, strange)
+            found = _measure(past, view.window.columns[name][tail.rows])
+            if found[1] >= _LEAST_MOVED:
+                moved[name] = found
         broken = {n: m for n, m in moved.items() if m[1] > _FAR or m[2] > _STRANGE}
-        yield from _swaps(pasts, moved, broken.keys(), tail)
+        yield from _swaps(view, pasts, moved, broken.keys(), tail)
         for name, (values, raw, strange) in broken.items():
-            found = _undone(pasts[name], values, raw, strange)
-            if found is not None:
-                best, after = found
+            undone = _undone(pasts[name], values, raw, strange)
+            is_possible = strange < _HARDLY_STRANGE
+            if undone is not None and not (is_possible and _is_usual(view, tail, name, raw)):
+                best, after = undone
                 words = (
                     f"{name}: the values of this window{tail.since} fit those of training after"
                     f" {best.words}; {raw:.0%} of the rows lie elsewhere before it, {after:.0%}"
@@ -198,13 +209,46 @@ def _undone(
             best, least = (each, after), left
     if best is None or least > _LEFT * (raw + strange):
         return None
-    # Values that the past could have held may be those of other rows: then these fit its decimals.
-    if strange < _HARDLY_STRANGE and not past.has_decimals_of(best[0].undo(values)):
+    # Values that the past could have held may be those of other rows: then these fit its decimals,
+    # and what the past is moved by lies as far away.
+    if strange < _HARDLY_STRANGE and (
+        not past.has_decimals_of(best[0].undo(values))
+        or past.distance(best[0].do(past.values)) < _AS_FAR * raw
+    ):
         return None
     return best
 
 
+def _is_usual(view: View, tail: Tail, name: str, raw: float) -> bool:
+    """Tell whether stretches of the past lie about as far from the rest of it as the window does.
+
+    Where days are like the days before, stretches wander: then a window that lies elsewhere is
+    nothing that only a broken pipe explains, unless the past could not have held its values.
+    """
+    if view.window.times is None:
+        return False
+    past, count = view.blocks[1], view.cells[name].count
+    days = min(block_rows(view.window.times[tail.rows], len(tail.rows)).count, past.count // 2)
+    tally = past.tally(view.codes[name][1], count)
+    total = np.cumsum(np.vstack([np.zeros(count), tally]), axis=0)
+    within = total[days:] - total[:-days] if days else total[:0]
+    held = within.sum(axis=1) >= _LEAST_ROWS
+    parts, rest = within[held], (total[-1] - within)[held]
+    if not len(parts):
+        return False
+    apart = np.abs(
+        parts / parts.sum(axis=1, keepdims=True) - rest / rest.sum(axis=1, keepdims=True)
+    ).sum(axis=1)
+    return raw < _FURTHER * float(apart.max()) / 2
+
+
+def _measure(past: Past, values: Array) -> tuple[Array, float, float]:
+    """Return values with their distance from the past's, and the share that is strange to it."""
+    return values, past.distance(values), past.strange(values)
+
+
 def _swaps(
+    view: View,
     pasts: dict[str, Past],
     moved: dict[str, tuple[Array, float, float]],
     broken: object,
@@ -213,15 +257,37 @@ def _swaps(
     for one, other in combinations(moved, 2):
         if one not in broken and other not in broken:  # type: ignore[operator]
             continue
-        (a, raw_a, strange_a), (b, raw_b, strange_b) = moved[one], moved[other]
-        after = pasts[one].distance(b), pasts[other].distance(a)
-        left = after[0] + pasts[one].strange(b), after[1] + pasts[other].strange(a)
-        before = raw_a + strange_a, raw_b + strange_b
-        if max(after) < _FITS and all(x < _LEFT * y for x, y in zip(left, before, strict=True)):
-            words = (
-                f"{one} and {other}: each one's values of this window{tail.since} fit the other's"
-                f" of training; {raw_a:.0%} and {raw_b:.0%} of the rows lie elsewhere as they are,"
-                f" {after[0]:.0%} and {after[1]:.0%} once swapped"
-            )
-            # Two columns explained by one cause are worth more than one by a change of unit.
-            yield Break("swapped", [one, other], words, sum(before) - sum(left))
+        found = _swap((pasts[one], pasts[other]), moved[one], moved[other])
+        are_possible = max(moved[one][2], moved[other][2]) < _HARDLY_STRANGE
+        are_usual = (_is_usual(view, tail, name, moved[name][1]) for name in (one, other))
+        if found is None or (are_possible and any(are_usual)):
+            continue
+        after, gain = found
+        words = (
+            f"{one} and {other}: each one's values of this window{tail.since} fit the other's"
+            f" of training; {moved[one][1]:.0%} and {moved[other][1]:.0%} of the rows lie elsewhere"
+            f" as they are, {after[0]:.0%} and {after[1]:.0%} once swapped"
+        )
+        # Two columns explained by one cause are worth more than one by a change of unit.
+        yield Break("swapped", [one, other], words, gain)
+
+
+def _swap(
+    pasts: tuple[Past, Past],
+    one: tuple[Array, float, float],
+    other: tuple[Array, float, float],
+) -> tuple[tuple[float, float], float] | None:
+    """Return the distances that are left once two columns are swapped, and how much that explains;
+    None where it does not explain them.
+    """
+    (a, raw_a, strange_a), (b, raw_b, strange_b) = one, other
+    after = pasts[0].distance(b), pasts[1].distance(a)
+    left = after[0] + pasts[0].strange(b), after[1] + pasts[1].strange(a)
+    before = raw_a + strange_a, raw_b + strange_b
+    if max(after) >= _FITS or any(x >= _LEFT * y for x, y in zip(left, before, strict=True)):
+        return None
+    if max(strange_a, strange_b) < _HARDLY_STRANGE:
+        apart = pasts[0].distance(pasts[1].values), pasts[1].distance(pasts[0].values)
+        if any(x < _AS_FAR * y for x, y in zip(apart, (raw_a, raw_b), strict=True)):
+            return None
+    return after, sum(before) - sum(left)

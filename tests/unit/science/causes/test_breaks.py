@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from pipelines.science.causes.naming import find_breaks, name_cause
 from pipelines.science.causes.view import View, pick
+from pipelines.science.changes.facts import Sample
 from tests.unit.science.causes.orders import cut, orders, random_days, with_columns
 
 WHOLE = orders()
@@ -110,3 +112,24 @@ def test_two_faults_are_both_told():
     words = " ".join(name_cause(broken, PAST).evidence)
     assert "x → -x" in words
     assert "region" in words
+
+
+def test_days_that_are_like_the_days_before_look_like_no_other_sign_or_column():
+    seeds = range(12)
+    found = [find_breaks(View(*wandering(seed)), seed) for seed in seeds]
+    assert [b.detail for breaks in found for b in breaks if b.detail in {"sign", "swapped"}] == []
+
+
+def wandering(seed):
+    """A week and the twelve weeks before it, of five columns alike.
+
+    Their levels are each like the one of the day before, and nothing else happens.
+    """
+    rng = np.random.default_rng([7, seed])
+    days, a_day = 91, 60
+    levels = lfilter([1.0], [1.0, -0.9], rng.normal(size=(days, 5)) * 0.19**0.5, axis=0)
+    values = np.repeat(levels, a_day, axis=0) + rng.normal(size=(days * a_day, 5))
+    hours = np.repeat(np.arange(days) * 24, a_day) + np.tile(np.arange(a_day) * 24 // a_day, days)
+    times = np.datetime64("2024-01-01", "us") + hours.astype("timedelta64[h]")
+    everything = Sample({f"x{i}": values[:, i] for i in range(5)}, times)
+    return everything.take(slice(84 * a_day, None)), everything.take(slice(0, 84 * a_day))
