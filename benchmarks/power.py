@@ -15,12 +15,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.report import Measure, show, write
+from benchmarks.report import Measure, read, show, write
 from benchmarks.watching.shifts import ASKED, SHIFTS, make_shifted
 from pipelines.science.changes.find import find_changes
 
 if TYPE_CHECKING:
     from benchmarks.watching.shifts import Scene, Shift
+    from pipelines.science.pieces import Span
 
 LEVEL = 0.05
 WINDOWS = 200
@@ -38,11 +39,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="small, to see that it runs")
     parser.add_argument("--windows", type=int, default=WINDOWS, help="windows in each line")
+    parser.add_argument("--resume", action="store_true", help="keep the last run's lines")
     options = parser.parse_args(argv)
+    windows = 2 if options.tiny else options.windows
+    last = {row["measure"]: row for row in read("power")} if options.resume else {}
     measures: list[Measure] = []
     for scene in SCENES[: 1 if options.tiny else None]:
         for shift in SHIFTS[: 2 if options.tiny else None]:
-            measures.append(measure(scene, shift, 2 if options.tiny else options.windows))
+            kept = last.get(_title(scene, shift, windows))
+            measures.append(kept or measure(scene, shift, windows))
             print(measures[-1], flush=True)
             if not options.tiny:
                 write("power", measures)
@@ -57,13 +62,17 @@ def measure(scene: Scene, shift: Shift, windows: int) -> Measure:
     seen = 0
     for seed in range(windows):
         window, reference = make_shifted(scene, shift, seed)
-        span = "row" if reference.times is None else "day"
+        span: Span = "row" if reference.times is None else "day"
         found = find_changes(window, reference, level=LEVEL, span=span, seed=seed, least=50)
         seen += any(f.family == shift.family and f.said == "changed" for f in found.families)
-    words, rows = scene
     asked = ASKED if shift.asked and scene == SCENES[0] else ""
-    title = f"{words}, {rows:,} rows: {shift.words}, {windows:,} windows"
+    title = _title(scene, shift, windows)
     return {"measure": title, "value": round(seen / windows, 4), "unit": "share", "asked": asked}
+
+
+def _title(scene: Scene, shift: Shift, windows: int) -> str:
+    words, rows = scene
+    return f"{words}, {rows:,} rows: {shift.words}, {windows:,} windows"
 
 
 if __name__ == "__main__":

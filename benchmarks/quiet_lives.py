@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from benchmarks.report import Measure, show, write
+from benchmarks.report import Measure, read, show, write
 from benchmarks.watching.quiet_models import FIRST, MODEL, Size, World, lay_quiet
 from pipelines.context import Context
 from pipelines.ports import ConfiguredPorts
@@ -43,12 +43,16 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print, write after each world; 1 where a rate is above what is asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="small, to see that it runs")
+    parser.add_argument("--resume", action="store_true", help="keep the last run's worlds")
     parser.add_argument("--lives", type=int, default=LIVES, help="lives in each world")
     options = parser.parse_args(argv)
     lives, size = (1, TINY) if options.tiny else (options.lives, Size())
+    last = read("quiet_lives") if options.resume else []
     measures: list[Measure] = []
     for world in WORLDS[: 1 if options.tiny else None]:
-        measures += measure(world, size, lives)
+        kept = [row for row in last if row["measure"].startswith(f"{world}, ")]
+        kept = [row for row in kept if f" in {lives} lives: " in row["measure"]]
+        measures += kept or measure(world, size, lives)
         if not options.tiny:
             write("quiet_lives", measures)
     show("Quiet lives", measures)

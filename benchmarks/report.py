@@ -57,6 +57,12 @@ def is_tiny(about: str | None, argv: list[str] | None) -> bool:
     return bool(parser.parse_args(argv).tiny)
 
 
+def read(name: str) -> list[Measure]:
+    """Return what the last run wrote; nothing where none did."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
 def write(name: str, rows: list[Measure]) -> None:
     """Write results/<name>.json and results/<name>.env.json."""
     RESULTS.mkdir(parents=True, exist_ok=True)
