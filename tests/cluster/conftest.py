@@ -25,7 +25,7 @@ def endpoint(cluster_answers):
 
 @pytest.fixture(scope="module")
 def yard(endpoint, tmp_path_factory):
-    with cluster_yard(tmp_path_factory.mktemp("yard"), endpoint, "ktarget") as yard:
+    with cluster_yard(tmp_path_factory.mktemp("yard"), endpoint, "perennial-test") as yard:
         yield yard
 
 

@@ -30,7 +30,7 @@ SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}}
 def namespace(cluster_answers, monkeypatch):
     for name in ("KUBECONFIG", "PATH"):
         monkeypatch.setenv(name, ENVIRON[name])
-    name = f"ktarget-chart-{secrets.token_hex(3)}"
+    name = f"perennial-test-{secrets.token_hex(3)}"
     kubectl("create", "namespace", name)
     yield name
     helm("--namespace", name, "uninstall", "perennial")

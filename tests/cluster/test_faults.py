@@ -51,7 +51,7 @@ def test_a_quota_that_is_used_up(model):
     path = f"/api/v1/namespaces/{model.yard.namespace}/resourcequotas/few"
     ask = model.yard.cluster.ask
     try:
-        until(lambda: ask("GET", path).get("status", {}).get("used", {}).get("pods") == "1", 30)
+        until(lambda: ask("GET", path).get("status", {}).get("used", {}).get("pods") == "1", 90)
         with goes_on(model), pytest.raises(Unreachable, match="exceeded quota: few") as caught:
             model.set(kubernetes_deploy_seconds=SECONDS).deploy("2")
     finally:
