@@ -91,7 +91,7 @@ _FITS = 0.45
 _LEAST_MOVED = 0.12
 """A column that has moved by less is not looked at."""
 _LEAST_ROWS = 30
-_FURTHER = 1.3
+_FURTHER = 1.15
 """A window lies elsewhere by so many times as much as any stretch of the past, or usually."""
 _AS_FAR = 0.9
 """An explanation moves the past itself by this part of how far the window has moved, or more."""
