@@ -100,7 +100,6 @@ class TestServer:
         assert client.get("/ready").status_code == 200
         assert client.post(PREDICT, json={"row": ROW}).json()["predictions"] == before
         assert client.get("/models/flights").json()["in_memory"] is True
-        assert 'perennial_model_drops_total{model="flights"} 1.0' in client.get("/metrics").text
 
     def test_a_model_that_cannot_be_opened_is_503_and_answers_once_it_can(
         self, store, bundles, serve

@@ -58,6 +58,12 @@ def test_a_compiled_model_is_asked_at_once_and_has_no_process_that_fails(client)
     assert not value(client, "perennial_model_failures_total", model="flights")
 
 
+def test_a_model_that_nobody_asks_is_dropped_and_counted(client, serve, store, settings):
+    assert not value(client, "perennial_model_drops_total", model="flights")
+    idle = serve(store, settings.replace(serving_idle_seconds=0.001))
+    wait_until(lambda: idle.look() or value(idle, "perennial_model_drops_total", model="flights"))
+
+
 def test_every_metric_is_tested_here_and_every_one_that_is_tested_is_there(client, store):
     client.post(PREDICT, json={"row": ROW})
     names = {
