@@ -11,7 +11,7 @@ from pipelines.bundle.manifest import BundleManifest
 from pipelines.errors import Corrupted
 from serving.idle import IdlePredictor
 from tests.serving.bundles import put_release
-from tests.serving.conftest import ROW
+from tests.serving.conftest import ROW, wait_until
 from tests.serving.releases import PREDICT
 
 
@@ -86,6 +86,10 @@ def test_one_that_cannot_be_opened_says_so_each_time(clock):
             idle.predict_feed(1)
 
 
+def await_drop(client):
+    wait_until(lambda: client.look() or not client.get("/models/flights").json()["in_memory"])
+
+
 class TestServer:
     @pytest.fixture
     def settings(self, settings):
@@ -95,8 +99,7 @@ class TestServer:
         put_release(store, 1, bundles["1"])
         client = serve()
         before = client.post(PREDICT, json={"row": ROW}).json()["predictions"]
-        client.look()
-        assert client.get("/models/flights").json()["in_memory"] is False
+        await_drop(client)
         assert client.get("/ready").status_code == 200
         assert client.post(PREDICT, json={"row": ROW}).json()["predictions"] == before
         assert client.get("/models/flights").json()["in_memory"] is True
@@ -106,7 +109,7 @@ class TestServer:
     ):
         put_release(store, 1, bundles["1"])
         client = serve()
-        client.look()
+        await_drop(client)
         manifest = BundleManifest.model_validate_json(store.get(bundles["1"]))
         file = store.path(manifest.onnx)
         content = file.read_bytes()
@@ -121,7 +124,7 @@ class TestServer:
     def test_a_new_release_takes_over_from_a_dropped_one(self, store, bundles, serve):
         put_release(store, 1, bundles["1"])
         client = serve()
-        client.look()
+        await_drop(client)
         put_release(store, 2, bundles["2"], version="2")
         client.look()
         assert client.post(PREDICT, json={"row": ROW}).json()["version"] == "2"
