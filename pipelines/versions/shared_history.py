@@ -49,7 +49,7 @@ class History(Protocol):
         ...
 
 
-class Reached(NamedTuple):
+class Reach(NamedTuple):
     """How far a repository has followed the history: the number, and its commit."""
 
     number: int
@@ -77,12 +77,12 @@ class SharedHistory:
     @property
     def revision(self) -> str:
         """The newest commit that all hosts have; empty before there is one."""
-        return self._reached().revision
+        return self._find_reach().revision
 
     @property
     def is_behind(self) -> bool:
         """Whether other hosts have written what this one has not read: one question."""
-        return self._history.read(self._reached().number + 1) is not None
+        return self._history.read(self._find_reach().number + 1) is not None
 
     def catch_up(self) -> None:
         """Read what other hosts wrote, and forget what this one did not get to write.
@@ -93,11 +93,11 @@ class SharedHistory:
             self._begin()
         if not self._is_there():
             return
-        reached = self._reached()
-        while (data := self._history.read(reached.number + 1)) is not None:
-            reached = self._follow(reached, data)
-        if reached.number:
-            self._git.heal(BELOW, reached.revision)
+        reach = self._find_reach()
+        while (data := self._history.read(reach.number + 1)) is not None:
+            reach = self._follow(reach, data)
+        if reach.number:
+            self._git.heal(BELOW, reach.revision)
 
     def add(self, git: Git | None = None) -> bool:
         """Write what was committed; False where another host was first, and nothing was written.
@@ -105,14 +105,14 @@ class SharedHistory:
         `git` is a repository that is still to be put in its place.
         """
         git = git or self._git
-        reached = _reached(git)
+        reach = _find_reach(git)
         revision = git.head()
-        if revision == reached.revision:
+        if revision == reach.revision:
             return True
-        number = reached.number + 1
-        if not self._history.add(number, git.bundle(reached.revision)):
+        number = reach.number + 1
+        if not self._history.add(number, git.bundle(reach.revision)):
             return False
-        _mark(git, reached, Reached(number, revision))
+        _mark(git, reach, Reach(number, revision))
         if number % self._whole_every == 0:
             self._history.add_whole(number, git.bundle(""))
         return True
@@ -120,8 +120,8 @@ class SharedHistory:
     def _is_there(self) -> bool:
         return (self._folder / ".git").is_dir()
 
-    def _reached(self) -> Reached:
-        return _reached(self._git) if self._is_there() else Reached(0, "")
+    def _find_reach(self) -> Reach:
+        return _find_reach(self._git) if self._is_there() else Reach(0, "")
 
     def _begin(self) -> None:
         """Make the repository from what other hosts wrote, where they wrote anything.
@@ -139,17 +139,17 @@ class SharedHistory:
         draft = Path(tempfile.mkdtemp(prefix=".repo-", dir=self._folder.parent))
         git = Git(draft, self._locks)
         number, data = whole
-        _mark(git, Reached(0, ""), Reached(number, git.begin(data)))
+        _mark(git, Reach(0, ""), Reach(number, git.begin(data)))
         draft.rename(self._folder)
 
-    def _follow(self, reached: Reached, data: bytes) -> Reached:
+    def _follow(self, reach: Reach, data: bytes) -> Reach:
         revision = self._git.unbundle(data)
-        own = reached.revision or self._git.head()
+        own = reach.revision or self._git.head()
         is_ours = self._git.follows(revision, own)
-        if not is_ours and (reached.revision or not self._git.follows(own, revision)):
+        if not is_ours and (reach.revision or not self._git.follows(own, revision)):
             raise self._is_another()
-        now = Reached(reached.number + 1, revision)
-        _mark(self._git, reached, now)
+        now = Reach(reach.number + 1, revision)
+        _mark(self._git, reach, now)
         return now
 
     def _is_another(self) -> Corrupted:
@@ -163,14 +163,14 @@ class SharedHistory:
         )
 
 
-def _reached(git: Git) -> Reached:
+def _find_reach(git: Git) -> Reach:
     marks = git.marks(MARKS)
     if not marks:
-        return Reached(0, "")
+        return Reach(0, "")
     name = max(marks)
-    return Reached(int(name.rpartition("/")[2]), marks[name])
+    return Reach(int(name.rpartition("/")[2]), marks[name])
 
 
-def _mark(git: Git, before: Reached, now: Reached) -> None:
+def _mark(git: Git, before: Reach, now: Reach) -> None:
     old = [f"{MARKS}/{before.number:0{DIGITS}d}"] if before.number else []
     git.mark({f"{MARKS}/{now.number:0{DIGITS}d}": now.revision}, remove=old)

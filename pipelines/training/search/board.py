@@ -84,7 +84,7 @@ class Board:
                     yield number, outcome, False
             if not missing:
                 return
-            if OVER in pinned or (self.worker and self.store.read(self._closed) is not None):
+            if OVER in pinned or (self.worker and self.store.read(self._closing_key) is not None):
                 raise TimeIsUp
             found = self._fit_one(missing, attempt)
             if found is None:
@@ -139,18 +139,18 @@ class Board:
         return max(spent.values(), default=0.0)
 
     @property
-    def _closed(self) -> str:
+    def _closing_key(self) -> str:
         return f"{self.within or self.folder}/{CLOSED}"
 
     def reopen(self) -> None:
         """Let helpers go on where an earlier try of the training has given up."""
-        if self.store.read(self._closed) is not None:
-            self.store.remove("entries", self._closed)
+        if self.store.read(self._closing_key) is not None:
+            self.store.remove("entries", self._closing_key)
 
     def close(self) -> None:
         """Take everything down, and let helpers end: nobody needs what they would find."""
         self.clear()
-        self.store.publish(self._closed, b"{}")
+        self.store.publish(self._closing_key, b"{}")
 
     def clear(self) -> None:
         """Take everything down. What cannot be removed stays, until `prune` takes it."""

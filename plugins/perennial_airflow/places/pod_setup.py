@@ -149,7 +149,7 @@ def _expect_reachable(settings: Settings, step: str, found: Mapping[str, str]) -
             "A step in a pod does not deploy containers of a Docker engine.",
             remedy="set PERENNIAL_TARGET to another target, or PERENNIAL_PLACE=docker.",
         )
-    for name, value in _asked(settings, step, found).items():
+    for name, value in _find_addresses(settings, step, found).items():
         if LOOPBACK.fullmatch(urlsplit(value).hostname or ""):
             raise GiveUp(
                 f"{name} is an address of this machine alone, which no pod reaches.",
@@ -173,7 +173,7 @@ def _expect_reachable(settings: Settings, step: str, found: Mapping[str, str]) -
         )
 
 
-def _asked(settings: Settings, step: str, found: Mapping[str, str]) -> dict[str, str]:
+def _find_addresses(settings: Settings, step: str, found: Mapping[str, str]) -> dict[str, str]:
     """Return the addresses that a step asks, by their variables."""
     addresses = {
         name: value for name, value in found.items() if name in ASKED or name.startswith(SQL_PREFIX)

@@ -12,7 +12,7 @@ from tests.dags.places.pods import known, values
 WORKER = {
     "PERENNIAL_HOME": "/opt/perennial",
     "PERENNIAL_PLACE": "kubernetes",
-    "PERENNIAL_KUBERNETES_CONFIG": "/root/.kube/config",
+    "PERENNIAL_KUBERNETES_CONFIG": "/etc/kube/config",
     "PERENNIAL_KUBERNETES_STEPS_USER": "1000",
     "PERENNIAL_KUBERNETES_NAMESPACE": "ml",
     "PERENNIAL_MLFLOW_URI": "http://mlflow:5000",
