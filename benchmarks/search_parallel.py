@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where something is not as asked."""
     tiny = is_tiny(__doc__, argv)
     size, runs, kills = (TINY, 1, 1) if tiny else (SIZE, RUNS, KILLS)
-    wanted = _facts(search(ground(size)))
+    wanted = _facts(search(make_ground(size)))
     alone, helped, same = [], [], []
     for _ in range(runs):
         for seconds, helpers in ((alone, 0), (helped, 1)):
@@ -105,12 +105,12 @@ def work(root: str, worker: int, size: dict[str, int]) -> None:
     board = _board(Path(root), worker)
     with limit_threads(1):
         if worker:
-            try_settings(ground(size), board=board)
+            try_settings(make_ground(size), board=board)
         else:
-            print(json.dumps(_facts(search(ground(size), board=board))))
+            print(json.dumps(_facts(search(make_ground(size), board=board))))
 
 
-def ground(size: dict[str, int]) -> Ground:
+def make_ground(size: dict[str, int]) -> Ground:
     """Return what the trials stand on."""
     rng = np.random.default_rng(3)
     values = rng.normal(size=(size["rows"], 8)).astype(np.float32)

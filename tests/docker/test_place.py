@@ -8,33 +8,14 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from tests.docker.steps import Heard, context, operator, started
+from tests.step_endings import ENDINGS, HOSTILE, HOSTILE_RUN, TWO_STREAMS
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("nothing_left")]
-HOSTILE = {
-    "name": "x; touch /state/owned",
-    "as_of": "{{ 7 * 7 }}",
-    "reason": "$(id) `id` 'a' \"b\" \n --privileged",
-    "deep": [{"a": None}],
-}
-HOSTILE_RUN = 'by hand "; touch /state/owned; $(id) {{ 7 * 7 }} ../../x\n,perennial.kind=release'
 
 
 def test_the_result_is_found_among_logs_of_both_streams_and_the_last_record_counts(settings):
-    code = """
-    say("INFO begins")
-    print("noise")
-    record({"n": 1})
-    say("x" * 70_000)
-    record({"n": 9}, step="gate")
-    sys.stdout.write('half a line ')
-    sys.stdout.flush()
-    say("between")
-    print("and its end")
-    record({"n": 2})
-    print("good-bye")
-    """
     task = operator(settings, "import textwrap; exec(textwrap.dedent(request['more']))")
-    task.request["more"] = code
+    task.request["more"] = TWO_STREAMS
     assert task.execute(context()) == {"n": 2}
 
 
@@ -62,50 +43,7 @@ def test_a_request_of_the_largest_size_and_whatever_stands_in_it_arrive_as_data(
     assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["seen"]
 
 
-@pytest.mark.parametrize(
-    ("code", "kind", "words"),
-    [
-        pytest.param(
-            "say('ERROR column a is gone'); sys.exit(65)",
-            AirflowFailException,
-            "gave up: column a",
-            id="give up",
-        ),
-        pytest.param(
-            "say('ERROR MLflow is away'); sys.exit(75)",
-            AirflowException,
-            "tried again: MLflow is away",
-            id="try again",
-        ),
-        pytest.param(
-            "raise ValueError('oops')",
-            AirflowException,
-            r"crashed \(exit 1\): ValueError: oops",
-            id="a crash",
-        ),
-        pytest.param(
-            "os.kill(os.getpid(), signal.SIGSEGV)",
-            AirflowException,
-            r"killed \(-11\): a crash in native",
-            id="native crash",
-        ),
-        pytest.param(
-            "os.kill(os.getpid(), signal.SIGKILL)",
-            AirflowException,
-            r"killed \(-9\)",
-            id="killed by hand",
-        ),
-        pytest.param(
-            "print('no record')", AirflowException, "without a result record", id="no record"
-        ),
-        pytest.param(
-            "record({'a': 'x' * 9000})",
-            AirflowFailException,
-            "more than 8192",
-            id="too large for XCom",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("code", "kind", "words"), ENDINGS)
 def test_what_the_end_of_a_step_means_is_the_same_as_in_a_process(settings, code, kind, words):
     with pytest.raises(AirflowException, match=words) as caught:
         operator(settings, code).execute(context())

@@ -301,7 +301,7 @@ def _mounts(settings: Settings) -> list[Object]:
 def _probes(settings: Settings) -> dict[str, Any]:
     tries = math.ceil(settings.kubernetes_deploy_seconds / PROBE_SECONDS)
 
-    def asked(path: str) -> Object:
+    def probe(path: str) -> Object:
         return {"httpGet": {"path": path, "port": names.PORT, "scheme": "HTTP"}}
 
     return {
@@ -312,13 +312,13 @@ def _probes(settings: Settings) -> dict[str, Any]:
             "failureThreshold": tries,
         },
         "readinessProbe": {
-            **asked("/ready"),
+            **probe("/ready"),
             "periodSeconds": 3,
             "timeoutSeconds": 5,
             "failureThreshold": 3,
         },
         "livenessProbe": {
-            **asked("/health"),
+            **probe("/health"),
             "periodSeconds": 10,
             "timeoutSeconds": 5,
             "failureThreshold": 6,

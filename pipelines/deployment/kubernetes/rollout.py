@@ -137,9 +137,9 @@ def await_pods(cluster: Cluster, settings: Settings, model: str) -> str:
         is_over = time.monotonic() > end
         troubles, words = _look(cluster, found)
         if troubles and (troubles[0].is_final or is_over):
-            raise _said(found, troubles[0], settings.kubernetes_deploy_seconds)
+            raise _give_up_error(found, troubles[0], settings.kubernetes_deploy_seconds)
         if is_over:
-            raise _said(
+            raise _give_up_error(
                 found,
                 Trouble(
                     f"its new pods are not ready ({_counts(found)})"
@@ -194,7 +194,7 @@ def _is_same(one: Object, other: Object) -> bool:
     return without_hash(one) == without_hash(other)
 
 
-def _said(deployment: Object, trouble: Trouble, seconds: float) -> PerennialError:
+def _give_up_error(deployment: Object, trouble: Trouble, seconds: float) -> PerennialError:
     """Return the trouble's error, which says of what it speaks and when it was given up."""
     name = deployment["metadata"]["name"]
     after = "" if trouble.is_final else f" (given up after {seconds:g} s)"

@@ -75,7 +75,7 @@ def find_troubles(
 def last_words(events: Iterable[Object]) -> str:
     """Return the newest warning of the events, or ""."""
     warnings = [event for event in events if event.get("type") == "Warning"]
-    newest = max(warnings, key=_moment, default=None)
+    newest = max(warnings, key=_time_of, default=None)
     return f"{newest.get('reason')}: {_text(newest.get('message'))}" if newest else ""
 
 
@@ -186,7 +186,7 @@ def _text(value: object) -> str:
     return str(value or "").strip()
 
 
-def _moment(event: Object) -> str:
+def _time_of(event: Object) -> str:
     own = (
         event.get("lastTimestamp")
         or event.get("eventTime")
