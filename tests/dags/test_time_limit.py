@@ -35,6 +35,18 @@ def test_what_takes_too_long_is_ended(work):
         work()
 
 
+def test_the_time_in_which_others_had_the_processors_does_not_count():
+    waits = iter([0.0])
+    with time_limit(1, wait=lambda: next(waits, 100.0)):
+        time.sleep(1.2)
+
+
+def test_a_machine_that_stays_busy_ends_it_all_the_same():
+    begin = time.monotonic()
+    with pytest.raises(TookTooLong), time_limit(0.05, wait=lambda: time.monotonic() - begin):
+        wait()
+
+
 def test_an_outer_limit_goes_on_with_what_it_had_left():
     class Outer(Exception):
         pass
