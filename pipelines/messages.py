@@ -452,7 +452,7 @@ class DriftEffect(Value):
     is the least share of decisions that turned, None where answers are no decisions.
     """
 
-    follows: str
+    follows: Literal["matters", "nothing_follows", "cannot_be_said"]
     words: list[str] = Field(default_factory=list)
     columns: list[str] = Field(default_factory=list)
     flips: float | None = None

@@ -15,10 +15,11 @@ from pipelines.messages import DriftRequest, DriftVerdict, IngestResult, Validat
 from pipelines.refs import Value, canonical, digest
 from pipelines.replay.features import RUN
 from pipelines.replay.judging import as_champion
-from pipelines.science.changes.facts import Said
 from pipelines.science.drift import is_worse
+from pipelines.science.effects.effect import Follows
 from pipelines.store.results import once
 from pipelines.training.threads import limit_threads
+from pipelines.verdicts.explanations import broken_words
 from pipelines.watch.champion_look import observe_window
 
 if TYPE_CHECKING:
@@ -29,20 +30,24 @@ if TYPE_CHECKING:
     from pipelines.replay.batches import Past
     from pipelines.replay.versions import Version
 
+_FORM = "cause and effect"
+"""A part of the name of a look that is kept: what it holds."""
 NOBODY_LOOKS = "a batch of the window is broken or not there, so that nobody could look at it"
 
 
 class Look(Value):
-    """What a look found: the verdict, what the tests `said` (None where none was asked).
+    """What a look found: the verdict, what may be `broken` upstream ("" where nothing seems to be).
 
-    Whether the champion does `worse` than on its holdout (None where that cannot be told), and the
-    rows of the window; `seconds` it took.
+    What `follows` from the window's change (None where nobody could say), whether the champion does
+    `worse` than on its holdout (None where that cannot be told), and the rows of the window;
+    `seconds` it took.
     """
 
     verdict: DriftVerdict
     reasons: list[str] = Field(default_factory=list)
     worse: bool | None = None
-    said: Said | None = None
+    broken: str = ""
+    follows: Follows | None = None
     rows: int = 0
     seconds: float = 0.0
 
@@ -59,7 +64,7 @@ def look_back(context: Context, past: Past, champion: Version, moment: datetime)
     plan = past.window(spec, moment, count)
     if plan is None:
         return Look(verdict="alarm", reasons=[NOBODY_LOOKS])
-    key = digest(champion.key, plan, rules, spec.alike, spec.train.metric)
+    key = digest(_FORM, champion.key, plan, rules, spec.alike, spec.train.metric)
     return once(
         context.ports.store, "replay-look", key, Look, lambda: _look(context, plan, champion)
     )
@@ -71,11 +76,14 @@ def _look(context: Context, plan: Plan, champion: Version) -> Look:
     window = Interval(start=batches[0].interval.start, end=plan.as_of)
     with limit_threads(context.settings.threads):
         found = observe_window(context, _request(context, plan), window, as_champion(champion))
+    cause = found.explanation.cause if found.explanation else None
+    effect = found.explanation.effect if found.explanation else None
     return Look(
         verdict=found.decision.verdict,
         reasons=[reason[:300] for reason in found.decision.reasons[:5]],
         worse=is_worse(found.facts),
-        said=found.facts.changes.said if found.facts.changes else None,
+        broken=broken_words(cause.kind, cause.detail, cause.sureness) if cause else "",
+        follows=effect.follows if effect else None,
         rows=found.facts.rows,
         seconds=round(time.perf_counter() - began, 3),
     )

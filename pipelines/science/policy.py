@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.messages import DriftVerdict
-    from pipelines.science.changes.facts import Said
+    from pipelines.science.effects.effect import Follows
     from pipelines.spec.retrain import Retrain
 
 OPEN_FOR = timedelta(hours=24)
@@ -47,8 +47,10 @@ class PastRequest:
 class Situation:
     """All that a policy may know at a moment (aware) of a window that ends at `window_end`.
 
-    `said` is what the tests said of a change; None where none was asked. `worse` tells whether the
-    champion does worse on the window than it promised; None where that cannot be told. `gain` and
+    `broken` says in words what may be broken upstream, however sure that is; "" where nothing seems
+    to be. `follows` is what follows from the window's change; None where nobody could say. `worse`
+    tells whether the champion does worse on the window than it promised; None where that cannot be
+    told. `gain` and
     `gain_proven` are by how much per row a fit on newer rows is better than the champion, in
     train.metric turned so that more is better, and the lower end of its interval; None where no
     probe could be made, and then `no_gain` may say why. `rows` came within the window, which is
@@ -60,7 +62,8 @@ class Situation:
     moment: datetime
     window_end: datetime
     verdict: DriftVerdict
-    said: Said | None = None
+    broken: str = ""
+    follows: Follows | None = None
     worse: bool | None = None
     gain: float | None = None
     gain_proven: float | None = None
@@ -116,7 +119,8 @@ def wish_for_retraining(policy: Retrain, situation: Situation) -> Choice:
 def why_held(policy: Retrain, situation: Situation) -> str:
     """Return in words what holds a retraining back that is asked for now; "" where nothing does."""
     return (
-        _why_open(situation)
+        _why_broken(situation)
+        or _why_open(situation)
         or _why_cooling(policy, situation)
         or _why_spent(policy, situation)
         or _why_stopped(policy, situation)
@@ -154,11 +158,11 @@ def _wish_by_schedule(policy: Retrain, situation: Situation) -> Choice:
 
 
 def _wish_by_change(situation: Situation) -> Choice:
-    if situation.verdict == "drift":
-        return Choice(start=True, why=f"the window until {iso(situation.window_end)} has drifted")
-    if situation.verdict == "no_drift" and situation.said == "changed":
+    if situation.verdict != "drift":
+        return Choice(start=False, why=NO_RETRAINING[situation.verdict])
+    if situation.follows == "nothing_follows":
         return Choice(start=False, why="it has changed, and nothing follows from it")
-    return Choice(start=False, why=NO_RETRAINING[situation.verdict])
+    return Choice(start=True, why=f"the window until {iso(situation.window_end)} has drifted")
 
 
 def _wish_by_performance(situation: Situation) -> Choice:
@@ -183,6 +187,12 @@ def _wish_by_value(policy: Retrain, situation: Situation) -> Choice:
     if worth > cost:
         return Choice(start=True, why=f"{text}, more than a retraining costs ({figure(cost)})")
     return Choice(start=False, why=f"{text}, no more than a retraining costs ({figure(cost)})")
+
+
+def _why_broken(situation: Situation) -> str:
+    if not situation.broken:
+        return ""
+    return f"{situation.broken}: what may be broken is not learnt from, and somebody must look"
 
 
 def _why_open(situation: Situation) -> str:

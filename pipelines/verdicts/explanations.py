@@ -43,6 +43,13 @@ def cause_words(kind: str, detail: str = "") -> str:
     return f"{words}: {_DETAILS.get(detail, detail)}" if detail else words
 
 
+def broken_words(kind: str, detail: str, sureness: str) -> str:
+    """Return what may be broken upstream and how sure that is; "" of another cause."""
+    if kind != "broken_upstream":
+        return ""
+    return f"a pipe is broken upstream ({sureness}: {_DETAILS.get(detail, detail)})"
+
+
 def effect_words(follows: str) -> str:
     """Return what follows from a change."""
     return _FOLLOWS.get(follows, follows)

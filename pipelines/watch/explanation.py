@@ -134,13 +134,14 @@ def _effect(
 def with_cause(decision: Decision, explanation: Explanation | str) -> Decision:
     """Return the verdict beside its cause: of a broken pipe an alarm, with the evidence as reasons.
 
-    A window of too few rows, or one that is an alarm already, keeps its verdict.
+    A window that is an alarm already keeps its verdict, and so does one that no rule calls drift
+    where the sign is not sure: a policy is told of it, and learns from neither.
     """
     if (
         isinstance(explanation, str)
         or not explanation.is_broken
-        or decision.verdict not in ("drift", "no_drift")
-        or (decision.verdict == "no_drift" and explanation.cause.sureness != "sure")
+        or decision.verdict == "alarm"
+        or (decision.verdict != "drift" and explanation.cause.sureness != "sure")
     ):
         return decision
     found = [cause_words(explanation.cause.kind, explanation.cause.detail)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.incidents import forgiven_at
 from pipelines.ledger import GateVerdict
 from pipelines.science.policy import Situation, refused_in_a_row
+from pipelines.verdicts.explanations import broken_words
 from pipelines.watch.retrain_requests import past_requests
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def situation_of(context: Context, result: DriftResult, moment: datetime) -> Sit
         moment=moment,
         window_end=result.window.end,
         verdict=result.verdict,
+        broken=_broken(result),
+        follows=result.effect.follows if result.effect is not None else None,
         worse=_is_worse(context, result, by),
         rows=result.rows,
         length=result.window.end - result.window.start,
@@ -71,6 +74,12 @@ def learnt_until(ledger: Ledger, model: str) -> datetime | None:
     verdicts = [entry.decision for entry in ledger.entries(model, "verdict")]
     ends = [verdict.as_of for verdict in verdicts if isinstance(verdict, GateVerdict)]
     return max([*ends, *(r.window_end for r in past_requests(ledger, model))], default=None)
+
+
+def _broken(result: DriftResult) -> str:
+    """Return in words what may be broken upstream; "" where nothing seems to be."""
+    cause = result.cause
+    return "" if cause is None else broken_words(cause.kind, cause.detail, cause.sureness)
 
 
 def _is_worse(context: Context, result: DriftResult, by: By) -> bool | None:

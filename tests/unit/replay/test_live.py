@@ -24,10 +24,11 @@ BUNDLE = Ref(uri="objects/aa/" + "0" * 64, sha256="0" * 64)
 class Somebody:
     """Answers by what a test says: refused and failed moments, verdicts of windows by their end."""
 
-    def __init__(self, *, refused=(), failed=(), looks=None, worse=(), gains=None):
+    def __init__(self, *, refused=(), failed=(), looks=None, worse=(), gains=None, told=None):
         self.refused, self.failed, self.worse = refused, failed, worse
         self.gains = gains or {}
         self.looks = looks or {}
+        self.told = told or {}
         self.asked = []
 
     def __call__(self, questions):
@@ -46,7 +47,8 @@ class Somebody:
                 return ReplayVerdict(is_promoted=ok, reasons=reasons, seconds=1)
             case LookBack(_, moment):
                 verdict = self.looks.get(moment, "no_drift")
-                return Look(verdict=verdict, worse=moment in self.worse, rows=100)
+                told = self.told.get(moment, {})
+                return Look(verdict=verdict, worse=moment in self.worse, rows=100, **told)
             case Probe(_, moment):
                 return ProbedGain(expected=self.gains.get(moment), why="too few days", seconds=1)
 
@@ -181,3 +183,14 @@ def test_without_a_first_version_there_is_no_replay():
     with pytest.raises(BadData, match="No version can be made at 2024-01-01") as error:
         lived(NEVER, Somebody(failed=(DAYS[0].start,)))
     assert "--from" in error.value.remedy
+
+
+def test_a_look_tells_the_policy_what_may_be_broken_and_what_follows():
+    sign = {"broken": "a pipe is broken upstream (likely: values missing)"}
+    calm = {"follows": "nothing_follows"}
+    looks = {day(n): "drift" for n in range(1, 5)}
+    somebody = Somebody(looks=looks, told={day(1): sign, day(2): calm, day(3): {}})
+    life = lived(by(by="change", cooldown="0s"), somebody)
+    assert retrained(life) == [3, 4]
+    assert life.events[1].why.startswith(sign["broken"])
+    assert life.events[2].why == "it has changed, and nothing follows from it"

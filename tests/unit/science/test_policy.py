@@ -49,7 +49,7 @@ ALL = [
 
 @pytest.mark.parametrize("said", ALL)
 def test_what_is_broken_never_starts_a_retraining(said):
-    broken = at(9, "alarm", said="changed", worse=True, gain=9, gain_proven=9, rows=10**6)
+    broken = at(9, "alarm", worse=True, gain=9, gain_proven=9, rows=10**6)
     choice = decide_retraining(policy(**said), broken)
     assert not choice.start
     assert not choice.held
@@ -58,7 +58,7 @@ def test_what_is_broken_never_starts_a_retraining(said):
 
 @pytest.mark.parametrize("said", ALL[1:])
 def test_everything_else_starts_one_where_there_is_every_reason(said):
-    reason = at(9, said="changed", worse=True, gain=9, gain_proven=9, rows=10**6)
+    reason = at(9, worse=True, gain=9, gain_proven=9, rows=10**6)
     assert decide_retraining(policy(**said), reason).start
     assert not decide_retraining(policy(by="never"), reason).start
 
@@ -72,8 +72,20 @@ def test_by_change_only_a_drift_starts_one(verdict):
 
 
 def test_a_change_of_which_nothing_follows_starts_none_and_says_so():
-    choice = decide_retraining(policy(), at(9, "no_drift", said="changed"))
+    choice = decide_retraining(policy(), at(9, follows="nothing_follows"))
     assert (choice.start, choice.why) == (False, "it has changed, and nothing follows from it")
+    for follows in ("matters", "cannot_be_said"):
+        assert decide_retraining(policy(), at(9, follows=follows)).start
+
+
+@pytest.mark.parametrize("said", ALL[1:])
+@pytest.mark.parametrize("verdict", ["drift", "no_drift", "not_enough_data"])
+def test_what_may_be_broken_is_learnt_from_under_no_policy_and_is_told(said, verdict):
+    sign = "a pipe is broken upstream (likely: values missing)"
+    seen = at(9, verdict, broken=sign, worse=True, gain=9, gain_proven=9, rows=10**6)
+    choice = decide_retraining(policy(**said), seen)
+    assert not choice.start
+    assert why_held(policy(**said), seen).startswith(f"{sign}: what may be broken")
 
 
 @pytest.mark.parametrize(("worse", "starts"), [(True, True), (False, False), (None, False)])

@@ -10,7 +10,13 @@ import pytest
 from pipelines.incidents import close, open_incidents
 from pipelines.ledger import MemoryLedger, Outcome, RetrainRequest, outcomes
 from pipelines.ledger.sql import SqlLedger
-from pipelines.messages import CloseRequest, DecideRequest, GateResult
+from pipelines.messages import (
+    CloseRequest,
+    DecideRequest,
+    DriftCause,
+    DriftEffect,
+    GateResult,
+)
 from pipelines.refs import canonical
 from pipelines.steps import close as close_step
 from pipelines.steps import decide
@@ -117,6 +123,25 @@ def test_by_schedule_a_retraining_by_hand_counts_too(decider, ledger):
     ledger.append("sales", "hand__1", hand)
     assert not on(3, verdict="no_drift").start
     assert on(40, verdict="no_drift").start
+
+
+@pytest.mark.parametrize("verdict", ["drift", "no_drift", "not_enough_data"])
+def test_what_may_be_broken_is_not_learnt_from_and_the_ledger_says_so(decider, ledger, verdict):
+    sign = DriftCause(kind="broken_upstream", detail="nulls", sureness="likely")
+    on = decider("{by: schedule, schedule: daily}")
+    choice = on(3, verdict=verdict, cause=sign)
+    assert (choice.start, asked(ledger)) == (False, [])
+    [held] = ledger.entries("sales", "retrain_held")
+    assert held.body["why"] == choice.why
+    assert choice.why.startswith("a pipe is broken upstream (likely: values missing)")
+    assert on(4, verdict=verdict, cause=DriftCause(kind="population")).start
+
+
+def test_a_change_from_which_nothing_follows_starts_none(decider, ledger):
+    on = decider("{by: change}")
+    choice = on(3, effect=DriftEffect(follows="nothing_follows"))
+    assert (choice.start, choice.why) == (False, "it has changed, and nothing follows from it")
+    assert on(4, effect=DriftEffect(follows="matters")).start
 
 
 def test_a_budget_and_quiet_hours_hold_a_drift_back_with_the_reason(decider, ledger, clock):

@@ -34,7 +34,11 @@ def test_a_broken_pipe_is_an_alarm_with_its_evidence_as_reasons():
         "temp: fits after x -> x / 1000",
         "temp has drifted",
     ]
-    assert with_cause(Decision("no_drift", ["calm"]), explained(UNITS)).verdict == "alarm"
+
+
+@pytest.mark.parametrize("verdict", ["no_drift", "not_enough_data"])
+def test_a_sure_sign_is_an_alarm_though_no_test_says_changed(verdict):
+    assert with_cause(Decision(verdict, ["calm"]), explained(UNITS)).verdict == "alarm"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +47,7 @@ def test_a_broken_pipe_is_an_alarm_with_its_evidence_as_reasons():
         (Decision("drift", ["a"]), explained(Cause("population", ["b"]))),
         (Decision("drift", ["a"]), explained(Cause("concept", ["b"]))),
         (Decision("drift", ["a"]), "the cause could not be named"),
-        (Decision("not_enough_data", ["a"]), explained(UNITS)),
+        (Decision("not_enough_data", ["a"]), explained(Cause("broken_upstream", ["b"], "nulls"))),
         (Decision("alarm", ["a"]), explained(UNITS)),
         (Decision("no_drift", ["a"]), explained(Cause("broken_upstream", ["b"], "nulls"))),
     ],
