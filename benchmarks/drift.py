@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.report import Measure, is_tiny, show, write
 
 ROOT = Path(__file__).resolve().parents[1]
-RUNS, ROWS, REFERENCE, ASKED = 3, 30_000, 50_000, 15
+RUNS, ROWS, REFERENCE, ASKED = 3, 30_000, 200_000, 15
 LARGE, LARGE_NUMBERS, LARGE_ASKED, LARGE_MEMORY = 1_000_000, 45, 60, 2_000
 """Rows and numbers of the large window (beside five inputs of other kinds), seconds, megabytes."""
 COMPARE = "compare"

@@ -1,6 +1,7 @@
 """What one retraining and one look at a window cost when everything around them has grown.
 
 `make bench-growth`, or `python -m benchmarks.growth [--tiny] [--only batches]` from the checkout.
+Each part is written when it is measured.
 
 A small model of hourly batches is retrained, judged against its champion, packaged, taken by a
 server, and the next day is looked at; each step is a process, as a worker starts it. What they read
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING
 from benchmarks.fleet import fill_ledger, write_models
 from benchmarks.growing.hours import HOLD_OUT, MODEL, end_of, lay_model, live_through, quiet_look
 from benchmarks.ledger import fill_chain
-from benchmarks.report import Measure, show, write
+from benchmarks.report import Measure, read, show, write
 from benchmarks.step_seconds import ROOT, Life, Seconds, free_port, look, retrain, server
 from pipelines.intervals import iso
 from pipelines.ports import ConfiguredPorts
@@ -98,17 +99,19 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where something costs more than asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="small, to see that it runs")
-    parser.add_argument("--only", choices=sorted(GROWTHS), help="one of them; writes nothing")
+    parser.add_argument("--only", choices=sorted(GROWTHS), help="one of them; the others are kept")
     options = parser.parse_args(argv)
-    rows: list[Measure] = []
+    rows: list[Measure] = read("growth") if options.only and not options.tiny else []
     for name in [options.only] if options.only else GROWTHS:
         growth = GROWTHS[name]
         few, many = TINY[name] if options.tiny else (growth.few, growth.many)
+        rows = [row for row in rows if growth.words not in row["measure"]]
         rows += measure(growth, few, many, 1 if options.tiny else RUNS)
         show(f"Growth of {growth.words}", rows)
-    if options.tiny or options.only:
+        if not options.tiny:
+            write("growth", rows)
+    if options.tiny:
         return 0
-    write("growth", rows)
     return int(any(row["asked"] and row["value"] > float(row["asked"][3:]) for row in rows))
 
 

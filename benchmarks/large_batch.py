@@ -178,9 +178,10 @@ def _make_world(folder: Path, count: int) -> int:
     columns = load_schema(ROOT / "models" / MODEL).tables["flights"]
     frame = load("source").read(MONTH.start, MONTH.end)["flights"]
     copies = max(1, round(count / len(frame)))
-    with duckdb.connect(config={"memory_limit": MEMORY}) as connection:
+    settings = {"memory_limit": MEMORY, "preserve_insertion_order": "false"}
+    with duckdb.connect(config=settings) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.register("flights", frame)
+        connection.execute("CREATE TABLE flights AS SELECT * FROM frame")
         names = ", ".join(columns)
         query = (
             f"SELECT {names} FROM (SELECT flights.* REPLACE (flight_id || '-' || copy AS flight_id)"

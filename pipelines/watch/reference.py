@@ -36,8 +36,14 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-SAMPLE = 50_000
-"""Fitted rows that are kept at most: of every day the same share, so that each stays as it was."""
+ROWS = 200_000
+"""Fitted rows that are kept at most: of every day the same share, so that each stays as it was.
+
+A window is compared by as many of its rows in a day as the reference has in one: with fewer kept,
+a single day beside a year was compared by 137 rows, however many it had.
+"""
+JUDGED = 50_000
+"""Held-out rows whose inputs are kept at most."""
 
 EVENT_TIME, PREDICTION, TARGET = "event_time", "prediction", "target"
 TRUTH, ANSWERS = "truth", "answers"
@@ -99,7 +105,7 @@ def write(
     """
     inputs = [c for c in spec.inputs if c not in spec.features.personal]
     times = [spec.event_time] if spec.event_time else []
-    rows = _sample(fitted.select([*times, *inputs]), spec.train.seed)
+    rows = _sample(fitted.select([*times, *inputs]), ROWS, spec.train.seed)
     answers = {
         **({EVENT_TIME: held.rows[spec.event_time]} if spec.event_time else {}),
         PREDICTION: pa.array(watched_answers(held.score, held.classes, spec.levels)),
@@ -110,7 +116,7 @@ def write(
     if holdout is not None and has_losses(spec.task):
         kept = {name: answers[name] for name in (EVENT_TIME, TRUTH, ANSWERS) if name in answers}
         known = pa.table({**kept, **{INPUT + name: holdout[name] for name in inputs}})
-        judged = _put(store, _sample(known, spec.train.seed))
+        judged = _put(store, _sample(known, JUDGED, spec.train.seed))
     return Reference(
         judged=judged,
         rows=_put(store, rows),
@@ -118,10 +124,10 @@ def write(
     )
 
 
-def _sample(rows: pa.Table, seed: int) -> pa.Table:
-    if rows.num_rows <= SAMPLE:
+def _sample(rows: pa.Table, most: int, seed: int) -> pa.Table:
+    if rows.num_rows <= most:
         return rows
-    picks = np.random.default_rng(seed).choice(rows.num_rows, SAMPLE, replace=False)
+    picks = np.random.default_rng(seed).choice(rows.num_rows, most, replace=False)
     return rows.take(pa.array(np.sort(picks)))
 
 

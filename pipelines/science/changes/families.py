@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb, isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -222,6 +222,13 @@ class Question:
         least = float(judged.p_values.min())
         said: Said = "changed" if least <= self.level else "unchanged"
         return FamilyChange(self.family, said, self.level, least, columns, null)
+
+
+def with_compared(found: FamilyChange, compared: str) -> FamilyChange:
+    """Return what a family says with a word on how many rows it is said of, where not of all."""
+    if not compared or not found.null:
+        return found
+    return replace(found, null=f"{found.null}; {compared}")
 
 
 def say_nothing(family: Family, level: float, untold: str) -> FamilyChange:

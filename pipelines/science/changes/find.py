@@ -9,9 +9,9 @@ import numpy as np
 
 from pipelines.science.changes.coding import code, kind_of
 from pipelines.science.changes.facts import Changes, ColumnChange, FamilyChange
-from pipelines.science.changes.families import Question, say_nothing
+from pipelines.science.changes.families import Question, say_nothing, with_compared
 from pipelines.science.changes.groups import OF_VALUES
-from pipelines.science.changes.layout import lay_out, why_too_few
+from pipelines.science.changes.layout import lay_out, tell_compared, why_too_few
 from pipelines.science.changes.performance import compare_answers
 from pipelines.science.changes.summing import Summing
 
@@ -161,7 +161,9 @@ def _of_rows(
         return [say_nothing(family, share, few) for family in asked]
     layout = lay_out(window.times, reference.times, (window.rows, reference.rows), span, seed)
     few = why_too_few(len(layout.window), len(layout.reference), least, "rows to compare")
+    compared = tell_compared(layout, window.rows, reference.rows)
     if few:
+        few = "; ".join(filter(None, [few, compared]))
         return [say_nothing(family, share, few) for family in asked]
     summing = Summing(layout.pieces, layout.count)
     columns = _code_columns(window, reference, layout)
@@ -181,7 +183,8 @@ def _of_rows(
     found = [
         Question(family, sums, layout, share, span != "row", seed).answer() for family in asked
     ]
-    return [_none_is_missing(f, sums) if f.family == "missing" else f for f in found]
+    found = [_none_is_missing(f, sums) if f.family == "missing" else f for f in found]
+    return [with_compared(f, compared) for f in found]
 
 
 def _none_is_missing(found: FamilyChange, sums: Any) -> FamilyChange:

@@ -23,6 +23,7 @@ MOST_PIECES = 2_048
 _TIMES_AS_MANY = 20
 """A side with more rows than this many times the other's tells nothing more by them."""
 _FEW = 2_000
+_NEARLY_ALL = 0.9
 _CODES = {"day": "D", "hour": "h"}
 
 
@@ -57,6 +58,19 @@ def why_too_few(window: int, reference: int, least: int, what: str) -> str:
         if rows < least
     ]
     return f"{' and '.join(few)}; at least {least:,} are needed" if few else ""
+
+
+def tell_compared(layout: Layout, window: int, reference: int) -> str:
+    """Return of how many rows of each side the comparison is made; "" where it is of nearly all."""
+    sides = [("window", layout.window, window), ("reference", layout.reference, reference)]
+    thinned = [
+        f"{len(kept):,} of {rows:,} rows of the {side}"
+        for side, kept, rows in sides
+        if len(kept) < _NEARLY_ALL * rows
+    ]
+    if not thinned:
+        return ""
+    return f"compared by {' and '.join(thinned)}, so that both sides are equally noisy"
 
 
 def lay_out(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.science.changes.families import Question, say_nothing
-from pipelines.science.changes.layout import lay_out, why_too_few
+from pipelines.science.changes.families import Question, say_nothing, with_compared
+from pipelines.science.changes.layout import lay_out, tell_compared, why_too_few
 from pipelines.science.changes.summing import Summing
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ def compare_answers(
         return say_nothing("performance", share, few)
     layout = lay_out(sides[0].times, sides[1].times, (sides[0].rows, sides[1].rows), span, seed)
     few = why_too_few(len(layout.window), len(layout.reference), least, "labelled rows to compare")
+    compared = tell_compared(layout, sides[0].rows, sides[1].rows)
     if few:
+        few = "; ".join(filter(None, [few, compared]))
         return say_nothing("performance", share, few)
     summing = Summing(layout.pieces, layout.count)
 
@@ -54,7 +56,7 @@ def compare_answers(
             values = join(own[method, name].values, past[method, name].values)
             summing.add_means("performance", method, {name: values})
     question = Question("performance", summing.end(), layout, share, span != "row", seed)
-    found = question.answer()
+    found = with_compared(question.answer(), compared)
     return replace(found, columns=[_with_sides(c, sides[0], sides[1]) for c in found.columns])
 
 

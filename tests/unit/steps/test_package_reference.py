@@ -79,7 +79,7 @@ def test_an_earlier_bundle_says_how_wrong_it_was_where_an_answer_is_one_number(t
 
 def test_the_reference_is_a_seeded_sample_in_its_order():
     spec = world_of_task("binary").context.spec
-    fitted_rows = pa.concat_tables([rows(d, count=12_000) for d in range(5)])
+    fitted_rows = pa.concat_tables([rows(d, count=45_000) for d in range(5)])
     held = predictions.Predictions(rows(5), np.zeros(150), np.zeros(150), None)
     found = []
     for _ in range(2):
@@ -87,10 +87,10 @@ def test_the_reference_is_a_seeded_sample_in_its_order():
         found.append(reference.write(store, spec, fitted=fitted_rows, held=held))
     assert found[0] == found[1]
     kept = from_parquet(store.get(found[0].rows))
-    assert kept.num_rows == reference.SAMPLE
+    assert kept.num_rows == reference.ROWS
     times = kept["at"].to_pylist()
     assert times == sorted(times)
-    assert len(set(kept["b"].to_pylist())) == reference.SAMPLE
+    assert len(set(kept["b"].to_pylist())) == reference.ROWS
 
 
 def test_personal_inputs_are_marked_and_left_out_of_the_reference(tmp_path):

@@ -78,3 +78,29 @@ def test_days_drawn_at_random_are_held_against_days_and_not_against_weeks():
         found = find_changes(window, reference, level=0.1, span="day", seed=seed, least=20)
         called += found.said == "changed"
     assert called <= 9, "4 are expected, and more than 9 in one of 200 tries"
+
+
+def _rows(count, first, last, shift=0.0):
+    rng = np.random.default_rng([count, first])
+    columns = {name: rng.normal(size=count) for name in "abcdefgh"}
+    columns["a"] += shift
+    return Sample(columns, times(count, first, last))
+
+
+def test_a_day_of_many_rows_beside_a_year_is_seen_to_move_and_says_by_how_many_it_is_compared():
+    """Of as many rows as a bundle keeps of a year."""
+    year, day = _rows(200_000, 0, 365), _rows(20_000, 365, 366, shift=0.3)
+    found = find_changes(day, year, level=0.05, span="day", seed=1, least=30)
+    inputs = next(f for f in found.families if f.family == "inputs")
+    assert {c.name for c in inputs.columns if c.changed} == {"a"}
+    assert " of 20,000 rows of the window, so that both sides are equally noisy" in inputs.null
+    assert "of the reference" not in inputs.null
+
+
+def test_too_few_rows_to_compare_are_said_beside_those_that_there_are():
+    year, hour = _rows(600, 0, 60), _rows(2_000, 60, 61)
+    found = find_changes(hour, year, level=0.05, span="day", seed=1, least=30)
+    inputs = next(f for f in found.families if f.family == "inputs")
+    assert inputs.said == "cannot_be_said"
+    assert "rows to compare; at least 30 are needed; compared by " in inputs.untold
+    assert " of 2,000 rows of the window" in inputs.untold
