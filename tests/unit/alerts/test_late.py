@@ -71,6 +71,8 @@ class TestADriftCheckThatDidNotRun:
         world.spec = make_spec("sales")
         world.clock.pass_by(days=2)
         deliver(world, post)
+        world.clock.pass_by(days=2)
+        deliver(world, post)
         assert post.titles[1:] == ["[sales] drift is checked again"]
 
     def test_a_route_that_comes_later_hears_nothing_of_it_when_it_is_over(self, world, post):
@@ -78,5 +80,9 @@ class TestADriftCheckThatDidNotRun:
         deliver(world, post)
         world.check("d1", "no_drift")
         deliver(world, post)
-        deliver(world, post, routes(ops=f"json://{SECRET}/", late="json://late/"))
+        both = routes(ops=f"json://{SECRET}/", late="json://late/")
+        deliver(world, post, both)
+        world.clock.pass_by(hours=31)
+        world.check("d2", "no_drift")
+        deliver(world, post, both)
         assert [to for to, _ in post.taken] == [f"json://{SECRET}/"] * 2
