@@ -42,6 +42,10 @@ class TestADriftCheckThatDidNotRun:
         assert "drift_sales" in post.taken[0][1].body
         world.check("d1", "no_drift")
         deliver(world, post)
+        assert len(post.titles) == 1, "it may come back"
+        world.clock.pass_by(hours=30)
+        world.check("d2", "no_drift")
+        deliver(world, post)
         assert post.titles[1:] == ["[sales] drift is checked again"]
 
     def test_is_told_later_where_the_service_was_away_all_the_time(self, world, post):
@@ -51,6 +55,8 @@ class TestADriftCheckThatDidNotRun:
         world.check("d1", "no_drift")
         deliver(world, post)
         post.away = set()
+        world.clock.pass_by(hours=30)
+        world.check("d2", "no_drift")
         deliver(world, post)
         assert post.titles == [
             "[sales] a drift check has not run",
