@@ -6,8 +6,8 @@ Each month that had a like month a year before is held against all that came bef
 function of the drift step: the inputs against what the champion was fitted on, its answers and
 errors against those of its ancestor on the two months that were held out. Once the reference is
 matched by season (`drift.season: auto`), once it is the whole past, and once it is the six months
-before, where no month is alike and only days of the week and hours are matched. Dates are no inputs here:
-of a year that was never seen everything is new.
+before, where no month is alike and only days of the week and hours are matched. Dates are no
+inputs here: of a year that was never seen everything is new.
 
 Nothing is asked: nobody knows in which months something had truly changed.
 """
@@ -31,12 +31,13 @@ from pipelines.bundle.schema import Column, InputSchema
 from pipelines.science.changes.facts import Changes, Sample
 from pipelines.science.row_losses import row_losses
 from pipelines.spec.drift import Drift
-from pipelines.tasks import Task
 from pipelines.watch.families import Tested, find_all
 from pipelines.watch.sides import ChampionReference, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pipelines.tasks import Task
 
 Array = np.ndarray[Any, Any]
 TASKS: dict[str, tuple[Task, str]] = {

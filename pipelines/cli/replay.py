@@ -79,8 +79,9 @@ def replay(  # noqa: PLR0913 -- each is an option of the command
 
     Printed are the mean of the metric, the retrainings, the regret against the best in hindsight,
     and which policy to take, with an interval, or that it cannot be told; a dash for alarms where
-    a policy does not look (--look lets each look). The page shows each batch. Nothing that serves is touched. What was computed is kept: a replay that was killed goes
-    on, and another policy costs little more.
+    a policy does not look (--look lets each look). The page shows each batch. Nothing that serves
+    is touched. What was computed is kept: a replay that was killed goes on, and another policy
+    costs little more.
     """
     model_name = name or model
     if not model_name:

@@ -37,8 +37,9 @@ def open_incident(
     """Open an incident and return its number; where one of its kind and cause is open, that one's.
 
     One that Perennial closed less than SETTLES ago is open again instead: a feed that is broken
-    every other hour is one incident. `first` is the number of the entry that led to it. None where that entry belongs to an incident
-    that is over: noting it again opens none. `now` is by the ledger's clock.
+    every other hour is one incident. `first` is the number of the entry that led to it. None where
+    that entry belongs to an incident that is over: noting it again opens none. `now` is by the
+    ledger's clock.
     """
     while True:
         lives = lives_of(ledger, model)
