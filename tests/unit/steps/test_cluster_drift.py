@@ -89,7 +89,7 @@ def test_without_a_tolerance_of_its_owner_a_silhouette_is_shown_and_decides_noth
     fact = figures(watched, found)["facts"]["performance"]
     assert (fact["worse"], fact["tolerance"]) == (False, None)
     assert fact["good_end"] < found.expected, "with a tolerance of 0 it would be worse"
-    assert not any("silhouette" in reason for reason in found.reasons)
+    assert not any("is tolerated" in reason for reason in found.reasons)
 
 
 def test_traffic_is_watched_by_its_own_answers_without_labels(watched):
