@@ -20,6 +20,8 @@ class Month:
     """What came of one window.
 
     `action` is deployed, refused, held_back, nothing_to_do or failed; `words` tells it in words.
+    `effect` says whether the change matters and `cause` what is behind it, both in few words and
+    empty where nobody could ask.
     """
 
     month: str
@@ -28,6 +30,8 @@ class Month:
     live_metric: float
     frozen_metric: float
     drift_verdict: str
+    effect: str
+    cause: str
     action: str
     words: str
     started: bool

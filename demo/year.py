@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.table import Table
@@ -20,10 +20,11 @@ from demo.report import Month, metric_text
 from demo.traffic import Client
 from pipelines.intervals import containing, iso
 from pipelines.science.metrics import score
+from pipelines.verdicts.explanations import name_cause, name_effect
 from pipelines.verdicts.words import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from rich.console import Console, RenderableType
@@ -89,6 +90,7 @@ class Year:
             live_metric=round(score(metric, y, p), 4),
             frozen_metric=round(score(metric, y, frozen_answers(frozen, table)), 4),
             drift_verdict=drift.get("verdict", FAILED),
+            **explain(drift),
             action=report.get("outcome", FAILED),
             words=report.get("said")
             or f"the drift run ended {run.state}; look at {run.dag_id} {run.run_id}",
@@ -122,6 +124,15 @@ class Year:
         return drift
 
 
+def explain(drift: Mapping[str, Any]) -> dict[str, str]:
+    """Return the effect and the cause that the drift step found, in few words."""
+    effect, cause = drift.get("effect"), drift.get("cause")
+    return {
+        "effect": name_effect(effect["follows"]) if effect else "",
+        "cause": name_cause(cause["kind"], cause.get("detail", "")) if cause else "",
+    }
+
+
 class _Board:
     """The table of months so far, and below it what happens now."""
 
@@ -148,7 +159,8 @@ class _Board:
                 f"{month.month}: {month.rows:,} rows by version {month.champion_version},"
                 f" {self._metric} {metric_text(month.live_metric)}"
                 f" (frozen {metric_text(month.frozen_metric)});"
-                f" {plain(month.drift_verdict)}; {month.words}",
+                f" {plain(month.drift_verdict)}; effect: {month.effect or '-'};"
+                f" cause: {month.cause or '-'}; {month.words}",
                 markup=False,
             )
         self._lines_printed = len(self._months)
@@ -164,6 +176,8 @@ def months_table(months: list[Month], metric: str) -> Table:
         "live",
         "frozen first model",
         "drift verdict",
+        "effect",
+        "cause",
         "action",
     ):
         table.add_column(
@@ -178,6 +192,8 @@ def months_table(months: list[Month], metric: str) -> Table:
             metric_text(m.live_metric),
             metric_text(m.frozen_metric),
             plain(m.drift_verdict),
+            Text(m.effect or "-"),
+            Text(m.cause or "-"),
             Text(action),
         )
     return table

@@ -45,19 +45,30 @@ class Served:
 
 def serve(name: str, *, classify: bool, every: int, tiny: bool = False) -> Iterator[Served]:
     """Yield the champions of a data set, one begun every so many months; none without the data."""
+    found = load_months(name)
+    if found is None:
+        return
+    everything, months, whole = found
+    for first in range(6 + HELD, len(whole) - AHEAD, every):
+        yield _champion(everything, months, whole, first, classify=classify)
+        if tiny:
+            return
+
+
+def load_months(name: str) -> tuple[Sample, Array, list[Any]] | None:
+    """Return a data set without its dates, the month of each row, and the months that are whole;
+    None where it is not at hand.
+    """
     everything = load(name)
     if everything is None or everything.times is None:
-        return
+        return None
     columns = {n: v for n, v in everything.columns.items() if n not in CALENDAR}
     everything = replace(everything, columns=columns)
     months = everything.times.astype("datetime64[M]")
     names = np.unique(months)
     # Months of few days are no months.
     whole = [m for m in names if len(np.unique(everything.times[months == m].astype("M8[D]"))) > 20]
-    for first in range(6 + HELD, len(whole) - AHEAD, every):
-        yield _champion(everything, months, whole, first, classify=classify)
-        if tiny:
-            return
+    return everything, months, whole
 
 
 def _champion(
@@ -66,21 +77,23 @@ def _champion(
     held = take(everything, np.isin(months, whole[first - HELD : first]))
     past = take(everything, np.isin(months, whole[: first - HELD]))
     both = take(everything, np.isin(months, whole[:first]))
-    ancestor, champion = (_fit(rows, classify=classify) for rows in (past, both))
+    ancestor, champion = (fit(rows, classify=classify) for rows in (past, both))
     windows = []
     for month in whole[first : first + AHEAD]:
         rows = take(everything, months == month)
         answered = Answered(champion(rows), rows.times, rows.columns)
-        windows.append((answered, _truth(rows)))
-    return Served(Judged(_truth(held), ancestor(held), held.times, held.columns), windows)
+        windows.append((answered, truth_of(rows)))
+    return Served(Judged(truth_of(held), ancestor(held), held.times, held.columns), windows)
 
 
-def _truth(rows: Sample) -> Array:
+def truth_of(rows: Sample) -> Array:
+    """Return the outcomes (n,), which stand in the place of predictions."""
     return np.asarray(rows.predictions)
 
 
-def _fit(rows: Sample, *, classify: bool) -> Any:
-    known = np.isfinite(_truth(rows))
+def fit(rows: Sample, *, classify: bool) -> Any:
+    """Return a function from rows to answers, fitted on those of these rows that have a truth."""
+    known = np.isfinite(truth_of(rows))
     coder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     texts = [n for n, v in rows.columns.items() if v.dtype == object]
 
@@ -93,7 +106,7 @@ def _fit(rows: Sample, *, classify: bool) -> Any:
     if texts:
         coder.fit(pd.DataFrame({n: rows.columns[n] for n in texts}).astype(str))
     kind = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
-    model = kind(max_iter=80, random_state=0).fit(encode(rows)[known], _truth(rows)[known])
+    model = kind(max_iter=80, random_state=0).fit(encode(rows)[known], truth_of(rows)[known])
     if classify:
         return lambda sample: model.predict_proba(encode(sample))[:, 1]
     return lambda sample: model.predict(encode(sample))

@@ -9,10 +9,11 @@ until a version becomes champion.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pipelines import incidents
-from pipelines.incidents import EXPIRES
+from pipelines.incidents import EXPIRES, SETTLES
 from pipelines.ledger import Crown, Outcome, ReleaseRefusal
 from pipelines.run_names import OVERRIDE, PROMOTION, ROLLBACK
 
@@ -66,7 +67,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Incident:
-    """Something that people are told of; `key` names it for ever, `over` is None while it lasts."""
+    """Something that people are told of; `key` names it for ever, `over` is None while it lasts.
+
+    `closed` is when it ended where it may still come back, so that it is not told as over yet.
+    """
 
     model: str
     matter: Matter
@@ -75,6 +79,12 @@ class Incident:
     over: Event | None = None
     number: int = 0
     """The number by which people answer it; 0 of what is no incident of the ledger's."""
+    closed: datetime | None = None
+
+    @property
+    def ended(self) -> datetime | None:
+        """When it ended, whether or not that is told already; None while it lasts."""
+        return self.closed or (self.over.at if self.over is not None else None)
 
     @property
     def about(self) -> About:
@@ -98,10 +108,10 @@ def incidents_of(ledger: Ledger, model: str, now: datetime) -> list[Incident]:
 
 
 def _of_the_ledger(ledger: Ledger, model: str, now: datetime) -> list[Incident]:
-    return [_told_as(ledger, found) for found in incidents.all_incidents(ledger, model, now)]
+    return [_told_as(ledger, found, now) for found in incidents.all_incidents(ledger, model, now)]
 
 
-def _told_as(ledger: Ledger, found: incidents.Incident) -> Incident:
+def _told_as(ledger: Ledger, found: incidents.Incident, now: datetime) -> Incident:
     cause = ledger.at(found.first)
     run = cause.run if cause is not None and cause.kind in {"drift", "outcome"} else ""
     refusal = ledger.find(found.model, "release_refused", run) if run else None
@@ -109,7 +119,11 @@ def _told_as(ledger: Ledger, found: incidents.Incident) -> Incident:
     if refusal is not None and isinstance(refusal.decision, ReleaseRefusal):
         reasons.append(refusal.decision.difference)
     over = None
-    if found.closed is not None:
+    if found.settles is not None:
+        if found.settles <= now:
+            calm = f"it has not come back for {SETTLES // timedelta(hours=1)} hours"
+            over = Event(found.settles, 0, (found.reason, calm))
+    elif found.closed is not None:
         why = f"closed by {found.by}: {found.reason}" if found.by else found.reason
         over = Event(found.closed, 0, (why,))
     elif found.is_over:
@@ -121,6 +135,7 @@ def _told_as(ledger: Ledger, found: incidents.Incident) -> Incident:
         Event(found.opened, found.seq, tuple(reasons), run),
         over,
         found.number,
+        found.closed,
     )
 
 

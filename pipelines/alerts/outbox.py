@@ -179,11 +179,11 @@ def _is_news(incident: Incident, mark: Entry | None) -> bool:
     only while it lasts.
     """
     if mark is None:  # nothing was ever sent: what lasts now
-        return incident.over is None and incident.matter != "refusal"
+        return incident.ended is None and incident.matter != "refusal"
     if incident.opened.seq > mark.seq:
         return True
-    over = incident.over
-    return incident.matter != "refusal" and (over is None or over.at > mark.at)
+    ended = incident.ended
+    return incident.matter != "refusal" and (ended is None or ended > mark.at)
 
 
 def _when(owed: Owed) -> datetime:

@@ -102,7 +102,7 @@ def message_of(
         lines.append(f"What serves: {what_serves(champion)}.")
         lines.append("What to do: " + _TO_DO[incident.matter].format(model=incident.model))
         if incident.matter != "refusal":
-            lines.append("There will be one more message, when it is over.")
+            lines.append("There will be one more message, when it is over for good.")
         if number := incident.number:
             answer = f"perennial incident {incident.model} {number} ack (or snooze, close)"
             lines.append(f"To answer: {answer}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipelines.plurals import how_many
 from pipelines.science.gate.blind_spots import find_blind_spot
 from pipelines.science.pieces import LEAST_FOR_INTERVAL, LEAST_TO_COMPARE
+from pipelines.science.row_losses import has_losses
 from pipelines.spec.anomaly import needs_truth
 from pipelines.watch.window import never_judged
 
@@ -37,6 +38,7 @@ def advice(spec: Spec) -> list[str]:
         find_blind_spot(spec.gate, spec.task),
         _few_to_compare(spec),
         _few_to_watch(spec),
+        _without_a_rule(spec),
     )
     return [text for text in texts if text]
 
@@ -46,6 +48,19 @@ def _performance(spec: Spec) -> str:
     if spec.drift is None or spec.batch is None or not isinstance(spec.drift.window, int):
         return ""
     return never_judged(spec, spec.drift.window * LONGEST[spec.batch])
+
+
+def _without_a_rule(spec: Spec) -> str:
+    """Return what to say where a policy waits for a worse metric that nothing tests."""
+    if spec.drift is None or spec.retrain is None or spec.retrain.by != "performance":
+        return ""
+    if has_losses(spec.task) or spec.drift.performance.tolerance is not None:
+        return ""
+    return (
+        f"`retrain: {{by: performance}}` never starts: no test stands for {spec.train.metric} of"
+        f" a model of the task {spec.task}; say how much worse it may become, as a share, by"
+        " `drift: {performance: {tolerance: 0.1}}`"
+    )
 
 
 def _few_to_compare(spec: Spec) -> str:

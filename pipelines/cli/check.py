@@ -281,6 +281,7 @@ def _features(state: dict[str, Any]) -> str:
     from pipelines.data.feature_rows import build_from
     from pipelines.data.labelled_rows import has_label, is_there
     from pipelines.training.float32 import merged_inputs
+    from pipelines.watch.unique_texts import warn_of_unique_texts
 
     context: Context = state["context"]
     table = build_from(context, state["raws"], state["interval"])
@@ -293,7 +294,8 @@ def _features(state: dict[str, Any]) -> str:
     merge_warning = merged_inputs(table, context.spec.inputs)
     if context.spec.is_snapshot:
         text = "; ".join([text, *describe_sides(context.spec, table)])
-    return "; WARNING: ".join(filter(None, [text, merge_warning]))
+    unique = warn_of_unique_texts(context.spec, table)
+    return "; WARNING: ".join(filter(None, [text, merge_warning, unique]))
 
 
 def _training(state: dict[str, Any]) -> str:

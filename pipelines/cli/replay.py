@@ -51,7 +51,12 @@ def replay(  # noqa: PLR0913 -- each is an option of the command
         bool, typer.Option("--only", help="Compare the given policies alone, not the usual ones.")
     ] = False,
     all_look: Annotated[
-        bool, typer.Option("--look", help="Look at each window under each policy: more alarms.")
+        bool,
+        typer.Option(
+            "--look",
+            help="Look at each window under each policy: counts the alarms of those that do not"
+            " look themselves too (never, every n).",
+        ),
     ] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, max=16, help="Processes; default: as many as cores.")
@@ -73,9 +78,10 @@ def replay(  # noqa: PLR0913 -- each is an option of the command
     says `retrain: {by: performance, at_most: 1 per month}`.
 
     Printed are the mean of the metric, the retrainings, the regret against the best in hindsight,
-    and which policy to take, with an interval, or that it cannot be told. The page shows each
-    batch. Nothing that serves is touched. What was computed is kept: a replay that was killed goes
-    on, and another policy costs little more.
+    and which policy to take, with an interval, or that it cannot be told; a dash for alarms where
+    a policy does not look (--look lets each look). The page shows each batch. Nothing that serves
+    is touched. What was computed is kept: a replay that was killed goes on, and another policy
+    costs little more.
     """
     model_name = name or model
     if not model_name:
@@ -151,7 +157,7 @@ def _row(policy: PolicyOutcome) -> list[object]:
         _figure(policy.in_hindsight),
         policy.retrainings,
         policy.refusals,
-        policy.alarms,
+        "-" if policy.alarms is None else policy.alarms,
     ]
 
 

@@ -11,6 +11,8 @@ from pipelines.intervals import iso
 from pipelines.ledger import IncidentEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.incidents.state import Incident, Life
     from pipelines.ledger import Ledger, What
     from pipelines.ledger.incident_entries import IncidentStep
@@ -34,8 +36,10 @@ def open_incident(
 ) -> int | None:
     """Open an incident and return its number; where one of its kind and cause is open, that one's.
 
-    `first` is the number of the entry that led to it. None where that entry belongs to an incident
-    that is over: noting it again opens none. `now` is by the ledger's clock.
+    One that Perennial closed less than SETTLES ago is open again instead: a feed that is broken
+    every other hour is one incident. `first` is the number of the entry that led to it. None where
+    that entry belongs to an incident that is over: noting it again opens none. `now` is by the
+    ledger's clock.
     """
     while True:
         lives = lives_of(ledger, model)
@@ -44,18 +48,29 @@ def open_incident(
             return same[-1].opening.number
         if first is not None and any(life.begin <= first < (life.end or 0) for life in same):
             return None
-        number = max((life.opening.number for life in lives), default=0) + 1
+        settles = same[-1].settles if same else None
+        again = same[-1] if settles is not None and now < settles else None
+        number = again.opening.number if again else _next_number(lives)
         # Whoever is faster takes the number; the next look finds what was entered.
         opening = IncidentEvent(
             format=1,
             number=number,
-            event="opened",
+            event="reopened" if again else "opened",
             what=what,
             cause=cause,
             words=words[:WORDS],
             first=first,
         )
-        ledger.append(model, f"{number:06d}", opening)
+        ledger.append(model, _key(number, again), opening)
+
+
+def _next_number(lives: Sequence[Life]) -> int:
+    return max((life.opening.number for life in lives), default=0) + 1
+
+
+def _key(number: int, life: Life | None) -> str:
+    """Return the key of an incident's next event; of its first one where it has no life yet."""
+    return f"{number:06d}" if life is None else f"{number:06d}:{len(life.later) + 1:04d}"
 
 
 def find_incident(ledger: Ledger, model: str, number: int, now: datetime) -> Incident:
@@ -173,7 +188,7 @@ def _append(
         )
         if life.is_closed or life.newest[0].body == new.body():
             return
-        ledger.append(model, f"{number:06d}:{len(life.later) + 1:04d}", new)
+        ledger.append(model, _key(number, life), new)
 
 
 def _life(ledger: Ledger, model: str, number: int) -> Life:

@@ -19,6 +19,16 @@ State = Literal["open", "acknowledged", "snoozed", "closed", "expired"]
 EXPIRES = timedelta(days=30)
 """An incident that was not seen for so long, and that nobody closed, is over."""
 
+SETTLES = timedelta(hours=30)
+"""The same again within so long after Perennial closed an incident is no other one: it is open
+again. Only then is it over for good, and people are told so. It is a day, and the hours by which a
+daily check may come later: what is broken every other day is one incident.
+"""
+FLAPPING: frozenset[What] = frozenset({"alarm", "quarantine", "no_check"})
+"""What may come and go with each look. A run that failed or a version that does not serve does not:
+each is an incident of its own.
+"""
+
 SOURCES: dict[What, Kind] = {
     "alarm": "drift",
     "quarantine": "quarantine",
@@ -35,7 +45,8 @@ class Incident(Value):
     One of each `what` and `cause` is open at a time. `seen` counts how often, `last` is when it was
     seen last. `until` is how long it is snoozed. `by` and `reason` are the last answer's, or say
     why it was closed; `by` is empty where Perennial did that. `seq` is the number of the
-    entry that opened it, `first` that of the first one that shows it.
+    entry that opened it, `first` that of the first one that shows it. `settles` is until when it is
+    open again if the same comes back; None where it is not closed, or by a person.
     """
 
     number: int
@@ -53,6 +64,7 @@ class Incident(Value):
     by: str = ""
     reason: str = ""
     closed: Moment | None = None
+    settles: Moment | None = None
 
     @property
     def is_over(self) -> bool:
@@ -81,6 +93,19 @@ class Life:
         return self.later[-1] if self.later else (self.first, self.opening)
 
     @property
+    def answer(self) -> IncidentEvent:
+        """What was said of it last: what closed it, or a person's word, which a return leaves."""
+        said = [event for _, event in self.later if event.event not in {"closed", "reopened"}]
+        return self.newest[1] if self.is_closed else [self.opening, *said][-1]
+
+    @property
+    def settles(self) -> datetime | None:
+        """Until when the same again would be this one; None where nothing makes it open again."""
+        entry, event = self.newest
+        mends = self.is_closed and not event.by and event.what in FLAPPING
+        return entry.at + SETTLES if mends else None
+
+    @property
     def seen(self) -> Seen:
         """What it is about."""
         return Seen(self.opening.what, self.opening.cause)
@@ -91,8 +116,14 @@ class Life:
         return self.first.seq if self.opening.first is None else self.opening.first
 
     @property
+    def appearances(self) -> list[tuple[Entry, IncidentEvent]]:
+        """The events by which it was open, and open again."""
+        again = [(entry, event) for entry, event in self.later if event.event == "reopened"]
+        return [(self.first, self.opening), *again]
+
+    @property
     def is_closed(self) -> bool:
-        """Whether somebody has closed it."""
+        """Whether somebody has closed it, and it did not come back."""
         return self.newest[1].event == "closed"
 
     @property
@@ -182,31 +213,32 @@ _RECENT = 3
 
 
 def _make_incident(life: Life, shown: Iterable[tuple[Entry, Seen]], now: datetime) -> Incident:
-    newest, event = life.newest
-    times = [life.first.at] if life.opening.first is None else []
+    newest, answer = life.newest[0], life.answer
+    times = [entry.at for entry, event in life.appearances if event.first is None]
     for entry, seen in shown:
         mine = seen == life.seen and life.begin <= entry.seq < (life.end or entry.seq + 1)
         if mine and times and entry.at - times[-1] >= EXPIRES:
             break  # it was over by then, and this is another one
         times += [entry.at] if mine else []
     last = max([life.first.at, *times])
-    is_answer = event.event != "opened"
+    is_answer = answer.event != "opened"
     return Incident(
         number=life.opening.number,
         model=life.first.model,
         what=life.opening.what,
         cause=life.opening.cause,
         words=life.opening.words,
-        state=_state(event, last, now),
+        state=_state(answer, last, now),
         opened=life.first.at,
         last=last,
         seen=max(len(times), 1),
         seq=life.first.seq,
         first=life.begin,
-        until=event.until,
-        by=event.by,
-        reason=event.words if is_answer else "",
+        until=answer.until,
+        by=answer.by,
+        reason=answer.words if is_answer else "",
         closed=newest.at if life.is_closed else None,
+        settles=life.settles,
     )
 
 

@@ -39,7 +39,7 @@ def say_event(event: IncidentEvent) -> str:
     """Return an event as a list of decisions shows it."""
     who = f" by {event.by}" if event.by else ""
     until = f" until {iso(event.until)}" if event.until else ""
-    about = f" ({event.cause})" if event.event == "opened" else ""
+    about = f" ({event.cause})" if event.event in {"opened", "reopened"} else ""
     done = f"incident {event.number}, {NAMES[event.what]}{about}, {event.event}{who}{until}"
     return f"{done}: {event.words}"
 

@@ -1,4 +1,4 @@
-"""What happened to an incident: one entry when it is opened, answered, and closed.
+"""What happened to an incident: one entry when it is opened, answered, closed, and open again.
 
 How often it was seen stands in no entry of its own: the drift checks and outcomes that led to it
 are in the ledger already, and are counted there (see `pipelines.incidents`). So a storm writes no
@@ -22,7 +22,7 @@ expected of it. `refused`: challengers refused in a row, so that the policy has 
 `failed_retraining` and `failed_deployment`: a run that ended before its verdict, or after it.
 `no_check`: a drift check that did not run.
 """
-IncidentStep = Literal["opened", "acknowledged", "snoozed", "closed"]
+IncidentStep = Literal["opened", "acknowledged", "snoozed", "closed", "reopened"]
 
 
 class IncidentEvent(Decision):
@@ -31,7 +31,7 @@ class IncidentEvent(Decision):
     `what` and `cause` tell incidents apart: one of each is open at a time. `words` say why: of an
     opening what was found, of an answer the person's reason. `by` is who answered; empty where
     Perennial did. `until` is how long it is snoozed. `first` is the number of the entry that led to
-    it; None where none did. `format` is the form of this entry.
+    an opening, or to a reopening; None where none did. `format` is the form of this entry.
     """
 
     kind: Literal["incident"] = "incident"

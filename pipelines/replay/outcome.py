@@ -36,7 +36,8 @@ class PolicyOutcome(Value):
     """One policy: its batches, and what they come to.
 
     `mean` is of the scored batches, `regret` the mean of theirs. `in_hindsight` is the mean of the
-    best schedule with as many retrainings, known afterwards.
+    best schedule with as many retrainings, known afterwards. `alarms` is None where the policy
+    looked at no window: nobody knows how many there were.
     """
 
     name: str
@@ -45,7 +46,7 @@ class PolicyOutcome(Value):
     retrainings: int
     refusals: int
     failures: int
-    alarms: int
+    alarms: int | None
     mean: float | None
     regret: float | None
     in_hindsight: float | None

@@ -63,7 +63,7 @@ def _line(place: int, policy: PolicyOutcome, seconds: float) -> dict[str, Any]:
         "retrainings": policy.retrainings,
         "refusals": policy.refusals,
         "failures": policy.failures,
-        "alarms": policy.alarms,
+        "alarms": "-" if policy.alarms is None else policy.alarms,
         "seconds": f"{seconds:,.0f}",
     }
 

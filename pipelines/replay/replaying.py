@@ -239,12 +239,18 @@ def _outcome(
         retrainings=life.retrainings,
         refusals=sum(bool(line.refused) for line in lines),
         failures=sum(bool(line.failed) for line in lines),
-        alarms=sum(line.alarm for line in lines),
+        alarms=_count_alarms(lines),
         mean=float(np.mean([line.score for line in known])) if known else None,
         regret=float(np.mean([line.regret for line in known])) if known else None,
         in_hindsight=hindsight,
         batches=lines,
     )
+
+
+def _count_alarms(lines: Sequence[BatchOfPolicy]) -> int | None:
+    """Return how many windows were alarms; None where nobody looked at one."""
+    looked = [line for line in lines if line.verdict]
+    return sum(line.alarm for line in looked) if looked else None
 
 
 def _scale(spec: Spec, tried: list[Tried]) -> float | None:

@@ -123,8 +123,8 @@ class Performance(Value):
 
     0.1 of a promised error of 50 is 5. The live metric is worse where even the good end of the
     difference's interval is; both samples' errors count. Where it is not given there is no such
-    rule, but for what no test of single answers stands for (clusters, anomalies, a metric of the
-    model's own): there it is 0.1.
+    rule, also where no test of single answers stands for the metric (clusters, anomalies): there it
+    is shown and starts nothing.
     """
     confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
     """How sure it must be that the live answers are worse, and how sure the intervals are."""

@@ -30,6 +30,19 @@ _DETAILS = {
     "duplicated": "rows that came twice",
     "clock": "a clock or time zone shifted",
 }
+_SHORT_KINDS = {
+    "broken_upstream": "broken pipe",
+    "population": "other rows",
+    "concept": "other outcomes",
+    "season": "season",
+    "nothing": "nothing",
+    "unclear": "unclear",
+}
+_SHORT_FOLLOWS = {
+    "matters": "it matters",
+    "nothing_follows": "nothing follows",
+    "cannot_be_said": "cannot be said",
+}
 _FOLLOWS = {
     "matters": "It matters",
     "nothing_follows": "Changed, and nothing follows from it",
@@ -53,6 +66,17 @@ def broken_words(kind: str, detail: str, sureness: str) -> str:
 def effect_words(follows: str) -> str:
     """Return what follows from a change."""
     return _FOLLOWS.get(follows, follows)
+
+
+def name_cause(kind: str, detail: str = "") -> str:
+    """Return a cause in few words, as a table has room for."""
+    words = _SHORT_KINDS.get(kind, kind)
+    return f"{words}: {_DETAILS.get(detail, detail)}" if detail else words
+
+
+def name_effect(follows: str) -> str:
+    """Return what follows from a change in few words, as a table has room for."""
+    return _SHORT_FOLLOWS.get(follows, follows)
 
 
 def in_short(cause: DriftCause | None, effect: DriftEffect | None) -> list[str]:

@@ -13,7 +13,6 @@ from pipelines.science.anomaly import flag_rate
 from pipelines.science.live_performance import measure_performance, uncertainty
 from pipelines.science.metrics import why_undefined
 from pipelines.science.own_metrics import RowMetric
-from pipelines.science.row_losses import has_losses
 from pipelines.tasks import finds_classes
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perennial")
 
-UNTESTED = 0.1
-"""The tolerance where the spec has none and no test of single answers stands for the metric: of
-clusters, of anomalies, and of a metric of the model's own. No rate is known of that rule."""
 WORDS = 400
 """Characters of an exception's words that the facts keep."""
 
@@ -91,11 +87,6 @@ def with_performance(
     these = how_many(rows, "labelled row" if has_labels else "row")
     try:
         metric = champion.measure(labelled) if champion.measure else champion.metric
-        rule = rules.performance
-        if rule.tolerance is None and (
-            isinstance(metric, RowMetric) or not has_losses(champion.schema.task)
-        ):
-            rule = rule.model_copy(update={"tolerance": UNTESTED})
         performance = measure_performance(
             metric,
             labelled.y,
@@ -103,7 +94,7 @@ def with_performance(
             event_times=labelled.event_times,
             span=champion.span,
             expected=champion.expected,
-            rule=rule,
+            rule=rules.performance,
             seed=seed,
             threshold=champion.threshold,
             uncertain=_uncertain(metric, champion, rules, seed),

@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run, run_together
+from tests.conftest import ROOT
 
 LONG = ("loop", "demo", "kills", "init", "suites", "metrics", "replay", "replay_speed")
 LONG += ("plain_replay", "gate_proof", "gate_speed", "quiet_lives", "parity", "proof", "drift")
@@ -25,6 +26,17 @@ def test_each_benchmark_is_started_by_a_test():
     here = re.findall(r'run\("(\w+)"\)', Path(__file__).read_text(encoding="utf-8"))
     started = {*here, *TOGETHER, *LONG, *WITH_AN_ENGINE}
     assert started == set(BENCHMARKS)
+
+
+def test_make_runs_each_benchmark_that_it_names():
+    """`filter` drops a name that is none in silence."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    lists = dict(re.findall(r"^(\w+) := \$\(filter .*\), (.*)\)$", text, re.MULTILINE))
+    assert {"JUDGEMENT", "WATCHING", "SCALE"} == lists.keys()
+    assert set(" ".join(lists.values()).split()) <= set(BENCHMARKS)
+    assert {"drift", "replay", "replay_speed", "plain_replay", "replay_evidence", "season"} <= set(
+        lists["WATCHING"].split()
+    )
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
@@ -70,6 +82,7 @@ TOGETHER = {
     "replay_evidence": "half served alike: truth",
     "before_labels": "nothing changes: intervals that hold the truth",
     "causes": "broken pipes taken for something to learn from",
+    "season": "Season",
 }
 """What each of those that compute in their own process prints."""
 

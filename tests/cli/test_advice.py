@@ -48,3 +48,25 @@ def test_only_rows_with_a_time_are_alike_by_span_or_group():
         )
     with pytest.raises(SpecError, match="is the target"):
         parse_spec((spec_text("demo") + "alike: {group: late}\n").encode(), "demo/model.yaml")
+
+
+@pytest.mark.parametrize(
+    ("more", "warns"),
+    [
+        ("retrain: {by: performance}\n", True),
+        ("retrain: {by: change}\n", False),
+        ("", False),
+    ],
+)
+def test_it_says_where_a_policy_waits_for_what_nothing_tests(more, warns):
+    text = spec_text("demo", drift="weekly") + more
+    binary = parse_spec(text.encode(), "models/demo/model.yaml")
+    assert not [words for words in advice(binary) if "never starts" in words]
+    spec = binary.model_copy(update={"task": "anomaly"})
+    found = [words for words in advice(spec) if "never starts" in words]
+    assert len(found) == warns
+    tolerant = spec.drift.model_copy(
+        update={"performance": spec.drift.performance.model_copy(update={"tolerance": 0.1})}
+    )
+    told = spec.model_copy(update={"drift": tolerant})
+    assert not [words for words in advice(told) if "never starts" in words]

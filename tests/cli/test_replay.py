@@ -38,6 +38,7 @@ def test_people_see_a_table_and_what_can_be_told_and_programs_all_of_it(world):
     body = json.loads(replay(world, "--json").stdout)
     (policy,) = body["outcome"]["policies"]
     assert (policy["name"], policy["retrainings"]) == ("calm, no gate", 1)
+    assert policy["alarms"] is None
     assert body["page_file"].endswith(".html")
     assert body["costs"]["together"] > 0
 

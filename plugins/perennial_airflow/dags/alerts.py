@@ -17,7 +17,7 @@ DOC = """
 
 Every five minutes it reads from the ledger what must be told and has not been told yet,
 and sends it by the routes of `PERENNIAL_ALERTS`: one message for an incident,
-and one when it is over. It depends on no other DAG, so it tells of their failures too.
+and one when it is over for good. It depends on no other DAG, so it tells of their failures too.
 
 **A run is red** when a service took no message, or when the file of the routes is no good.
 Nothing is lost by it: the next run sends what is left.

@@ -42,6 +42,10 @@ class TestADriftCheckThatDidNotRun:
         assert "drift_sales" in post.taken[0][1].body
         world.check("d1", "no_drift")
         deliver(world, post)
+        assert len(post.titles) == 1, "it may come back"
+        world.clock.pass_by(hours=30)
+        world.check("d2", "no_drift")
+        deliver(world, post)
         assert post.titles[1:] == ["[sales] drift is checked again"]
 
     def test_is_told_later_where_the_service_was_away_all_the_time(self, world, post):
@@ -51,6 +55,8 @@ class TestADriftCheckThatDidNotRun:
         world.check("d1", "no_drift")
         deliver(world, post)
         post.away = set()
+        world.clock.pass_by(hours=30)
+        world.check("d2", "no_drift")
         deliver(world, post)
         assert post.titles == [
             "[sales] a drift check has not run",
@@ -71,6 +77,8 @@ class TestADriftCheckThatDidNotRun:
         world.spec = make_spec("sales")
         world.clock.pass_by(days=2)
         deliver(world, post)
+        world.clock.pass_by(days=2)
+        deliver(world, post)
         assert post.titles[1:] == ["[sales] drift is checked again"]
 
     def test_a_route_that_comes_later_hears_nothing_of_it_when_it_is_over(self, world, post):
@@ -78,5 +86,9 @@ class TestADriftCheckThatDidNotRun:
         deliver(world, post)
         world.check("d1", "no_drift")
         deliver(world, post)
-        deliver(world, post, routes(ops=f"json://{SECRET}/", late="json://late/"))
+        both = routes(ops=f"json://{SECRET}/", late="json://late/")
+        deliver(world, post, both)
+        world.clock.pass_by(hours=31)
+        world.check("d2", "no_drift")
+        deliver(world, post, both)
         assert [to for to, _ in post.taken] == [f"json://{SECRET}/"] * 2

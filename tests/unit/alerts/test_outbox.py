@@ -136,7 +136,39 @@ def test_bad_data_and_alarms_are_incidents_too(world, post):
     world.clock.pass_by(minutes=1)
     world.check("d3", "no_drift")
     deliver(world, post)
+    assert len(post.titles) == 2, "they may come back"
+    world.clock.pass_by(hours=30)
+    deliver(world, post)
     assert post.titles[2:] == ["[sales] batches are good again", "[sales] the alarm is over"]
+    assert "it has not come back for 30 hours" in post.taken[-1][1].body
+
+
+def test_a_feed_that_flaps_is_told_once_and_once_more_when_it_is_over_for_good(world, post):
+    deliver(world, post)
+    for number in range(100):
+        world.clock.pass_by(minutes=10)
+        world.check(f"d{number}", "no_drift" if number % 2 else "alarm", "pages is gone")
+        deliver(world, post)
+    assert post.titles == ["[sales] a drift check raised an alarm"]
+    world.clock.pass_by(hours=30)
+    deliver(world, post)
+    deliver(world, post)
+    assert post.titles[1:] == ["[sales] the alarm is over"]
+    world.check("later", "alarm", "pages is gone again")
+    deliver(world, post)
+    assert post.titles[2:] == ["[sales] a drift check raised an alarm"]
+
+
+def test_a_route_that_comes_while_something_may_come_back_is_told_when_it_does(world, post):
+    world.check("d1", "alarm", "pages is gone")
+    world.clock.pass_by(minutes=1)
+    world.check("d2", "no_drift")
+    deliver(world, post)
+    assert post.titles == []
+    world.clock.pass_by(minutes=1)
+    world.check("d3", "alarm", "pages is gone")
+    deliver(world, post)
+    assert post.titles == ["[sales] a drift check raised an alarm"]
 
 
 def test_whatever_an_incident_is_of_there_is_a_message_for_it():

@@ -40,7 +40,7 @@ def test_a_message_says_what_why_what_to_do_and_where():
         "- no disk",
         "What serves: version 3 serves on.",
         f"What to do: {FAILED}",
-        "There will be one more message, when it is over.",
+        "There will be one more message, when it is over for good.",
         "To answer: perennial incident sales 7 ack (or snooze, close)",
         "Run: https://airflow.example.org/base/dags/retrain_sales/runs/drift__sales__2024",
         "Incidents: https://airflow.example.org/base/perennial/incidents/sales",

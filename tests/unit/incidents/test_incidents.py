@@ -124,14 +124,6 @@ def test_a_window_that_is_sound_and_no_earlier_closes_an_alarm(ledger, clock, da
         assert "is sound" in closed.reason
 
 
-def test_a_new_alarm_after_a_sound_window_is_a_new_incident(ledger, clock):
-    check(ledger, 1)
-    check(ledger, 2, "no_drift")
-    assert check(ledger, 3) == 2
-    first, second = all_incidents(ledger, MODEL, clock())
-    assert (first.state, first.seen, second.state, second.seen) == ("closed", 1, "open", 1)
-
-
 def test_a_check_that_did_not_run_is_over_when_one_has(ledger, clock):
     assert note_missing_check(ledger, MODEL, "none since Monday", clock()) == 1
     assert note_missing_check(ledger, MODEL, "none since Monday", clock()) == 1

@@ -19,6 +19,18 @@ def test_it_shows_each_policy_and_what_it_did(lived):
     assert "retrained, and refused: " in page
 
 
+def test_alarms_are_counted_where_somebody_looked_and_a_dash_elsewhere(lived):
+    outcome = lived.found.outcome
+    assert '<td class="n">-</td><td class="n">' in render(lived.found)
+    looked = [each.model_copy(update={"alarms": 4321}) for each in outcome.policies]
+    found = lived.found.model_copy(
+        update={"outcome": outcome.model_copy(update={"policies": looked})}
+    )
+    page = render(found)
+    assert page.count('<td class="n">4321</td>') == len(looked)
+    assert '<td class="n">-</td><td class="n">' not in page
+
+
 def test_it_is_complete_in_itself(lived):
     page = render(lived.found)
     assert not re.search(r"<script|https?://|src=", page)

@@ -47,6 +47,11 @@ def test_each_policy_is_scored_on_each_batch_by_what_serves_then(lived):
     assert always.mean > never.mean
 
 
+def test_where_nobody_looked_nobody_knows_how_many_alarms_there_were(lived):
+    assert [each.alarms for each in lived.found.outcome.policies] == [None] * 4
+    assert '"alarms":null' in lived.found.outcome.model_dump_json()
+
+
 def test_regret_is_against_the_best_that_could_have_served(lived):
     for each in lived.found.outcome.policies:
         assert all(batch.regret >= 0 for batch in each.batches)

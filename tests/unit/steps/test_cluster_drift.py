@@ -26,7 +26,9 @@ CHANGES = {
     "predictions: {method: wasserstein, threshold: 0.5}": (
         "predictions: {method: jensenshannon, threshold: 0.2}"
     ),
-    "numbers: {method: wasserstein, threshold: 1}": "numbers: {method: wasserstein, threshold: 9}",
+    "numbers: {method: wasserstein, threshold: 1}": (
+        "numbers: {method: wasserstein, threshold: 9}\n  performance: {tolerance: 0.1}"
+    ),
 }
 
 
@@ -78,6 +80,16 @@ def test_clusters_that_are_no_longer_apart_are_drift(watched):
     assert found.verdict == "drift"
     assert figures(watched, found)["facts"]["performance"]["worse"]
     assert any("silhouette" in reason for reason in found.reasons)
+
+
+def test_without_a_tolerance_of_its_owner_a_silhouette_is_shown_and_decides_nothing(watched):
+    watched.world.respec("  performance: {tolerance: 0.1}\n", "")
+    watched.world.rewrite(DAY, kinds(DAY, noise=4))
+    found = watched.look(DAY)
+    fact = figures(watched, found)["facts"]["performance"]
+    assert (fact["worse"], fact["tolerance"]) == (False, None)
+    assert fact["good_end"] < found.expected, "with a tolerance of 0 it would be worse"
+    assert not any("is tolerated" in reason for reason in found.reasons)
 
 
 def test_traffic_is_watched_by_its_own_answers_without_labels(watched):

@@ -28,6 +28,7 @@ def costly(watched):
     watched.world.respec(
         "candidates:", "metrics: {cost: {better: smaller, unit: EUR}}\ncandidates:"
     )
+    watched.world.respec("  cooldown: 1d\n", "  cooldown: 1d\n  performance: {tolerance: 0.1}\n")
     (watched.world.home / "models" / "sales" / "metrics.py").write_text(COST)
 
     def look(promised):
@@ -64,3 +65,15 @@ def test_a_window_that_costs_more_than_was_promised_is_drift(costly):
     found = costly(promised=0.0)
     assert found.verdict == "drift"
     assert any("cost" in reason for reason in found.reasons)
+
+
+def test_without_a_tolerance_of_its_owner_an_own_metric_is_shown_and_decides_nothing(
+    watched, costly
+):
+    watched.world.respec("  performance: {tolerance: 0.1}\n", "")
+    found = costly(promised=0.0)
+    fact = figures(watched, found)["facts"]["performance"]
+    assert (fact["expected"], fact["worse"]) == (0.0, False)
+    assert fact["good_end"] > 0
+    assert found.verdict == "no_drift", found.reasons
+    assert not any("is tolerated" in reason for reason in found.reasons)
