@@ -67,7 +67,11 @@ class BucketLogs:
         except PerennialError as error:
             _log.warning("The task's log stays on this host alone: %s", error.message)
 
-    def read(self, relative_path: str, ti: Any = None) -> tuple[list[str], list[str] | None]:  # noqa: ARG002
+    def read(
+        self,
+        relative_path: str,
+        ti: Any = None,  # noqa: ARG002
+    ) -> tuple[list[str], list[str] | None]:
         """Return where the log was looked for, and its text; no text where none was sent."""
         place = f"{self._settings.store.rstrip('/')}/{_key(relative_path)}"
         try:
