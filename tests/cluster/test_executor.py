@@ -50,7 +50,7 @@ def test_each_task_is_a_pod_and_one_that_is_lost_is_done_again(system):
     until(lambda: system.tries(RETRAIN, "first", "features") == 2, LONG)
     assert system.api.wait(RETRAIN, "first", RUN_SECONDS) == "success", system.why(RETRAIN, "first")
     counts = {
-        kind: sum(e.kind == kind and e.key == "first" for e in system.entries()) for kind in ONCE
+        kind: sum(e.kind == kind and e.run == "first" for e in system.entries()) for kind in ONCE
     }
     assert counts == dict.fromkeys(ONCE, 1)
     assert (system.champion, system.answer([ROW]).json()["version"]) == ("1", "1")

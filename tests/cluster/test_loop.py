@@ -37,7 +37,7 @@ def system(endpoint, tmp_path_factory):
 def effects(system, run_id):
     """How often the ledger says each thing of a run."""
     entries = system.entries()
-    return {kind: sum(e.kind == kind and e.key == run_id for e in entries) for kind in ONCE}
+    return {kind: sum(e.kind == kind and e.run == run_id for e in entries) for kind in ONCE}
 
 
 def serving_pods(system):
