@@ -1,5 +1,5 @@
 """Airflow's executors by the values of PERENNIAL_EXECUTOR, as the composed stack names them:
-`perennial_airflow.executors.celery`.
+`perennial_airflow.executors.celery`. The chart names `kubernetes`, too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from typing import Any
 EXECUTORS = {
     "local": ("perennial_airflow.executor", "VigilantExecutor"),
     "celery": ("airflow.providers.celery.executors.celery_executor", "CeleryExecutor"),
+    "kubernetes": (
+        "airflow.providers.cncf.kubernetes.executors.kubernetes_executor",
+        "KubernetesExecutor",
+    ),
 }
 """Module and class. Each is imported where it is asked for: the other one costs half a second."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tests.buckets import ENVIRON
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -27,6 +28,23 @@ VALUES: dict[str, dict[str, Any]] = {
         "airflow": {"executor": "celery", "workers": 3},
         "networkPolicy": {"enabled": True, "callers": {"matchLabels": {"asks": "models"}}},
     },
+    "pods": {**BUCKET, "airflow": {"executor": "kubernetes"}, "networkPolicy": {"enabled": True}},
+    "gateway": {
+        **BUCKET,
+        "gateway": {
+            "enabled": True,
+            "hosts": ["Models.example.org"],
+            "ingress": {"host": "ask.example.org", "className": "nginx", "tlsSecret": "tls"},
+        },
+        "networkPolicy": {"enabled": True, "callers": {"matchLabels": {"asks": "models"}}},
+    },
+    "pods with a claim": {
+        "state": {"claim": "state"},
+        "target": "process",
+        "place": "process",
+        "airflow": {"executor": "kubernetes"},
+        "signing": {"required": True, "trust": "trust"},
+    },
     "elsewhere": {
         **BUCKET,
         "mlflow": {"enabled": False, "external": "https://mlflow.example.org"},
@@ -42,10 +60,15 @@ VALUES: dict[str, dict[str, Any]] = {
 NAMED = {"secret": "secrets", "stepsSecret": "secrets-steps"}
 
 
-def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+def helm(*arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
     """Run Helm; return how it ended."""
     return subprocess.run(
-        [str(HELM), *arguments], capture_output=True, text=True, check=False, timeout=120
+        [str(HELM), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
+        env=ENVIRON,
     )
 
 

@@ -51,6 +51,11 @@ def answers() -> bool:
 def kubectl(*arguments: str) -> str:
     """Run kubectl; return what it prints."""
     done = subprocess.run(
-        ["kubectl", *arguments], capture_output=True, text=True, check=True, timeout=120
+        ["kubectl", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        env=ENVIRON,
     )
     return done.stdout

@@ -113,7 +113,9 @@ PERENNIAL_MLFLOW_PUBLIC_URL: {{ .Values.mlflow.url | quote }}
 MLFLOW_TRACKING_URI: {{ include "perennial.mlflowUrl" . }}
 MLFLOW_TRACKING_USERNAME: admin
 PERENNIAL_REQUIRE_SIGNATURE: {{ .Values.signing.required | quote }}
+{{- if ne .Values.airflow.executor "kubernetes" }}
 PERENNIAL_EXECUTOR: {{ .Values.airflow.executor }}
+{{- end }}
 PERENNIAL_QUEUES: {{ .Values.airflow.queues | quote }}
 {{- if .Values.state.bucket.url }}
 {{ include "perennial.bucket" . }}
@@ -159,9 +161,21 @@ AIRFLOW__CELERY__OPERATION_TIMEOUT: "30"
 AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.3"
 AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT: "120"
 AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL: "30"
-AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT: "120"
 AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL: "30"
+{{- if eq .Values.airflow.executor "kubernetes" }}
+{{- /* A task's pod may wait for an image, or for a node that is just being made. */}}
+AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT: "600"
+AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES: "2"
+AIRFLOW__KUBERNETES_EXECUTOR__NAMESPACE: {{ .Release.Namespace }}
+AIRFLOW__KUBERNETES_EXECUTOR__POD_TEMPLATE_FILE: /pods/task.yaml
+AIRFLOW__KUBERNETES_EXECUTOR__WORKER_PODS_CREATION_BATCH_SIZE: {{ .Values.airflow.parallelism | quote }}
+AIRFLOW__KUBERNETES_EXECUTOR__DELETE_WORKER_PODS: "True"
+AIRFLOW__KUBERNETES_EXECUTOR__DELETE_WORKER_PODS_ON_FAILURE: "True"
+AIRFLOW__KUBERNETES_EXECUTOR__TASK_PUBLISH_MAX_RETRIES: "60"
+{{- else }}
+AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT: "120"
 AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES: "14"
+{{- end }}
 AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
 AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS: "20"
 AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT: "60"
@@ -172,12 +186,15 @@ AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL: "3"
 AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL: "1"
 AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL: "120"
 AIRFLOW__LOGGING__COLORED_CONSOLE_LOG: "False"
+{{- if .Values.state.bucket.url }}
+AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS: perennial_airflow.bucket_logs.LOGGING_CONFIG
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 {{ $name }}: {{ $value | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* (dict "top" $ "signs" true) */}}
+{{/* (dict "top" $ "signs" true "task" false). A task in a pod of its own asks Airflow's API alone. */}}
 {{- define "perennial.airflowEnvironment" -}}
 envFrom:
   - configMapRef: {name: {{ include "perennial.name" .top }}-settings}
@@ -186,11 +203,13 @@ envFrom:
 {{- end }}
 env:
   - {name: POD_ADDRESS, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: status.podIP}}}
-  {{- include "perennial.database" (dict "top" .top "name" "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" "database" "airflow") | nindent 2 }}
   {{- include "perennial.database" (dict "top" .top "name" "PERENNIAL_LEDGER_URL" "database" "ledger") | nindent 2 }}
+  {{- if not .task }}
+  {{- include "perennial.database" (dict "top" .top "name" "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" "database" "airflow") | nindent 2 }}
   {{- include "perennial.secretVariable" (dict "top" .top "name" "AIRFLOW__CORE__FERNET_KEY" "entry" "airflow-fernet") | nindent 2 }}
   {{- include "perennial.secretVariable" (dict "top" .top "name" "AIRFLOW__API__SECRET_KEY" "entry" "airflow-api") | nindent 2 }}
   {{- include "perennial.secretVariable" (dict "top" .top "name" "AIRFLOW__API_AUTH__JWT_SECRET" "entry" "airflow-jwt") | nindent 2 }}
+  {{- end }}
   {{- include "perennial.secretVariable" (dict "top" .top "name" "MLFLOW_TRACKING_PASSWORD" "entry" "mlflow-admin") | nindent 2 }}
   {{- if eq .top.Values.airflow.executor "celery" }}
   {{- if eq .top.Values.airflow.broker "inside" }}
@@ -209,7 +228,11 @@ env:
 {{- define "perennial.airflowMounts" -}}
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
+  {{- if .Values.state.bucket.url }}
   - {name: logs, mountPath: /airflow/logs}
+  {{- else }}
+  - {name: state, mountPath: /airflow/logs, subPath: airflow/logs}
+  {{- end }}
   - {name: state, mountPath: /state}
 {{- if .Values.state.bucket.ca }}
   - {name: ca, mountPath: /ca, readOnly: true}
@@ -231,7 +254,9 @@ volumeMounts:
 {{- define "perennial.airflowVolumes" -}}
 volumes:
   - {name: tmp, emptyDir: {}}
+{{- if .Values.state.bucket.url }}
   - {name: logs, emptyDir: {}}
+{{- end }}
   {{- include "perennial.stateVolume" . | nindent 2 }}
 {{- with .Values.state.bucket.ca }}
   - {name: ca, configMap: {name: {{ . }}}}
@@ -250,4 +275,29 @@ initContainers:
     args: [db, check-migrations, --migration-wait-timeout, "600"]
     {{- include "perennial.airflowEnvironment" (dict "top" . "signs" false) | nindent 4 }}
     {{- include "perennial.airflowMounts" . | nindent 4 }}
+{{- end -}}
+
+{{/* The pod of one task, with the executor `kubernetes`. */}}
+{{- define "perennial.taskPod" -}}
+apiVersion: v1
+kind: Pod
+metadata:
+  labels:
+    {{- include "perennial.selector" (dict "top" . "part" "task") | nindent 4 }}
+spec:
+  {{- include "perennial.pod" (dict "top" . "account" "airflow") | nindent 2 }}
+  restartPolicy: Never
+  # A first process does not listen to signals that it has no handler for.
+  shareProcessNamespace: true
+  terminationGracePeriodSeconds: 120
+  containers:
+    - name: base
+      image: {{ .Values.images.airflow }}
+      # The executor's arguments begin with a command of their own.
+      command: [env]
+      {{- include "perennial.container" . | nindent 6 }}
+      resources: {{ .Values.airflow.resources.worker | toJson }}
+      {{- include "perennial.airflowEnvironment" (dict "top" . "signs" true "task" true) | nindent 6 }}
+      {{- include "perennial.airflowMounts" . | nindent 6 }}
+  {{- include "perennial.airflowVolumes" . | nindent 2 }}
 {{- end -}}
