@@ -17,7 +17,7 @@ JUDGEMENT := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 WATCHING := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	before_labels causes claims false_alarms power quiet_lives)
 SCALE := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
-	bucket fleet growth large ledger queue rolling worker_kills)
+	bucket fleet growth large large_training ledger queue rolling worker_kills)
 LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
 .PHONY: help venv venv-dev lock check format test test-fast test-all \
