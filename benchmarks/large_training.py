@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pipelines.data.manifests import BatchRef
     from pipelines.messages import FeaturesResult, IngestResult, TrainResult, ValidateResult
 
+log = logging.getLogger("perennial.benchmarks")
+
 MODEL, RUN, MEMORY, TINY_MEMORY = "readings", "benchmark", "2GB", "1MB"
 ROWS, BATCHES, NUMBERS, ASKED_GB = 5_000_000, 5, 14, 2.5
 CANDIDATES = ("boosted", "linear")
@@ -47,7 +49,7 @@ train: {{window: 4 batches, holdout: 1 batch, metric: roc_auc, seed: 7, folds: 2
 candidates:
   - name: boosted
     estimator: xgboost.XGBClassifier
-    params: {{n_estimators: 40, max_depth: 6}}
+    params: {{n_estimators: 20, max_depth: 6}}
   - {{name: linear, estimator: sklearn.linear_model.LogisticRegression}}
 gate: {{at_least: {{roc_auc: 0.6}}, versus_champion: {{metric: roc_auc, confidence: 0.9}}}}
 drift: {{schedule: monthly}}
@@ -67,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         step, folder = options.child
         return _run(step, Path(folder))
     count = 10_000 if options.tiny else options.rows
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     rows = [_row("rows of the features", count, "rows"), _row("columns", NUMBERS + 3, "columns")]
     peaks = {}
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as home:
@@ -77,6 +80,7 @@ def main(argv: list[str] | None = None) -> int:
             rows.append(_row(f"{step}, seconds", seconds, "s"))
             asked = f"<= {ASKED_GB}"
             rows.append(_row(f"{step}, peak of all processes", peaks[step], "GiB", asked))
+            log.info("%s: %.0f s, %.2f GiB", step, seconds, peaks[step])
         said = json.loads((folder / "said.json").read_text())
         rows += [_row(what, value, "rows") for what, value in said.items()]
     show("large_training", rows)
@@ -98,7 +102,7 @@ def _in_a_child(step: str, folder: Path) -> tuple[float, float]:
         process = psutil.Process(child.pid)
         while child.poll() is None:
             peak = max(peak, memory_of(process))
-            time.sleep(0.05)
+            time.sleep(0.1)
     if child.returncode:
         raise RuntimeError(f"{step} ended with {child.returncode}")
     return time.perf_counter() - begin, peak / 2**30

@@ -274,6 +274,7 @@ def _fit(
         everything = AllRows.of(parts, request.features, schema, classes, table)
         if learn_in_parts(context, candidate, model, everything):
             learnt = of
+        context.log.info("the final fit has learnt from %s of %s rows", f"{learnt:,}", f"{of:,}")
     return _Fit(model, schema, table, interval, learnt=learnt, of=of)
 
 

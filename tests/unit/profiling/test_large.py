@@ -38,7 +38,7 @@ def test_what_the_engine_counts_is_what_is_counted_in_memory(world, ports, tmp_p
     context = world.context(ports)
     counted = summarise_file(context, path, ROLES, most=1_000)
     whole = summarise(table, ROLES)
-    assert counted.sample.equals(whole.sample)
+    assert counted.sample.to_pandas().equals(whole.sample.to_pandas())  # NaN is equal to itself
     assert counted.figures == whole.figures
     assert counted.rows == rows
     assert summarise_file(context, path, ROLES).figures == whole.figures
