@@ -162,7 +162,8 @@ def _batch(context: Context, month: int, count: int) -> BatchRef:
     columns: dict[str, Any] = {f"x{i}": draws.normal(size=count) for i in range(NUMBERS)}
     signal = columns["x0"] + columns["x1"] * columns["x2"]
     span = int((end - start).total_seconds() * 1e6)
-    at = np.datetime64(start.replace(tzinfo=None), "us") + np.arange(count) * span // max(count, 1)
+    # The step is whole, since a product of rows and microseconds would be beyond 64 bits.
+    at = np.datetime64(start.replace(tzinfo=None), "us") + np.arange(count) * (span // count)
     columns |= {
         "reading": np.arange(count) + month * 10**9,
         "at": pa.array(at.astype("datetime64[us]"), pa.timestamp("us", tz="UTC")),
