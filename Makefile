@@ -18,7 +18,7 @@ WATCHING := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	before_labels causes claims drift false_alarms plain_replay power quiet_lives \
 	replay replay_evidence replay_speed season)
 SCALE := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
-	bucket fleet growth large ledger queue rolling worker_kills)
+	bucket fleet growth large large_training ledger queue rolling worker_kills)
 LOCKED_IMAGES := airflow door mlflow serving serving-native steps
 
 .PHONY: help venv venv-dev lock check format test test-fast test-all \

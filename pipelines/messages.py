@@ -18,6 +18,11 @@ from pipelines.refs import FeaturesVersion, Ref, Value
 RunId = Annotated[str, StringConstraints(min_length=1, max_length=250)]
 
 
+def _is_none(value: object) -> bool:
+    """Tell whether a field is left out of the JSON, so that records are as they ever were."""
+    return value is None
+
+
 class Sides(Value):
     """On which side of a snapshot a row is, whatever else the snapshot holds.
 
@@ -102,6 +107,8 @@ class FeaturesResult(Value):
     reused: int
     rows: int
     parent_run: str
+    most_rows: int | None = Field(default=None, ge=1, exclude_if=_is_none)
+    """How many rows are held at once, where there are more; None where all are."""
 
 
 class TrainRequest(Value):
@@ -157,6 +164,20 @@ class Threshold(Value):
         return self
 
 
+class Sampled(Value):
+    """How many rows stand for all, where a run has more than its memory holds.
+
+    The fit has seen `learnt` of `of` rows to learn from, or all of them part by part (`in_parts`),
+    with what it was prepared by found on `learnt`; it was judged on `judged` of `judged_of`.
+    """
+
+    learnt: int
+    of: int
+    judged: int
+    judged_of: int
+    in_parts: bool = False
+
+
 class TrainResult(Value):
     """What `train` answers for one candidate; metrics are of the holdout.
 
@@ -208,6 +229,8 @@ class TrainResult(Value):
     """None where the spec names none, and in results of earlier versions: then it is 0.5."""
     backtest: Ref | None = None
     """The back-test of a forecast by origin; None for other tasks and in earlier results."""
+    sampled: Sampled | None = Field(default=None, exclude_if=_is_none)
+    """None where all rows were learnt from at once and judged."""
 
 
 class GateRequest(Value):
@@ -329,6 +352,8 @@ class GateResult(Value):
     """None where nothing was compared, and in verdicts of earlier versions."""
     window: LearntWindow | None = None
     """None where the spec says how much is learnt from, and in verdicts of earlier versions."""
+    sampled: Sampled | None = Field(default=None, exclude_if=_is_none)
+    """The challenger's; None where all rows were learnt from at once and judged."""
 
 
 class Answer(Value):
@@ -496,6 +521,8 @@ class DriftResult(Value):
     effect: DriftEffect | None = None
     estimate: WindowEstimate | None = None
     """Of the metric before labels are known; None where there is none, and in earlier results."""
+    of: int | None = Field(default=None, exclude_if=_is_none)
+    """How many rows the window has, where `rows` are a sample of them."""
 
 
 class DecideRequest(Value):

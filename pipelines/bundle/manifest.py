@@ -140,6 +140,8 @@ class BundleManifest(Value):
 
     clusters: ClusterNames | None = None
     """Of a clustering: the names of its clusters; None for other tasks."""
+    learnt_of: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Of how many rows its `rows` are a sample; None where they are all, as in earlier bundles."""
 
     @property
     def threshold_value(self) -> float:

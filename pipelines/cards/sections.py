@@ -57,6 +57,8 @@ def data(known: Known) -> Section:
         ("expectations", _expectations(known)),
         ("as of", iso(verdict.as_of) if verdict else NOT_KNOWN),
     ]
+    if verdict and verdict.sampled:
+        facts.append(("more than memory holds", words.sampled(verdict.sampled)))
     if figures and figures.hidden:
         shown = "; ".join(f"{name} ({why})" for name, why in figures.hidden.items())
         facts.append(("not shown", shown))

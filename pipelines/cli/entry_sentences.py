@@ -74,13 +74,17 @@ def sentence(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 -- a case for
 
 def _verdict(verdict: GateVerdict) -> str:
     entry = words.gate_entry(
-        verdict.candidate, verdict.version, verdict.reasons, verdict.started_because
+        verdict.candidate,
+        verdict.version,
+        verdict.reasons,
+        verdict.started_because,
+        verdict.sampled,
     )
     return f"{verdict.verdict}: {entry}"
 
 
 def _drift(check: DriftCheck) -> str:
-    rows = words.rows_seen(check.rows, check.source, check.labelled, check.champion)
+    rows = words.rows_seen(check.rows, check.source, check.labelled, check.champion, check.of)
     verdict, end = words.plain(check.verdict), iso(check.window.end)
     told = "".join(f"; {line}" for line in in_short(check.cause, check.effect))
     return f"{verdict}: window until {end} ({rows})" + _why(check.reasons) + told

@@ -12,11 +12,12 @@ from pipelines.columns.widening import together
 from pipelines.data import labelled_rows
 from pipelines.data.sides import held_out
 from pipelines.intervals import SNAPSHOT
-from pipelines.tables import from_parquet
+from pipelines.tables import from_parquet, rows_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from pipelines.bundle.manifest import BundleManifest
     from pipelines.context import Context
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST = 20_000
 """Rows that are compared at most, evenly spread over the newest batches that hold so many."""
+LARGE = 1_000_000
+"""Rows of these batches from which on they are not held together."""
 _MOST_BATCHES = 24
 
 
@@ -49,8 +52,11 @@ def common_rows(
     *,
     now: datetime,
     version: FeaturesVersion | None = None,
+    large: int = LARGE,
 ) -> CommonRows | None:
     """Return the newest rows of a features version (default: the newest); None where there is none.
+
+    Of more than `large` rows only those that are compared are held: the same ones.
 
     Raises BadData where they cannot be put together.
     """
@@ -67,8 +73,14 @@ def common_rows(
     if not rows:
         return None
     paths = versions.fetch(spec.name, version, names)
-    tables = {n: from_parquet(p) for n, p in zip(names[::-1], paths[::-1], strict=True)}
-    table = _sample(together(tables, f"The features of {spec.name}", whole=spec.key))
+    in_order = dict(zip(names[::-1], paths[::-1], strict=True))
+    what = f"The features of {spec.name}"
+    if rows > large:
+        tables = _some_rows(in_order, [files[n].rows for n in in_order])
+        table = together(tables, what, whole=spec.key)
+    else:
+        tables = {n: from_parquet(p) for n, p in in_order.items()}
+        table = _sample(together(tables, what, whole=spec.key))
     fresh, why = _fresh(context, manifests, table, now)
     batches = "the newest snapshot" if names == [SNAPSHOT.name] else _batches(names)
     return CommonRows(table, fresh, f"{table.num_rows:,} rows of {batches}", why)
@@ -83,6 +95,16 @@ def _sample(table: pa.Table) -> pa.Table:
     if table.num_rows <= MOST:
         return table
     return table.take(pa.array(np.linspace(0, table.num_rows - 1, MOST).astype(np.int64)))
+
+
+def _some_rows(paths: Mapping[str, Path], counts: Sequence[int]) -> dict[str, pa.Table]:
+    """Return those rows by batch that `_sample` takes of all, without holding the others."""
+    places = np.linspace(0, sum(counts) - 1, MOST).astype(np.int64)
+    first = np.concatenate([[0], np.cumsum(counts)])
+    return {
+        name: rows_at(path, (places[(places >= a) & (places < b)] - a).tolist())
+        for (name, path), a, b in zip(paths.items(), first[:-1], first[1:], strict=True)
+    }
 
 
 def _fresh(

@@ -21,7 +21,15 @@ from pipelines.ledger.erasures import Erasure
 from pipelines.ledger.incident_entries import IncidentEvent
 from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
 from pipelines.ledger.turn_entries import Turn
-from pipelines.messages import DriftCause, DriftEffect, GateCheck, JudgedBy, LearntWindow, Threshold
+from pipelines.messages import (
+    DriftCause,
+    DriftEffect,
+    GateCheck,
+    JudgedBy,
+    LearntWindow,
+    Sampled,
+    Threshold,
+)
 from pipelines.refs import Ref, Sha256, Value
 
 Kind = Literal[
@@ -135,6 +143,8 @@ class GateVerdict(Decision):
     """By which rule; None where nothing was compared, and in earlier verdicts."""
     window: LearntWindow | None = None
     """What the final fit learns from; None where the spec says it, and in earlier verdicts."""
+    sampled: Sampled | None = None
+    """None where all rows were learnt from at once and judged, and in earlier verdicts."""
     features_revision: str
     as_of: Moment
     started_because: str = ""
@@ -239,6 +249,8 @@ class DriftCheck(DecisionOfRun):
     cause: DriftCause | None = None
     effect: DriftEffect | None = None
     estimate: WindowEstimate | None = None
+    of: int | None = None
+    """How many rows the window has, where `rows` are a sample of them."""
 
 
 class RequestConf(Value):

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pipelines.intervals import Moment
 from pipelines.ledger.decision import Decision
+from pipelines.messages import Sampled
 from pipelines.refs import Ref, Sha256
 from pipelines.verdicts import words
 
@@ -83,7 +84,8 @@ class Training(StepOfRun):
     """A candidate that was trained, or skipped. `run_id` is its run in the registry.
 
     `code` is the hash of the model's code, `lock` that of requirements.txt (empty where there is
-    none), `environment` that of the model's packages beside the lock.
+    none), `environment` that of the model's packages beside the lock. `sampled` says how many rows
+    stand for all, where there were more than memory holds.
     """
 
     kind: Literal["training"] = "training"
@@ -97,10 +99,12 @@ class Training(StepOfRun):
     lock: str = ""
     environment: Sha256 | None = None
     skipped: str = ""
+    sampled: Sampled | None = None
 
     @property
     def words(self) -> str:
         """What was learnt from how much, or why nothing."""
-        return words.training_entry(
+        said = words.training_entry(
             self.candidate, self.estimator, self.rows, self.seed, self.skipped
         )
+        return f"{said}; {words.sampled(self.sampled)}" if self.sampled else said

@@ -80,7 +80,12 @@ def sample_rows(table: pa.Table, most: int = SAMPLE) -> pa.Table:
 
     if table.num_rows <= most:
         return table
-    return table.take(pa.array(np.linspace(0, table.num_rows - 1, most).astype(np.int64)))
+    return table.take(pa.array(sample_places(table.num_rows, most)))
+
+
+def sample_places(rows: int, most: int = SAMPLE) -> Array:
+    """Return the places of so many of more rows, evenly spread."""
+    return np.linspace(0, rows - 1, most).astype(np.int64)
 
 
 def as_numbers(column: pa.ChunkedArray) -> Array:
@@ -110,7 +115,12 @@ def figures_of(column: pa.ChunkedArray, sample: pa.ChunkedArray) -> ColumnFigure
         plain = pc.if_else(pc.is_nan(plain), None, plain)
     missing = int(plain.null_count)
     unique = None if kind == "other" else _unique(plain)
-    figures = ColumnFigures(rows, missing / rows if rows else 0.0, unique)
+    return with_sample(ColumnFigures(rows, missing / rows if rows else 0.0, unique), sample)
+
+
+def with_sample(figures: ColumnFigures, sample: pa.ChunkedArray) -> ColumnFigures:
+    """Return the figures with those that are of a sample."""
+    kind = kind_of(sample)
     if kind in {"number", "time"}:
         values = as_numbers(sample)
         values = values[np.isfinite(values)]

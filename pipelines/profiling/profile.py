@@ -10,14 +10,15 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.manifest import BundleManifest
-from pipelines.data.batches import read_manifest, read_table
+from pipelines.data.batches import read_manifest
 from pipelines.errors import BadData
 from pipelines.incidents.held_batches import held_batches
 from pipelines.intervals import SNAPSHOT
 from pipelines.ledger import Quarantine
 from pipelines.profiling.columns import LONGEST_VALUE
+from pipelines.profiling.large import summarise_file
 from pipelines.profiling.personal import looks_personal
-from pipelines.profiling.tables import Roles, TableProfile, profile_table, summarise
+from pipelines.profiling.tables import Roles, TableProfile, profile_table
 from pipelines.tables import from_parquet
 from pipelines.tasks import classifies
 
@@ -95,7 +96,7 @@ def profile_model(
         if table is None:  # it could not be read
             continue
         label = _label(batch)
-        raw[label] = summarise(read_table(store, table), roles)
+        raw[label] = summarise_file(context, store.path(table.data), roles)
         # of one interval (a snapshot's) the newest version alone has features
         labels[batch.interval.name] = label
         state = "quarantined" if batch.manifest in refused else "accepted"
@@ -145,7 +146,7 @@ def _features(
     # without changes this commits nothing and names the newest version
     version = version or versions.commit(name, {}, "profile")
     paths = versions.fetch(name, version, names)
-    return {labels[b]: summarise(from_parquet(p), roles) for b, p in zip(names, paths, strict=True)}
+    return {labels[b]: summarise_file(context, p, roles) for b, p in zip(names, paths, strict=True)}
 
 
 def _reference(context: Context) -> tuple[str, pa.Table] | None:

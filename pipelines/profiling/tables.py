@@ -151,9 +151,14 @@ class BatchSummary:
 def summarise(table: pa.Table, roles: Roles) -> BatchSummary:
     """Return the summary of a batch's rows."""
     sample = sample_rows(table)
-    names = _in_order(table.column_names, roles)[:MOST_COLUMNS]
+    names = looked_at(table.column_names, roles)
     figures = {name: figures_of(table[name], sample[name]) for name in names}
     return BatchSummary(table.num_rows, sample, figures)
+
+
+def looked_at(names: Iterable[str], roles: Roles) -> list[str]:
+    """Return the columns that are looked at, those first that the spec names too."""
+    return _in_order(names, roles)[:MOST_COLUMNS]
 
 
 def _in_order(names: Iterable[str], roles: Roles) -> list[str]:

@@ -121,6 +121,7 @@ def _judge_window(
         run_id=open_run(context, request.run, window) if observation.champion else "",
         **told(observation.explanation),
         **({"estimate": observation.estimate} if observation.estimate else {}),
+        **({"of": observation.of} if observation.of else {}),
     )
     enter_findings(context, findings, observation, window, result.page)
     return DriftCheck(
@@ -164,6 +165,7 @@ def _figures(
             "expected": observation.expected,
             "worse": is_worse(observation.facts),
             "counts": observation.counts,
+            **({"of": observation.of} if observation.of else {}),
             "coverage": None if labelled is None else labelled / rows if rows else 0.0,
             "facts": asdict(observation.facts),
             "explanation": asdict(observation.explanation) if observation.explanation else None,

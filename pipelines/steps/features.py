@@ -16,6 +16,7 @@ from pipelines.data.batches import read_manifest, read_plan
 from pipelines.data.feature_files import build_file
 from pipelines.data.feature_rows import batches_behind
 from pipelines.data.plan_types import plan_types
+from pipelines.data.row_limit import most_rows, states_memory
 from pipelines.engine import work_folder
 from pipelines.intervals import iso
 from pipelines.ledger import Features, record_step
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.data.manifests import BatchManifest, BatchRef
     from pipelines.data.plan_types import PlanTypes
+    from pipelines.refs import FeaturesVersion
 
 
 def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
@@ -79,7 +81,27 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
         reused=len(batches) - len(new_files),
         rows=rows,
         parent_run=_open_run(context, request, version.revision),
+        **_held_at_once(context, version, batches, rows),
     )
+
+
+def _held_at_once(
+    context: Context, version: FeaturesVersion, batches: list[BatchRef], rows: int
+) -> dict[str, int]:
+    """Return, as a field of the answer, how many rows are held at once where there are more."""
+    import pyarrow.parquet as pq
+
+    spec = context.spec
+    if not rows or not states_memory(context):
+        return {}
+    (path,) = context.ports.versions.fetch(spec.name, version, [batches[0].interval.name])
+    schema = pq.read_schema(path)
+    kinds = [schema.field(c).type for c in spec.feature_columns if c in schema.names]
+    most = most_rows(context, kinds)
+    if most is None or rows <= most:
+        return {}
+    context.log.info("%d rows are more than %d, which memory holds at once", rows, most)
+    return {"most_rows": most}
 
 
 def file_key(

@@ -153,6 +153,7 @@ def _result(
         incident=facts.opponent.incident,
         # Only where there are any: other verdicts are written as they ever were.
         **({"threshold": best.threshold} if best and best.threshold else {}),
+        **({"sampled": best.sampled} if best and best.sampled else {}),
         **({"units": units} if units else {}),
         **({"findings": findings} if findings else {}),
         **({"judged_by": verdict.judged_by} if verdict.judged_by else {}),

@@ -82,6 +82,7 @@ def run(context: Context, request: PackageRequest) -> PackageResult:
         iso(features.as_of),
         context.code,
         *([gate_result.window] if gate_result.window else []),
+        *([features.most_rows] if features.most_rows else []),
     )
     with limit_threads(context.settings.threads):
         packaged = once(
@@ -120,6 +121,10 @@ class _Fit:
     rows: pa.Table
     interval: Interval
     clusters: ClusterNames | None = None
+    learnt: int = 0
+    """How many rows it was fitted on: `rows`, or more where it learnt from all in parts."""
+    of: int = 0
+    """How many rows `rows` are, or stand for."""
 
 
 def _build_bundle(
@@ -173,7 +178,8 @@ def _build_bundle(
         candidate=best.candidate,
         features_revision=features.version.revision,
         fitted_on=fit.interval,
-        rows=fit.rows.num_rows,
+        rows=fit.learnt,
+        **({"learnt_of": fit.of} if fit.of > fit.learnt else {}),
         metrics=request.gate.metrics,
         inputs=reference.mark_personal(fit.schema, context.spec),
         compiled=compilation.model is not None,
@@ -232,7 +238,8 @@ def _fit(
     from pipelines.data import labelled_rows
     from pipelines.training import estimators
     from pipelines.training.fitting import fit_pipeline
-    from pipelines.training.preparation import with_series
+    from pipelines.training.in_parts import AllRows, learn_in_parts
+    from pipelines.training.preparation import with_nulls, with_series
     from pipelines.training.quantiles import correction_groups
     from pipelines.training.targets import binary_classes, classes_of, refuse_constant, targets
     from pipelines.training.weights import weights_of
@@ -240,6 +247,7 @@ def _fit(
     spec = context.spec
     since = request.gate.window.since if request.gate.window else None
     table, interval = labelled_rows.rows_to_fit(context, request.features, since=since)
+    parts = labelled_rows.parts_to_fit(context, request.features, since=since)
     table = estimators.give_types(table, spec.inputs)
     classes = classes_of(table, spec)
     y = targets(table, spec, classes)
@@ -247,6 +255,8 @@ def _fit(
     schema = schema_of(table, spec.inputs, spec.task, classes, spec.levels)
     schema = schema.model_copy(update={"binary_classes": binary_classes(spec, table)})
     schema = with_series(schema, spec)
+    if parts is not None:  # null may be in those rows alone that the sample lacks
+        schema = with_nulls(schema, parts.files.with_nulls())
     candidate = spec.candidate(best.candidate)
     pipeline = estimators.build_pipeline(candidate, schema, spec.train.seed, best.params, own)
     model = fit_pipeline(
@@ -258,7 +268,14 @@ def _fit(
         weights=weights_of(table, spec),
         groups=correction_groups(table, spec),
     )
-    return _Fit(model=model, schema=schema, rows=table, interval=interval)
+    learnt = of = table.num_rows
+    if parts is not None:
+        of = parts.count
+        everything = AllRows.of(parts, request.features, schema, classes, table)
+        if learn_in_parts(context, candidate, model, everything):
+            learnt = of
+        context.log.info("the final fit has learnt from %s of %s rows", f"{learnt:,}", f"{of:,}")
+    return _Fit(model, schema, table, interval, learnt=learnt, of=of)
 
 
 def _name_clusters(context: Context, request: PackageRequest, fit: _Fit, holdout: pa.Table) -> _Fit:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipelines.context import Context
 from pipelines.errors import GiveUp
 from pipelines.ledger import Training, record_step
-from pipelines.messages import TrainRequest, TrainResult
+from pipelines.messages import Sampled, TrainRequest, TrainResult
 from pipelines.plurals import how_many
 from pipelines.refs import canonical
 from pipelines.store.results import once
@@ -27,10 +27,11 @@ from pipelines.training.search_state import (
 from pipelines.training.threads import limit_threads
 
 if TYPE_CHECKING:
-    from pipelines.data.labelled_rows import LabelCounts
+    from pipelines.data.labelled_rows import Split
     from pipelines.refs import Ref
     from pipelines.spec import Candidate
     from pipelines.training.candidate_fit import CandidateFit, Judgement
+    from pipelines.training.in_parts import AllRows
     from pipelines.training.own.process import CodeProcess
     from pipelines.training.preparation import Prepared
     from pipelines.training.search import Board
@@ -91,6 +92,7 @@ def _record(context: Context, request: TrainRequest, result: TrainResult) -> Non
         lock=context.lock,
         environment=environment.sha256 if environment else None,
         skipped=result.skipped[:500],
+        **({"sampled": result.sampled} if result.sampled else {}),
     )
     record_step(context.ports.ledger, context.spec.name, entry)
 
@@ -117,7 +119,13 @@ def _train(
     from pipelines.data import labelled_rows
     from pipelines.training import backtest
     from pipelines.training.candidate_fit import fit_candidate, judge_fit
-    from pipelines.training.candidate_run import attach_plots, log_run, search_figures
+    from pipelines.training.candidate_run import (
+        attach_plots,
+        log_run,
+        sample_figures,
+        search_figures,
+        tag_sample,
+    )
     from pipelines.training.preparation import prepare
     from pipelines.training.row_log import log_rows
 
@@ -128,7 +136,8 @@ def _train(
     if why := why_not_trained(spec, candidate, len(rows.y)):
         return _skip(context, request, candidate, key, why, rows=(len(rows.y), len(rows.truth)))
     folder = context.settings.state / SEARCHES / key
-    fit = fit_candidate(context, candidate, rows, folder, search.own, search.board)
+    everything = _all_rows(request, split, rows)
+    fit = fit_candidate(context, candidate, rows, folder, search.own, search.board, everything)
     judgement = judge_fit(context, fit, rows)
     context.log.info(
         "%s: %s tried, holdout %s",
@@ -137,22 +146,47 @@ def _train(
         judgement.metrics,
     )
     stored = _store(context, fit, judgement, rows)
+    sampled = _sampled(split, fit)
     figures = {
-        "rows_train": len(rows.y),
+        "rows_train": sampled.of if sampled and sampled.in_parts else len(rows.y),
         "rows_holdout": len(rows.truth),
         "rows_waiting_for_label": split.counts.waiting,
         "rows_without_label": split.counts.missing,
         **search_figures(spec.train.metric, fit.search, fit.nested),
+        **sample_figures(sampled),
     }
     learnt = (fit.search, fit.chosen.threshold)
     run_id = log_run(context, request, candidate, learnt, judgement.metrics, figures, key)
+    if sampled:
+        tag_sample(context, run_id, sampled)
     origins = backtest.publish(context, run_id, rows, fit.search.out_of_fold, judgement.answers)
     stored = replace(stored, backtest=origins)
     if is_shown and not candidate.declaration.dummy:
         attach_plots(context, run_id, candidate, fit, judgement, rows)
     seconds = round(time.perf_counter() - began, 3)
-    return _result(
-        context, candidate, run_id, (fit, judgement), rows, split.counts, stored, seconds
+    return _result(context, candidate, run_id, (fit, judgement), rows, split, stored, seconds)
+
+
+def _all_rows(request: TrainRequest, split: Split, rows: Prepared) -> AllRows | None:
+    """Return all rows to learn from, where those at hand are a sample."""
+    from pipelines.training.in_parts import AllRows
+
+    if split.learnt is None:
+        return None
+    return AllRows.of(split.learnt, request.features, rows.schema, rows.classes, rows.train)
+
+
+def _sampled(split: Split, fit: CandidateFit) -> Sampled | None:
+    """Return how many rows stand for all; None where memory holds them all."""
+    if split.learnt is None and split.judged is None:
+        return None
+    learnt, judged = split.train.num_rows, split.holdout.num_rows
+    return Sampled(
+        learnt=learnt,
+        of=split.learnt.count if split.learnt else learnt,
+        judged=judged,
+        judged_of=split.judged.count if split.judged else judged,
+        in_parts=fit.in_parts,
     )
 
 
@@ -201,7 +235,7 @@ def _result(
     run_id: str,
     found: tuple[CandidateFit, Judgement],
     rows: Prepared,
-    counts: LabelCounts,
+    split: Split,
     stored: _Stored,
     seconds: float,
 ) -> TrainResult:
@@ -210,7 +244,10 @@ def _result(
     from pipelines.data.sides import sides_of
 
     spec, (fit, judgement) = context.spec, found
-    best, nested = fit.search, fit.nested
+    best, nested, counts = fit.search, fit.nested, split.counts
+    sampled = _sampled(split, fit)
+    whole = split.learnt if fit.in_parts else None
+    learnt = labelled_rows.span_of(*whole.span) if whole else None
     return TrainResult(
         candidate=candidate.name,
         run_id=run_id,
@@ -225,11 +262,11 @@ def _result(
         trials=stored.trials,
         search_ended_by=best.ended_by,
         metrics=judgement.metrics,
-        rows_train=len(rows.y),
+        rows_train=whole.count if whole else len(rows.y),
         rows_holdout=len(rows.truth),
         rows_waiting=counts.waiting,
         rows_without_label=counts.missing,
-        fitted_on=None if spec.is_snapshot else labelled_rows.span(rows.train, spec),
+        fitted_on=None if spec.is_snapshot else learnt or labelled_rows.span(rows.train, spec),
         sides=sides_of(spec) if spec.is_snapshot else None,
         predictions=stored.predictions,
         model=stored.model,
@@ -237,6 +274,7 @@ def _result(
         seconds=seconds,
         backtest=stored.backtest,
         threshold=fit.chosen.threshold,
+        **({"sampled": sampled} if sampled else {}),
     )
 
 

@@ -14,6 +14,7 @@ from pipelines.training.contract import check_contract
 from pipelines.training.decision_threshold import FoldedRows, choose
 from pipelines.training.fitting import fit_pipeline
 from pipelines.training.folds import search_folds
+from pipelines.training.in_parts import learn_in_parts
 from pipelines.training.own_metrics import measure_rows
 from pipelines.training.search import Ground, search
 from pipelines.training.search.nested import help_nested, nested_scores
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.science.own_metrics import Measures
     from pipelines.spec import Candidate
     from pipelines.training.decision_threshold import Chosen
+    from pipelines.training.in_parts import AllRows
     from pipelines.training.own.process import CodeProcess
     from pipelines.training.preparation import Prepared
     from pipelines.training.search import Board, SearchResult
@@ -49,6 +51,8 @@ class CandidateFit:
     folds: Folds
     nested: tuple[float | None, float | None]
     chosen: Chosen
+    in_parts: bool = False
+    """Whether the model has learnt from all rows part by part, where `rows` are a sample."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,12 @@ def fit_candidate(
     folder: Path,
     own: CodeProcess | None,
     board: Board | None = None,
+    everything: AllRows | None = None,
 ) -> CandidateFit:
     """Search the settings of a candidate, choose its threshold and fit it.
 
     The search keeps its trials in `folder`, and on the `board` that it shares with its helpers.
+    `everything` are all rows, where those at hand are a sample.
     Raises BadData where there is nothing to learn, SpecError for a parameter that the estimator
     does not take.
     """
@@ -90,7 +96,8 @@ def fit_candidate(
     model = fit_pipeline(
         build(result.params), inputs, y, candidate, log, weights=rows.weights, groups=rows.groups
     )
-    return CandidateFit(model, result, folds, nested, chosen)
+    in_parts = everything is not None and learn_in_parts(context, candidate, model, everything)
+    return CandidateFit(model, result, folds, nested, chosen, in_parts)
 
 
 def help_search(

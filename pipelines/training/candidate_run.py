@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from pipelines.checkout import commit_of
 from pipelines.intervals import iso
 from pipelines.spec.automl import REASONS
+from pipelines.verdicts import words
 
 if TYPE_CHECKING:
     from pipelines.context import Context
-    from pipelines.messages import Threshold, TrainRequest
+    from pipelines.messages import Sampled, Threshold, TrainRequest
     from pipelines.spec import Candidate, Spec
     from pipelines.training.candidate_fit import CandidateFit, Judgement
     from pipelines.training.preparation import Prepared
@@ -29,6 +30,26 @@ def search_figures(
         f"cv_nested_{metric}": nested[0],
         f"cv_nested_{metric}_spread": nested[1],
     }
+
+
+def sample_figures(sampled: Sampled | None) -> dict[str, float | None]:
+    """Return what the registry keeps of a sample that stands for all rows; nothing without one."""
+    if sampled is None:
+        return {}
+    return {
+        "rows_sampled": sampled.learnt,
+        "rows_to_learn_from": sampled.of,
+        "rows_to_judge_on": sampled.judged_of,
+    }
+
+
+def tag_sample(context: Context, run_id: str, sampled: Sampled) -> None:
+    """Say in the candidate's run, as its tag and parameter, what it was fitted on."""
+    said = words.sampled(sampled)
+    context.log.info("%s", said)
+    context.ports.registry.log(
+        run_id, params={"fitted_on": said[:500]}, metrics={}, tags={"sampled": said[:500]}
+    )
 
 
 def log_run(

@@ -93,6 +93,14 @@ def with_series(schema: InputSchema, spec: Spec) -> InputSchema:
     return schema.model_copy(update={"series": series, "columns": columns})
 
 
+def with_nulls(schema: InputSchema, names: set[str]) -> InputSchema:
+    """Return the schema with these columns as ones that may be null."""
+    columns = [
+        c.model_copy(update={"nullable": True}) if c.name in names else c for c in schema.columns
+    ]
+    return schema.model_copy(update={"columns": columns})
+
+
 def unseen_classes(rows: Prepared, spec: Spec) -> str:
     """Return in words which held-out rows are of classes that no training row has; "" for none."""
     if not rows.classes or not (rows.truth < 0).any():

@@ -54,6 +54,7 @@ def training_key(context: Context, run: str, candidate: Candidate, features: Fea
         *([spec.target.positive] if spec.target.positive is not None else []),
         *([spec.quantiles] if spec.quantiles else []),
         *([spec.search] if spec.search.parallel > 1 else []),
+        *([features.most_rows] if features.most_rows else []),
     )
 
 

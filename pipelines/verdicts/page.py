@@ -62,6 +62,7 @@ def render(
         scored=lambda name, value: words.with_unit(value, result.units.get(name, "")),
         own=[name for name in result.units if name != metric],
         threshold=_threshold(result),
+        sampled=words.sampled(result.sampled) if result.sampled else "",
         promoted=result.verdict == "promote",
         who=(
             f"the challenger {words.challenger(result.candidate, result.version)}"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ProveResult,
         ReplayResult,
         ReportResult,
+        Sampled,
     )
 
 MEANINGS: dict[DriftVerdict, str] = {
@@ -104,14 +105,17 @@ def live_score(metric: str, live: float | None, expected: float | None) -> str:
     return "" if live is None else f"{metric} {figure(live)} live, {figure(expected)} expected"
 
 
-def rows_seen(rows: object, source: object, labelled: object, champion: str | None) -> str:
+def rows_seen(
+    rows: object, source: object, labelled: object, champion: str | None, of: int | None = None
+) -> str:
     """Return which rows a verdict on a window stands on.
 
-    `labelled` is None of a model that has no labels.
+    `labelled` is None of a model that has no labels; `of` are all rows, where those are a sample.
     """
     against = f"against version {champion}" if champion else "without a champion"
     known = "" if labelled is None else f" {count(labelled)} labelled,"
-    return f"{count(rows)} rows of {source},{known} {against}"
+    seen = f"{count(rows)} of {count(of)} rows" if of else f"{count(rows)} rows"
+    return f"{seen} of {source},{known} {against}"
 
 
 def window(model: str, interval: Interval) -> str:
@@ -154,10 +158,18 @@ def how_it_ended(version: str | None, *, built: bool) -> str:
 
 
 def gate_entry(
-    candidate: str | None, version: str | None, reasons: Iterable[object], started_because: str
+    candidate: str | None,
+    version: str | None,
+    reasons: Iterable[object],
+    started_because: str,
+    drawn: Sampled | None = None,
 ) -> str:
-    """Return the gate's verdict as a list of decisions shows it, beside the verdict itself."""
+    """Return the gate's verdict as a list of decisions shows it, beside the verdict itself.
+
+    `drawn` are the rows that stand for all, where there were more than memory holds.
+    """
     because = f" (started because: {started_because})" if started_because else ""
+    because += f" ({sampled(drawn)})" if drawn else ""
     return ": ".join(filter(None, [challenger(candidate, version), join(reasons)])) + because
 
 
@@ -198,12 +210,38 @@ def training_entry(candidate: str, estimator: str, rows: int, seed: int, skipped
     return f"{candidate} ({estimator}) learnt from {how_many(rows, 'row')}, seed {seed}"
 
 
+def sampled(rows: Sampled) -> str:
+    """Return what was learnt from and judged, where there were more rows than memory holds."""
+    drawn = _one_in("a sample", rows.learnt, rows.of, "rows")
+    if rows.in_parts:
+        learnt = f"fitted in parts on all {rows.of:,} rows, prepared and searched on {drawn}"
+    else:
+        learnt = f"fitted on {drawn}" if rows.learnt < rows.of else f"fitted on {rows.of:,} rows"
+    if rows.judged == rows.judged_of:
+        return f"{learnt}; judged on all {rows.judged_of:,} held-out rows"
+    return (
+        f"{learnt}; judged on {_one_in('a sample', rows.judged, rows.judged_of, 'held-out rows')}"
+    )
+
+
+def looked_at(rows: int, of: int) -> str:
+    """Return that a window has more rows than memory holds, and how many were looked at."""
+    return f"looked at {_one_in('a sample', rows, of, 'rows')} of the window"
+
+
+def _one_in(what: str, rows: int, of: int, noun: str) -> str:
+    share = f"{of / rows:.3g}" if rows else "?"
+    return f"{what} of {rows:,} of {of:,} {noun}, one in {share}"
+
+
 def gate(result: GateResult) -> list[Line]:
     """Return the gate's verdict for a log: every check, and every reason to refuse, once."""
     who = "the challenger" if not result.candidate else challenger(result.candidate, result.version)
     lines = [Line(logging.INFO, f"Verdict on {who}: {result.verdict.upper()}")]
     if result.choice:
         lines.append(Line(logging.INFO, f"  chosen: {result.choice}"))
+    if result.sampled:
+        lines.append(Line(logging.INFO, f"  {sampled(result.sampled)}"))
     if result.judged_by:
         found = f"  found: {result.judged_by.finding} (rule {result.judged_by.rule})"
         lines.append(Line(logging.INFO, found))
@@ -251,7 +289,7 @@ def drift(result: DriftResult) -> list[Line]:
     level = logging.INFO if result.verdict == "no_drift" else logging.WARNING
     span = f"{iso(result.window.start)} to {iso(result.window.end)}"
     facts = [
-        rows_seen(result.rows, result.source, result.labelled, result.champion),
+        rows_seen(result.rows, result.source, result.labelled, result.champion, result.of),
         live_score(result.metric, result.live, result.expected),
     ]
     if result.columns:

@@ -13,10 +13,11 @@ from pipelines.errors import TryAgain
 from pipelines.inference_log.join import Counts
 from pipelines.plurals import how_many
 from pipelines.tasks import answers_scores, is_wide
+from pipelines.verdicts import words
 from pipelines.watch.labels import of_known_class, truth_of
 from pipelines.watch.reference import watched_answers
 from pipelines.watch.sides import Labelled, Rows
-from pipelines.watch.window_rows import ARROW, WindowRows, build_table
+from pipelines.watch.window_rows import ARROW, WindowRows, sample_table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,7 +45,7 @@ def batch_rows(
     """
     spec, schema = context.spec, bundle.manifest.inputs
     by = known_by or window.end
-    table = build_table(context, plan)
+    table, of = sample_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
     inputs = _in_kinds(table.select([c for c in spec.inputs if c not in personal]), schema)
     visible = (
@@ -55,6 +56,9 @@ def batch_rows(
     known = of_known_class(table, spec, schema) if spec.has_target else True
     has_label = np.asarray(visible & known)
     notes = _foreign_labels(int((visible & ~has_label).sum()), schema)
+    is_sample = of > table.num_rows
+    if is_sample:
+        notes.insert(0, words.looked_at(table.num_rows, of))
     counts = Counts(
         predicted=table.num_rows,
         rows=table.num_rows,
@@ -100,6 +104,7 @@ def batch_rows(
         ),
         counts=counts,
         notes=notes,
+        of=of if is_sample else None,
     )
 
 

@@ -48,6 +48,8 @@ class Observation:
     evidently: bytes | None = None
     explanation: Explanation | None = None
     estimate: WindowEstimate | None = None
+    of: int | None = None
+    """How many rows the window has, where a sample of them was looked at."""
 
 
 def observe_window(
@@ -164,6 +166,7 @@ def _compare(
         evidently,
         None if isinstance(explained, str) else explained,
         None if isinstance(estimate, str) else estimate,
+        sample.of,
     )
 
 
@@ -221,7 +224,7 @@ def reference_of(context: Context, version: str, manifest: BundleManifest) -> Ch
         span=spec.alike.span,
         held=learnt.held,
         judged=learnt.judged,
-        share=min(1.0, learnt.inputs.num_rows / max(manifest.rows, 1)),
+        share=min(1.0, learnt.inputs.num_rows / max(manifest.learnt_of or manifest.rows, 1)),
     )
 
 

@@ -10,10 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.columns.widening import together, with_types
+from pipelines.data.batches import read_manifest
+from pipelines.data.feature_files import build_file
 from pipelines.data.feature_rows import build_batch
 from pipelines.data.plan_types import plan_types
+from pipelines.data.row_limit import most_rows, states_memory
+from pipelines.data.row_parts import RowFiles, RowParts
+from pipelines.engine import work_folder
 from pipelines.inference_log.rotated_entries import segments_of
 
 if TYPE_CHECKING:
@@ -52,6 +58,8 @@ class WindowRows:
     counts: Counts
     notes: list[str] = field(default_factory=list)
     problem: str = ""
+    of: int | None = None
+    """How many rows the window has, where `window` is a sample of them."""
 
 
 def source_of(store: Store, model: str, *, snapshot: bool = False) -> WindowSource:
@@ -70,8 +78,41 @@ def source_of(store: Store, model: str, *, snapshot: bool = False) -> WindowSour
 
 
 def build_table(context: Context, plan: Plan) -> pa.Table:
-    """Return the features of the window's batches."""
+    """Return the features of the window's batches, all of them."""
     spec = context.spec
     types = plan_types(context.ports.store, spec, plan)
     tables = {b.interval.name: build_batch(context, plan, b, types) for b in plan.holdout}
     return with_types(together(tables, "The features of the window", whole=spec.key))
+
+
+def sample_table(context: Context, plan: Plan) -> tuple[pa.Table, int]:
+    """Return features of the window's batches, and how many rows there are.
+
+    Where these are more than the stated memory holds, they are built into files, and a sample is
+    returned: of each batch the same share, drawn by the rows' keys alone. So the rows of a day are
+    fewer and no others, which the tests of a change see as a day with fewer rows.
+    """
+    if not _is_large(context, plan):
+        table = build_table(context, plan)
+        return table, table.num_rows
+    types = plan_types(context.ports.store, context.spec, plan)
+    with work_folder(context.settings.spill) as folder:
+        built = {
+            b.interval.name: build_file(context, plan, b, types, folder).path for b in plan.holdout
+        }
+        parts = RowParts(RowFiles(context.spec, built), by=None)
+        most = most_rows(context, parts.files.schema.types) or parts.count
+        return with_types(parts.sample(most)), parts.count
+
+
+def _is_large(context: Context, plan: Plan) -> bool:
+    """Tell whether the raw rows of a window are more than the stated memory holds at once."""
+    store, main = context.ports.store, context.spec.source.main
+    if not states_memory(context):
+        return False
+    tables = [read_manifest(store, b).tables.get(main) for b in plan.holdout]
+    found = [t for t in tables if t is not None and t.rows]
+    if not found:
+        return False
+    most = most_rows(context, pq.read_schema(store.path(found[0].data)).types)
+    return most is not None and sum(t.rows for t in found) > most

@@ -218,7 +218,11 @@ def _join(*parts: str) -> str:
 
 def _verdict(entry: Entry, verdict: GateVerdict) -> Words:
     text = words.gate_entry(
-        verdict.candidate, verdict.version, verdict.reasons, verdict.started_because
+        verdict.candidate,
+        verdict.version,
+        verdict.reasons,
+        verdict.started_because,
+        verdict.sampled,
     )
     kinds: tuple[PageKind, ...] = ("verdict", "card", "comparison", "validation")
     pages: list[tuple[str, PageKind, str]] = [(kind, kind, entry.run) for kind in kinds]
@@ -228,7 +232,7 @@ def _verdict(entry: Entry, verdict: GateVerdict) -> Words:
 
 def _drift(entry: Entry, check: DriftCheck) -> Words:
     run = entry.run
-    rows = words.rows_seen(check.rows, check.source, check.labelled, check.champion)
+    rows = words.rows_seen(check.rows, check.source, check.labelled, check.champion, check.of)
     score = words.live_score(check.metric, check.live, check.expected)
     facts = "; ".join(filter(None, [rows, score]))
     pages: list[tuple[str, PageKind, str]] = [
