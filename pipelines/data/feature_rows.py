@@ -157,7 +157,6 @@ def build_rows(
         name: _between(table, time_of(spec, name), since, interval.end)
         for name, table in tables.items()
     }
-    columns = spec.built_columns
     if (
         spec.event_time
         and spec.empty_batches == "allow"
@@ -172,7 +171,15 @@ def build_rows(
         )
     result = _run((folder / "features.py", paths), tables_before, subject, timeout, spec.target)
     refuse_absent(result.column_names, spec, subject)
-    whole = add_series_columns(result.select(columns), spec, subject)
+    return rows_of_interval(result.select(spec.built_columns), spec, interval, subject)
+
+
+def rows_of_interval(built: pa.Table, spec: Spec, interval: Interval, subject: str) -> pa.Table:
+    """Return the interval's rows of what `build` returned, with the columns of a series, sorted.
+
+    Raises BadData as `refuse_unusable`.
+    """
+    whole = add_series_columns(built, spec, subject)
     rows = _between(
         whole.select(spec.feature_columns), spec.event_time, interval.start, interval.end
     )
