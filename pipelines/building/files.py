@@ -14,6 +14,7 @@ from pipelines.building.quoting import quote_name, quote_text
 from pipelines.building.row_groups import groups, write_groups
 from pipelines.building.row_order import why_order_matters
 from pipelines.building.rows import derive, engine_errors
+from pipelines.building.spark_alike import why_may_differ
 from pipelines.building.spark_rows import build_on_spark
 from pipelines.columns.storable import check_names
 from pipelines.tables import GROUP_ROWS, normalise
@@ -72,7 +73,7 @@ def _write(connection: Any, built: Any, question: BuildQuestion, subject: str) -
     if question.spark is not None:
         sql, versions = build_on_spark(selected, question, subject)
         connection.con.execute("SET TimeZone = 'UTC'")  # as Spark's session has it
-        answer = answer.model_copy(update={"spark": versions, "may_differ": why})
+        answer = answer.model_copy(update={"spark": versions, "may_differ": why_may_differ(built)})
         threads = question.threads
     else:
         sql, threads = connection.compile(selected), 1 if why else question.threads

@@ -34,6 +34,9 @@ OTHERWISE: dict[str, str] = {
     "RowID": "each engine numbers rows in its own way",
     "SQLStringView": "it is SQL for DuckDB",
     "SQLQueryResult": "it is SQL for DuckDB",
+    "TimestampDelta": "DuckDB counts the borders between, Spark what is whole",
+    "DateDelta": "DuckDB counts the borders between, Spark what is whole",
+    "TimeDelta": "DuckDB counts the borders between, Spark what is whole",
     "ApproxCountDistinct": "each engine estimates in its own way",
     "ApproxMedian": "each engine estimates in its own way",
     "ApproxQuantile": "each engine estimates in its own way",
@@ -85,6 +88,10 @@ class FeatureCompiler(PySparkCompiler):
     def visit_NotNull(self, _: Any, *, arg: Any) -> Any:  # noqa: N802
         """NaN is a value."""
         return arg.is_(sg.not_(NULL))
+
+    def visit_IsNan(self, _: Any, *, arg: Any) -> Any:  # noqa: N802
+        """Null of null."""
+        return self.if_(arg.is_(NULL), NULL, self.f.isnan(arg))
 
     def visit_IsInf(self, op: Any, *, arg: Any) -> Any:  # noqa: N802
         """Ibis 12 compares two trees of SQL instead of writing a comparison."""

@@ -156,12 +156,11 @@ def _say_engine(context: Context, batch: str, answer: BuildAnswer) -> str:
         return DUCKDB
     if answer.may_differ:
         context.log.warning(
-            "features %s: built on Spark: the order of rows may matter to %s; digits of floats,"
-            " or rows that share one place, may differ from DuckDB's and from one time to the next",
+            "features %s: built on Spark, and may be other than DuckDB's in some digits or rows: %s",
             batch,
             answer.may_differ,
         )
-    return f"spark {answer.spark.spark}" + (", in any order" if answer.may_differ else "")
+    return f"spark {answer.spark.spark}" + (" (may differ)" if answer.may_differ else "")
 
 
 class _RawFiles:

@@ -113,6 +113,14 @@ def intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
 
 def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Table:
     """Return the features of the interval's rows from what `read_raw` returned."""
+    tables = tables_of(context, raws, interval)
+    return build_rows(
+        context.folder, context.spec, tables, interval, build_timeout(context), context.paths
+    )
+
+
+def tables_of(context: Context, raws: list[Raw], interval: Interval) -> dict[str, pa.Table]:
+    """Return the raw tables of what `read_raw` returned, each put together."""
     spec, batches = context.spec, intervals_behind(context.spec, interval)
     types = raw_types(context.ports.store, spec, raws, batches)
     tables = {}
@@ -122,7 +130,7 @@ def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Tabl
             for b, r in parts_of(spec, name, list(zip(batches, raws, strict=True)))
         }
         tables[name] = _join(spec, name, parts, types)
-    return build_rows(context.folder, spec, tables, interval, build_timeout(context), context.paths)
+    return tables
 
 
 def build_timeout(context: Context) -> float:

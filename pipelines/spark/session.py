@@ -53,9 +53,9 @@ class SparkSession:
         self.place = place
         self.owner = os.getpid()
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
-        self._scratch = tempfile.TemporaryDirectory(prefix="perennial-spark-")
         _refuse_absent_python(place)
         _wait_for_master(place)
+        self._scratch = tempfile.TemporaryDirectory(prefix="perennial-spark-")
         self._process, self._answers = self._start()
         self._pump = Thread(target=self._pass_on, name="Spark's output", daemon=True)
         self._pump.start()
@@ -65,8 +65,12 @@ class SparkSession:
             "workers": not place.is_local,
             "seconds": place.seconds,
         }
-        answer = self.ask(question, place.seconds + START_SECONDS)
-        self.versions = SparkVersions.model_validate(answer)
+        try:
+            answer = self.ask(question, place.seconds + START_SECONDS)
+            self.versions = SparkVersions.model_validate(answer)
+        except BaseException:
+            self.end()
+            raise
 
     @property
     def is_fit(self) -> bool:
