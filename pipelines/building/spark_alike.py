@@ -11,23 +11,139 @@ from typing import Any
 from pipelines.building.row_order import why_order_matters
 
 ALIKE = frozenset(
-    """
-    Abs Add Aggregate Alias All And Any ArgMax ArrayIndex Between Cast Ceil Clip Coalesce Count
-    CountDistinct CountStar DatabaseTable Date DayOfWeekIndex DayOfWeekName DenseRank Distinct
-    Divide DropColumns EndsWith Equals ExtractDay ExtractDayOfYear ExtractEpochSeconds
-    ExtractHour ExtractMinute ExtractMonth ExtractQuarter ExtractSecond ExtractWeekOfYear
-    ExtractYear Field Filter First Floor FloorDivide Greater Greatest IfElse InMemoryTable
-    InValues IsInf IsNan IsNull JoinChain JoinLink JoinReference LPad Lag Lead Least Less
-    Literal Lowercase Max Mean Median Min MinRank Modulus Not NotNull NullIf Or Power Project
-    RegexExtract RegexSearch Repeat Reverse Round RowNumber SearchedCase Sign SortKey Sqrt
-    StandardDev StartsWith StrRight Strftime StringConcat StringContains StringFind StringLength
-    StringReplace StringSQLLike StringSplit Strip Substring Sum TimestampAdd TimestampFromUNIX
-    TimestampTruncate TryCast UnboundTable Union Uppercase WindowBoundary WindowFunction
-    """.split()
+    [
+        "Abs",
+        "Add",
+        "Aggregate",
+        "Alias",
+        "All",
+        "And",
+        "Any",
+        "ArgMax",
+        "ArrayIndex",
+        "Between",
+        "Cast",
+        "Ceil",
+        "Clip",
+        "Coalesce",
+        "Count",
+        "CountDistinct",
+        "CountStar",
+        "DatabaseTable",
+        "Date",
+        "DayOfWeekIndex",
+        "DayOfWeekName",
+        "DenseRank",
+        "Distinct",
+        "Divide",
+        "DropColumns",
+        "EndsWith",
+        "Equals",
+        "ExtractDay",
+        "ExtractDayOfYear",
+        "ExtractEpochSeconds",
+        "ExtractHour",
+        "ExtractMinute",
+        "ExtractMonth",
+        "ExtractQuarter",
+        "ExtractSecond",
+        "ExtractWeekOfYear",
+        "ExtractYear",
+        "Field",
+        "Filter",
+        "First",
+        "Floor",
+        "FloorDivide",
+        "Greater",
+        "GreaterEqual",
+        "Greatest",
+        "IfElse",
+        "InMemoryTable",
+        "InValues",
+        "IsInf",
+        "IsNan",
+        "IsNull",
+        "JoinChain",
+        "JoinLink",
+        "JoinReference",
+        "LPad",
+        "Lag",
+        "Lead",
+        "Least",
+        "Less",
+        "LessEqual",
+        "Literal",
+        "Lowercase",
+        "Max",
+        "Mean",
+        "Median",
+        "Min",
+        "MinRank",
+        "Modulus",
+        "Multiply",
+        "Negate",
+        "Not",
+        "NotEquals",
+        "NotNull",
+        "NullIf",
+        "Or",
+        "Power",
+        "Project",
+        "RegexExtract",
+        "RegexSearch",
+        "Repeat",
+        "Reverse",
+        "Round",
+        "RowNumber",
+        "SearchedCase",
+        "Sign",
+        "SortKey",
+        "Sqrt",
+        "StandardDev",
+        "StartsWith",
+        "StrRight",
+        "Strftime",
+        "StringConcat",
+        "StringContains",
+        "StringFind",
+        "StringLength",
+        "StringReplace",
+        "StringSQLLike",
+        "StringSplit",
+        "Strip",
+        "Substring",
+        "Subtract",
+        "Sum",
+        "TimestampAdd",
+        "TimestampFromUNIX",
+        "TimestampTruncate",
+        "TryCast",
+        "UnboundTable",
+        "Union",
+        "Uppercase",
+        "WindowBoundary",
+        "WindowFunction",
+    ]
 )
 """The operations that give the same values."""
 
-DIGITS = frozenset("Exp Ln Log Log2 Log10 Sin Cos Tan Asin Acos Atan Atan2 Cot".split())
+DIGITS = frozenset(
+    [
+        "Exp",
+        "Ln",
+        "Log",
+        "Log2",
+        "Log10",
+        "Sin",
+        "Cos",
+        "Tan",
+        "Asin",
+        "Acos",
+        "Atan",
+        "Atan2",
+        "Cot",
+    ]
+)
 """The operations whose last digit is each engine's own."""
 
 

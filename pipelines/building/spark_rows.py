@@ -82,7 +82,8 @@ def build_on_spark(built: Any, question: BuildQuestion, subject: str) -> tuple[s
     ]
     for i, (name, op) in enumerate(spark.made.items()):
         files[f"perennial_made_{i}"] = [_write(op, Path(question.folder) / f"made-{i}.parquet")]
-        views.append(f"CREATE TEMPORARY VIEW {_quote(name)} AS SELECT * FROM perennial_made_{i}")
+        view = f"CREATE TEMPORARY VIEW {_quote(name)}"
+        views.append(f"{view} AS SELECT * FROM perennial_made_{i}")  # noqa: S608 -- quoted
     answer = session.ask(
         {
             "what": "run",

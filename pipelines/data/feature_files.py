@@ -127,9 +127,7 @@ def _build_from_files(
     refuse_absent(answer.names, spec, subject)
     by = _say_engine(context, interval.name, answer)
     if not in_order:
-        return _keep_whole(
-            rows_of_interval(from_parquet(path), spec, interval, subject), path, by
-        )
+        return _keep_whole(rows_of_interval(from_parquet(path), spec, interval, subject), path, by)
     if not answer.rows and spec.empty_batches == "allow":
         return None
     if answer.one_thread:
@@ -156,7 +154,7 @@ def _say_engine(context: Context, batch: str, answer: BuildAnswer) -> str:
         return DUCKDB
     if answer.may_differ:
         context.log.warning(
-            "features %s: built on Spark, and may be other than DuckDB's in some digits or rows: %s",
+            "features %s: built on Spark; some digits or rows may be other than DuckDB's: %s",
             batch,
             answer.may_differ,
         )

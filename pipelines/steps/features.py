@@ -124,9 +124,7 @@ def file_key(
     )
 
 
-def _open_run(
-    context: Context, request: FeaturesRequest, revision: str, engines: set[str]
-) -> str:
+def _open_run(context: Context, request: FeaturesRequest, revision: str, engines: set[str]) -> str:
     """Open the DAG run's parent run in the registry, with the validation's page on it."""
     registry, store = context.ports.registry, context.ports.store
     tags = {

@@ -18,7 +18,7 @@ from tests.benchmarks.running import RESULTS, WITH_AN_ENGINE, run, run_together
 
 LONG = ("loop", "demo", "kills", "init", "suites", "metrics", "replay", "replay_speed")
 LONG += ("plain_replay", "gate_proof", "gate_speed", "quiet_lives", "parity", "proof", "drift")
-LONG += ("worker_kills", "bucket", "large", "large_batch", "growth", "queue", "rolling")
+LONG += ("worker_kills", "bucket", "large", "large_batch", "growth", "queue", "rolling", "spark")
 
 
 def test_each_benchmark_is_started_by_a_test():

@@ -79,8 +79,9 @@ def test_what_spark_cannot_is_named_with_its_line_and_what_to_do(
     assert not finding["ok"]
     assert f"models/sales/features.py: {name} is not for Spark: {why}" in finding["detail"]
     assert f"See line {line_of(path, code)} of features.py." in finding["detail"]
-    assert "leave this model to DuckDB: `resources: {engines: {features: duckdb}}`" in (
-        finding["detail"]
+    assert (
+        "leave this model to DuckDB: `resources: {engines: {features: duckdb}}`"
+        in (finding["detail"])
     )
 
 
@@ -101,7 +102,9 @@ def test_a_function_of_python_is_not_for_spark(command, world, monkeypatch):
 
 def test_what_may_come_out_otherwise_is_a_warning(command, world, monkeypatch):
     monkeypatch.setenv("PERENNIAL_ENGINE", "spark")
-    change_build(world, "_.visits.sum().over(window)", "_.visits.cast('float64').sum().over(window)")
+    change_build(
+        world, "_.visits.sum().over(window)", "_.visits.cast('float64').sum().over(window)"
+    )
     code, finding = found(command, "spark")
     assert code == 0
     assert "in some digits or values: the order of rows matters to" in finding["detail"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipelines.spark.place import SparkPlace
 from pipelines.spark.session import end_sessions
 from tests.conftest import ROOT
-from tests.spark.cluster import Cluster
+from tests.spark.cluster import QUICK, Cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 
@@ -41,7 +44,11 @@ def local_place(spark_python):
     yield SparkPlace(
         python=str(spark_python),
         master="local[2]",
-        conf={"spark.sql.shuffle.partitions": "4", "spark.driver.memory": "1g"},
+        conf={
+            "spark.sql.shuffle.partitions": "4",
+            "spark.driver.memory": "1g",
+            "spark.driver.extraJavaOptions": QUICK,
+        },
         folder="",
         seconds=120,
     )

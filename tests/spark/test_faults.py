@@ -17,7 +17,6 @@ from pipelines.building.files import build_file
 from pipelines.building.question import BuildQuestion, RawTable
 from pipelines.errors import GiveUp, SpecError, Unreachable
 from pipelines.spark.session import SparkSession, end_sessions
-from tests.spark.cluster import free_port
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 

@@ -13,10 +13,6 @@ from ibis import _
 
 from pipelines.building.files import build_file
 from pipelines.building.question import BuildQuestion, RawTable
-from pipelines.building.spark_alike import ALIKE, DIGITS, why_may_differ
-from pipelines.building.spark_compiler import OTHERWISE
-from pipelines.building.spark_rows import compile_for_spark
-from pipelines.errors import SpecError
 from pipelines.tables import from_parquet
 
 pytestmark = [pytest.mark.slow]
@@ -29,9 +25,24 @@ ROWS = 24
 def rows() -> pa.Table:
     """Rows with null, NaN, infinity, zero, negative numbers, odd texts and times."""
     odd = [0.0, -0.0, 1.5, -2.5, 2.5, None, math.nan, 1e300, -1e-300, 0.1, 3.0, 1e16]
-    texts = ["a.b|c", "", None, "Ärger", " x ", "a%_b", "x\\y", "A.B", "ab\nc", "日本", "a'b`c", "."]
+    texts = [
+        "a.b|c",
+        "",
+        None,
+        "Ärger",
+        " x ",
+        "a%_b",
+        "x\\y",
+        "A.B",
+        "ab\nc",
+        "日本",
+        "a'b`c",
+        ".",
+    ]
     numbers = [0, 1, -1, 7, None, -7, 2**53, 13, 3, -3, 10, 2]
-    moments = [START + timedelta(days=i * 37, seconds=i * 3_607, microseconds=i * 7) for i in range(12)]
+    moments = [
+        START + timedelta(days=i * 37, seconds=i * 3_607, microseconds=i * 7) for i in range(12)
+    ]
     moments[5] = None
     moments[6] = datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)
     days = [date(2024, 1, 1) + timedelta(days=i * 37) for i in range(12)]
@@ -61,6 +72,12 @@ VALUES = {
     "whole": _.n // 3,
     "rest": _.n % 5,
     "sums": _.n + _.m.fill_null(0),
+    "product": _.n.clip(-9, 9) * _.f,
+    "difference": _.n - _.m.clip(-9, 9),
+    "negative": -_.n,
+    "at_least": _.n >= _.m,
+    "at_most": _.f <= _.g,
+    "unlike": _.s != _.k,
     "power": _.n.clip(-3, 3) ** 2,
     "absolute": _.n.abs(),
     "rounded": _.f.clip(-1e6, 1e6).round(),
