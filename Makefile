@@ -35,7 +35,7 @@ venv: ## make .venv from requirements.txt (again only when a lock changed)
 venv-dev: ## the same with what development needs
 	@sh tools/venv.sh requirements.txt requirements-dev.txt -- $(CANDIDATES)
 
-spark: venv ## make .venv-spark, the environment of Spark's driver (again only when its lock changed)
+spark: venv ## make .venv-spark, the environment of Spark's driver
 	@sh tools/spark_venv.sh docker/spark.txt
 
 lock: venv ## compile the *.in files into locked requirements with hashes
@@ -62,11 +62,11 @@ test: venv-dev spark ## all tests but the long ones (this is what CI runs)
 test-fast: venv-dev ## the tests without servers, trainings and processes: a minute and a half
 	$(BIN)/python -m pytest -m "not slow and not engine and not long and not heavy" -n 2
 
-test-all: venv-dev spark ## the long tests too: many thousand hostile bodies, many kills, slow benchmarks
+test-all: venv-dev spark ## the long tests too: many hostile bodies, many kills, slow benchmarks
 	$(BIN)/python -m pytest
 
 # What is not there is skipped; a cluster is started where a script beside the checkout can do it.
-test-cluster: venv-dev spark ## the tests on Kubernetes (KUBECONFIG), on S3 (PERENNIAL_TEST_S3) and Spark
+test-cluster: venv-dev spark ## the tests on Kubernetes (KUBECONFIG), S3 (PERENNIAL_TEST_S3), Spark
 	@eval "$$(sh tools/cluster.sh)"; $(BIN)/python -m pytest -m cluster
 
 up: venv ## start Airflow, MLflow and the server on 127.0.0.1 (EXECUTOR=celery: with two workers)

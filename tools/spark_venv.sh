@@ -15,5 +15,6 @@ echo "Making .venv-spark (about 500 MB) …"
 rm -rf .venv-spark
 export UV_PYTHON_DOWNLOADS=never
 .venv/bin/uv venv -q --python .venv/bin/python .venv-spark
-.venv/bin/uv pip install -q --python .venv-spark/bin/python --require-hashes --compile-bytecode -r "$lock"
+.venv/bin/uv pip install -q --python .venv-spark/bin/python \
+    --require-hashes --compile-bytecode -r "$lock"
 echo "$sum" >"$stamp"

@@ -76,6 +76,8 @@ def _write(connection: Any, built: Any, question: BuildQuestion, subject: str) -
         answer = answer.model_copy(update={"spark": versions, "may_differ": why_may_differ(built)})
         threads = question.threads
     else:
+        # Makes known the tables and functions that the code made; `compile` alone does not.
+        connection._run_pre_execute_hooks(selected)  # noqa: SLF001 -- Ibis has no other way
         sql, threads = connection.compile(selected), 1 if why else question.threads
         answer = answer.model_copy(update={"one_thread": why})
     connection.con.execute(f"SET threads = {threads}")

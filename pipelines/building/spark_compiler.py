@@ -45,13 +45,13 @@ OTHERWISE: dict[str, str] = {
 """What both engines have and answer differently, by the operation's name."""
 
 
-class _Options(Config):  # type: ignore[misc] -- Ibis has no types for mypy here
+class _Options(Config):  # type: ignore[misc]
     """What Ibis asks for while it compiles; it declares it only where PySpark is installed."""
 
     treat_nan_as_null: bool = False
 
 
-class FeatureCompiler(PySparkCompiler):  # type: ignore[misc] -- likewise
+class FeatureCompiler(PySparkCompiler):  # type: ignore[misc]
     """The compiler. Raises Unsayable."""
 
     __slots__ = ()
