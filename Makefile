@@ -18,10 +18,10 @@ WATCHING := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	before_labels causes claims drift false_alarms plain_replay power quiet_lives \
 	replay replay_evidence replay_speed season)
 SCALE := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
-	bucket fleet growth large large_training ledger queue rolling worker_kills)
-LOCKED_IMAGES := airflow door mlflow serving serving-native steps
+	bucket fleet growth large large_training ledger queue rolling spark worker_kills)
+LOCKED_IMAGES := airflow door mlflow serving serving-native spark steps
 
-.PHONY: help venv venv-dev lock check format test test-fast test-all \
+.PHONY: help venv venv-dev spark lock check format test test-fast test-all \
 	test-cluster up status down demo example \
 	bench bench-judgement bench-watching bench-growth bench-scale gate-proof \
 	images clean secrets signing-key
@@ -35,6 +35,9 @@ venv: ## make .venv from requirements.txt (again only when a lock changed)
 
 venv-dev: ## the same with what development needs
 	@sh tools/venv.sh requirements.txt requirements-dev.txt -- $(CANDIDATES)
+
+spark: venv ## make .venv-spark, the environment of Spark's driver
+	@sh tools/spark_venv.sh docker/spark.txt
 
 lock: venv ## compile the *.in files into locked requirements with hashes
 	$(COMPILE) requirements-tools.in -o requirements-tools.txt
@@ -54,17 +57,17 @@ format: venv-dev ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: venv-dev ## all tests but the long ones (this is what CI runs)
+test: venv-dev spark ## all tests but the long ones (this is what CI runs)
 	$(BIN)/python -m pytest -m "not long" -n 3 --no-loadscope-reorder
 
 test-fast: venv-dev ## the tests without servers, trainings and processes: a minute and a half
 	$(BIN)/python -m pytest -m "not slow and not engine and not long and not heavy" -n 2
 
-test-all: venv-dev ## the long tests too: many thousand hostile bodies, many kills, slow benchmarks
+test-all: venv-dev spark ## the long tests too: many hostile bodies, many kills, slow benchmarks
 	$(BIN)/python -m pytest
 
 # What is not there is skipped; a cluster is started where a script beside the checkout can do it.
-test-cluster: venv-dev ## the tests on a cluster (KUBECONFIG) and on S3 (PERENNIAL_TEST_S3)
+test-cluster: venv-dev spark ## the tests on Kubernetes (KUBECONFIG), S3 (PERENNIAL_TEST_S3), Spark
 	@eval "$$(sh tools/cluster.sh)"; $(BIN)/python -m pytest -m cluster
 
 up: venv ## start Airflow, MLflow and the server on 127.0.0.1 (EXECUTOR=celery: with two workers)
@@ -120,5 +123,5 @@ images: ## build the Docker images perennial/* (BASE=…, TAG=…, IMAGES="steps
 	@BASE="$(BASE)" TAG="$(TAG)" NETWORK="$(NETWORK)" IMAGES="$(IMAGES)" \
 		$(or $(PYTHON),python3) tools/images.py
 
-clean: ## remove .venv and caches (state in var/ stays; `rm -rf var` removes that)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+clean: ## remove .venv, .venv-spark and caches (state in var/ stays; `rm -rf var` removes that)
+	rm -rf .venv .venv-spark .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         count, months, runs = 4_000, 2, 1
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as home:
         folder = Path(home)
-        size = _make_world(folder, count, months)
+        size = make_world(folder, count, months)
         took: dict[str, list[tuple[float, float]]] = {"features": [], "plain": []}
         for _ in range(runs):
             for what, figures in took.items():
@@ -189,7 +189,7 @@ def memory_of(process: psutil.Process) -> int:
     return total
 
 
-def _context(folder: Path) -> Context:
+def context_of(folder: Path) -> Context:
     from pipelines.context import Context
     from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
@@ -199,7 +199,7 @@ def _context(folder: Path) -> Context:
     return Context(load_spec(settings.models, MODEL), settings, ConfiguredPorts(settings))
 
 
-def _plan(folder: Path) -> Plan:
+def plan_of(folder: Path) -> Plan:
     from pipelines.data.manifests import Plan
 
     return Plan.model_validate_json((folder / "plan.json").read_text())
@@ -213,7 +213,7 @@ def _features(folder: Path) -> int:
 
     # It says where rows were built in memory, or on one thread.
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    context, plan = _context(folder), _plan(folder)
+    context, plan = context_of(folder), plan_of(folder)
     begin = time.perf_counter()
     types = plan_types(context.ports.store, context.spec, plan)
     with work_folder(context.settings.spill) as work:
@@ -232,7 +232,7 @@ def _plain(folder: Path) -> int:
     from pipelines.data.batches import read_manifest
     from pipelines.data.feature_rows import batches_behind
 
-    context, plan = _context(folder), _plan(folder)
+    context, plan = context_of(folder), plan_of(folder)
     spec, store = context.spec, context.ports.store
     module = load("features")
     begin = time.perf_counter()
@@ -267,11 +267,11 @@ def _plain(folder: Path) -> int:
     return 0
 
 
-def _make_world(folder: Path, count: int, months: int) -> int:
+def make_world(folder: Path, count: int, months: int) -> int:
     """Write the year's first months, so many flights in all, as batches; return their bytes."""
     for name in ("models", "expectations"):
         shutil.copytree(ROOT / name, folder / name)
-    context = _context(folder)
+    context = context_of(folder)
     whole = load("source").read(datetime(2013, 1, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC))
     batches = []
     size = 0

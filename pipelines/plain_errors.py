@@ -205,6 +205,18 @@ PATTERNS = {
     r"^[a-z0-9_-]+=[1-9][0-9]{0,3}(,[a-z0-9_-]+=[1-9][0-9]{0,3})*$": (
         "write pools with their slots, and commas between them: warehouse=2,gpu=1"
     ),
+    r"^(local(\[([1-9][0-9]{0,2}|\*)\])?|yarn"
+    r"|spark://[A-Za-z0-9._-]+(:[0-9]{1,5})?(,[A-Za-z0-9._-]+(:[0-9]{1,5})?)*"
+    r"|k8s://(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?)$": (
+        "write local[2], spark://host:7077, k8s://https://host:6443 or yarn"
+    ),
+    r"^spark\.[A-Za-z0-9_.-]+=[^;\x00-\x1f]*(;spark\.[A-Za-z0-9_.-]+=[^;\x00-\x1f]*)*$": (
+        "write names of Spark's with values, and semicolons between them:"
+        " spark.executor.memory=4g;spark.executor.cores=2"
+    ),
+    r"^[a-z][a-z0-9]{1,9}://[A-Za-z0-9._:/@=+-]*$": (
+        "write a folder's URL: hdfs://host/folder, s3a://bucket/folder or file:///folder"
+    ),
     r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$": (
         "write a name of Kubernetes: at most 63 lower-case letters, digits and hyphens"
     ),

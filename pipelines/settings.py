@@ -75,6 +75,26 @@ VariableNames = Annotated[
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*(,[A-Za-z_][A-Za-z0-9_]*)*$", max_length=10_000
     ),
 ]
+SparkMaster = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(local(\[([1-9][0-9]{0,2}|\*)\])?|yarn"
+        r"|spark://[A-Za-z0-9._-]+(:[0-9]{1,5})?(,[A-Za-z0-9._-]+(:[0-9]{1,5})?)*"
+        r"|k8s://(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?)$",
+        max_length=1_000,
+    ),
+]
+SparkConf = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^spark\.[A-Za-z0-9_.-]+=[^;\x00-\x1f]*(;spark\.[A-Za-z0-9_.-]+=[^;\x00-\x1f]*)*$",
+        max_length=20_000,
+    ),
+]
+SparkFolder = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9]{1,9}://[A-Za-z0-9._:/@=+-]*$", max_length=1_000),
+]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -110,6 +130,7 @@ SECRET = frozenset(
         "docker_host",
         "serving_url",
         "mlflow_public_url",
+        "spark_conf",
     }
 )
 """Settings whose values may hold a password: no message shows them."""
@@ -445,6 +466,25 @@ class Settings(Value):
     """
     spill: Path = Field(default_factory=lambda known: known["state"] / "spill")
     """The folder for what does not fit into a step's memory; default <state>/spill."""
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    """What runs the steps that rows are many in, unless a model's spec says it (`resources.engine`,
+    `resources.engines`)."""
+    spark_master: SparkMaster = "local[*]"
+    """Which Spark: `spark://host:7077`, `k8s://https://host:6443`, `yarn`; `local[2]` is this
+    machine with two threads."""
+    spark_conf: SparkConf | None = None
+    """More of Spark's configuration, with semicolons between:
+    `spark.executor.memory=4g;spark.executor.cores=2`."""
+    spark_python: Path | None = None
+    """The Python that has PySpark, of the cluster's version; default what `make spark` makes:
+    <home>/.venv-spark/bin/python."""
+    spark_folder: SparkFolder | None = None
+    """A folder's URL that driver and workers reach both, such as hdfs://host/perennial.
+
+    None: they see the same files under the same paths.
+    """
+    spark_seconds: Annotated[float, Field(ge=5, le=3_600)] = 120
+    """How long Spark may take until its master has answered and a worker is there."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of one training task (OpenMP); predictions do not depend on it."""
     comparison_seconds: Annotated[float, Field(ge=0, le=3_600)] = 6
@@ -463,6 +503,13 @@ class Settings(Value):
         """Return a folder's absolute path."""
         home: Path = info.data["home"]
         return (home / folder).resolve()
+
+    @field_validator("spark_python")
+    @classmethod
+    def _count_python_from_home(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        """Return the interpreter's absolute path; a link stays one, or it were another Python."""
+        home: Path = info.data["home"]
+        return None if file is None else (home / file).absolute()
 
     @field_validator("alerts", "store_credentials", "store_ca", "kubernetes_config")
     @classmethod
@@ -492,6 +539,12 @@ class Settings(Value):
         """The slots of each of Airflow's pools that models may name."""
         parts = [part.split("=") for part in (self.pools or "").split(",") if part]
         return {name: int(slots) for name, slots in parts}
+
+    @property
+    def spark_properties(self) -> dict[str, str]:
+        """What `spark_conf` says, by name."""
+        parts = [part.partition("=") for part in (self.spark_conf or "").split(";") if part]
+        return {name: value for name, _, value in parts}
 
     @property
     def models(self) -> Path:

@@ -14,6 +14,8 @@ from pipelines.building.quoting import quote_name, quote_text
 from pipelines.building.row_groups import groups, write_groups
 from pipelines.building.row_order import why_order_matters
 from pipelines.building.rows import derive, engine_errors
+from pipelines.building.spark_alike import why_may_differ
+from pipelines.building.spark_rows import build_on_spark
 from pipelines.columns.storable import check_names
 from pipelines.tables import GROUP_ROWS, normalise
 
@@ -63,16 +65,27 @@ def _write(connection: Any, built: Any, question: BuildQuestion, subject: str) -
     if not set(wanted) <= set(names):
         return BuildAnswer(names=[*names, *([derived] if derived else [])])
     why = why_order_matters(built)
-    if why and not question.any_order:
+    if why and not question.any_order and question.spark is None:
         return BuildAnswer(unfit=why)
-    connection.con.execute(f"SET threads = {1 if why else question.threads}")
     # The derived column may be made of any column that was built.
     selected = built.select(*(names if derived else wanted))
-    rows = connection.con.sql(_query(connection, selected, question)).to_arrow_reader(GROUP_ROWS)
+    answer = BuildAnswer(names=[*names, *([derived] if derived else [])])
+    if question.spark is not None:
+        sql, versions = build_on_spark(selected, question, subject)
+        connection.con.execute("SET TimeZone = 'UTC'")  # as Spark's session has it
+        answer = answer.model_copy(update={"spark": versions, "may_differ": why_may_differ(built)})
+        threads = question.threads
+    else:
+        # Makes known the tables and functions that the code made; `compile` alone does not.
+        connection._run_pre_execute_hooks(selected)  # noqa: SLF001 -- Ibis has no other way
+        sql, threads = connection.compile(selected), 1 if why else question.threads
+        answer = answer.model_copy(update={"one_thread": why})
+    connection.con.execute(f"SET threads = {threads}")
+    query = _query(sql, selected, question)
+    rows = connection.con.sql(query).to_arrow_reader(GROUP_ROWS)
     tables = (
         _as_kept(selected, batches, question, subject) for batches in groups(rows, GROUP_ROWS)
     )
-    answer = BuildAnswer(names=[*names, *([derived] if derived else [])], one_thread=why)
     return _write_groups(tables, question, answer)
 
 
@@ -113,15 +126,14 @@ def _view(name: str, table: RawTable, question: BuildQuestion) -> str:
     return f"CREATE VIEW {quote_name(name)} AS SELECT {columns} FROM {source}{where}"  # noqa: S608
 
 
-def _query(connection: Any, selected: Any, question: BuildQuestion) -> str:
-    """Return the SQL of the interval's rows in their order."""
+def _query(sql: str, selected: Any, question: BuildQuestion) -> str:
+    """Return the SQL of the interval's rows in their order, of the SQL of all rows."""
     where = ""
     if question.event_time:
         kind = selected.schema()[question.event_time]
         literal = "TIMESTAMPTZ" if kind.is_timestamp() and kind.timezone else "TIMESTAMP"
         where = _within(question.event_time, question.start, question.end, literal)
     order = ", ".join(f"{quote_name(c)} ASC NULLS LAST" for c in question.order)
-    sql = connection.compile(selected)
     sorting = f" ORDER BY {order}" if order else ""
     return f"SELECT * FROM ({sql}) AS built{where}{sorting}"  # noqa: S608
 

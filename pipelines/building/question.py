@@ -6,6 +6,8 @@ from pydantic import Field
 
 from pipelines.intervals import Moment
 from pipelines.refs import Value
+from pipelines.spark.place import SparkPlace
+from pipelines.spark.session import SparkVersions
 
 
 class RawTable(Value):
@@ -44,6 +46,8 @@ class BuildQuestion(Value):
     target: str
     any_order: bool
     """Whether to go on, on one thread, where the rows may depend on the order."""
+    spark: SparkPlace | None = None
+    """The Spark that builds the rows; None: DuckDB does."""
 
 
 class BuildAnswer(Value):
@@ -58,3 +62,5 @@ class BuildAnswer(Value):
     names: list[str] = Field(default_factory=list)
     infinite: str = ""
     one_thread: str = ""
+    spark: SparkVersions | None = None
+    may_differ: str = ""

@@ -6,7 +6,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import BadData, SpecError
+from pipelines.errors import BadData, GiveUp, SpecError, TryAgain
 from pipelines.tables import normalise
 
 if TYPE_CHECKING:
@@ -59,12 +59,14 @@ def engine_errors(subject: str) -> Iterator[None]:
 
     try:
         yield
-    except SpecError:
+    except (SpecError, TryAgain):
         raise
     except BadData as error:
         raise SpecError(
             error.message, remedy="cast the column in build, or name its columns apart."
         ) from error
+    except GiveUp:
+        raise
     except duckdb.OutOfMemoryException as error:
         raise SpecError(
             f"{subject}: build needs more memory, or more disk to spill into, than there is:"

@@ -101,6 +101,7 @@ def _check_model(
         ("source", lambda: _source(at, state)),
         ("expectations", lambda: _expectations(settings, state)),
         ("features", lambda: _features(state)),
+        ("spark", lambda: _spark(state)),
         ("training", lambda: _training(state)),
     ]
     for title, run in checks:
@@ -296,6 +297,29 @@ def _features(state: dict[str, Any]) -> str:
         text = "; ".join([text, *describe_sides(context.spec, table)])
     unique = warn_of_unique_texts(context.spec, table)
     return "; WARNING: ".join(filter(None, [text, merge_warning, unique]))
+
+
+def _spark(state: dict[str, Any]) -> str:
+    """Tell whether Spark could build the features, where it shall; it need not be here for that."""
+    from pipelines import user_code
+    from pipelines.data.feature_files import spark_of
+    from pipelines.data.feature_rows import build_timeout, subject_of, tables_of
+
+    context: Context = state["context"]
+    place = spark_of(context)
+    if place is None:
+        return ""
+    notes = user_code.call_judge_for_spark(
+        context.folder / "features.py",
+        tables_of(context, state["raws"], state["interval"]),
+        subject_of(context.folder),
+        build_timeout(context),
+        context.paths,
+    )
+    text = f"build can be said to Spark ({place.master})"
+    if not notes:
+        return f"{text}, with the rows that DuckDB gives"
+    return f"{text}; WARNING: rows may be other than DuckDB's in some digits or values: {notes}"
 
 
 def _training(state: dict[str, Any]) -> str:

@@ -26,21 +26,26 @@ from pipelines.data.feature_rows import (
     parts_of,
     refuse_absent,
     refuse_unusable,
+    rows_of_interval,
     subject_of,
     time_of,
 )
 from pipelines.engine import Engine, configuration, engine_of
-from pipelines.tables import COMPRESSION, is_read_alike, normalise, to_parquet
+from pipelines.spark.place import place_of
+from pipelines.tables import COMPRESSION, from_parquet, is_read_alike, normalise, to_parquet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
 
+    from pipelines.building.question import BuildAnswer
     from pipelines.context import Context
     from pipelines.data.manifests import BatchManifest, BatchRef, Plan
     from pipelines.data.plan_types import PlanTypes
+    from pipelines.spark.place import SparkPlace
 
+DUCKDB = "duckdb"
 IN_MEMORY = 8
 """Bytes of memory that rows take while they are built in memory, by one byte of their columns: in
 this process, on the way, and in that of the code."""
@@ -50,10 +55,11 @@ _PART_ROWS = 131_072
 
 @dataclass(frozen=True)
 class BuiltFile:
-    """A Parquet file of features and its rows."""
+    """A Parquet file of features and its rows, and the engine that built them, in words."""
 
     path: Path
     rows: int
+    engine: str = DUCKDB
 
 
 def build_file(
@@ -61,20 +67,26 @@ def build_file(
 ) -> BuiltFile:
     """Build one batch's features into a file of the folder. Raises as `build_batch` does."""
     engine = engine_of(context.spec.resources, context.settings)
-    files = _RawFiles(context, types, folder)
+    spark = spark_of(context)
+    files = _RawFiles(context, types, folder, series_too=spark is not None)
     tables = files.tables(
         [read_manifest(context.ports.store, b) for b in batches_behind(context.spec, plan, batch)]
     )
     built = None
     if tables is not None:
         with name_empty_columns(files.empty_columns):
-            built = _build_from_files(context, batch, tables, engine, files)
+            built = _build_from_files(context, batch, tables, engine, files, spark)
+    elif spark is not None:
+        context.log.warning("features %s: not on Spark: %s", batch.interval.name, files.unlike)
     if built is not None:
         return built
     table = build_batch(context, plan, batch, types)
-    path = folder / f"{batch.interval.name}.parquet"
+    return _keep_whole(table, folder / f"{batch.interval.name}.parquet", DUCKDB)
+
+
+def _keep_whole(table: pa.Table, path: Path, engine: str) -> BuiltFile:
     path.write_bytes(to_parquet(table))
-    return BuiltFile(path, table.num_rows)
+    return BuiltFile(path, table.num_rows, engine)
 
 
 def _build_from_files(
@@ -83,25 +95,28 @@ def _build_from_files(
     tables: dict[str, RawTable],
     engine: Engine,
     files: _RawFiles,
+    spark: SparkPlace | None,
 ) -> BuiltFile | None:
     """Return what the engine wrote; None where the rows must be built in memory."""
     spec, interval, folder = context.spec, batch.interval, files.folder
     subject, path = subject_of(context.folder), folder / f"{interval.name}.parquet"
+    in_order = spec.series is None  # else all rows, whose order is made with their columns
     question = BuildQuestion(
         tables=tables,
         since=interval.start - spec.lookback,
         start=interval.start,
         end=interval.end,
-        event_time=spec.event_time,
-        order=spec.row_order,
-        columns=spec.feature_columns,
-        inputs=spec.features.inputs,
+        event_time=spec.event_time if in_order else None,
+        order=spec.row_order if in_order else [],
+        columns=spec.feature_columns if in_order else spec.built_columns,
+        inputs=spec.features.inputs if in_order else [],
         derived=derived_column(spec.target),
         memory=engine.memory,
         threads=engine.threads,
         folder=str(folder),
         target=str(path),
         any_order=files.size * IN_MEMORY > 2 * engine.memory,
+        spark=spark,
     )
     answer = user_code.call_build_file(
         context.folder / "features.py", question, subject, build_timeout(context), context.paths
@@ -110,6 +125,9 @@ def _build_from_files(
         context.log.info("features %s: built in memory: %s", interval.name, answer.unfit)
         return None
     refuse_absent(answer.names, spec, subject)
+    by = _say_engine(context, interval.name, answer)
+    if not in_order:
+        return _keep_whole(rows_of_interval(from_parquet(path), spec, interval, subject), path, by)
     if not answer.rows and spec.empty_batches == "allow":
         return None
     if answer.one_thread:
@@ -120,30 +138,56 @@ def _build_from_files(
         )
     repeated = bool(answer.rows) and _repeats_keys(path, spec.key, engine, folder)
     refuse_unusable(answer.rows, spec, subject, repeated=repeated, infinite=answer.infinite)
-    return BuiltFile(path, answer.rows)
+    return BuiltFile(path, answer.rows, by)
+
+
+def spark_of(context: Context) -> SparkPlace | None:
+    """Return the Spark that builds a model's features; None where DuckDB does."""
+    settings = context.settings
+    engine = context.spec.resources.engine_of("features", settings.engine)
+    return place_of(settings) if engine == "spark" else None
+
+
+def _say_engine(context: Context, batch: str, answer: BuildAnswer) -> str:
+    """Return which engine built the rows, and log what may have come out otherwise for it."""
+    if answer.spark is None:
+        return DUCKDB
+    if answer.may_differ:
+        context.log.warning(
+            "features %s: built on Spark; some digits or rows may be other than DuckDB's: %s",
+            batch,
+            answer.may_differ,
+        )
+    return f"spark {answer.spark.spark}" + (" (may differ)" if answer.may_differ else "")
 
 
 class _RawFiles:
     """The raw tables of one batch's features, as files that the engine can read."""
 
-    def __init__(self, context: Context, types: PlanTypes, folder: Path) -> None:
+    def __init__(
+        self, context: Context, types: PlanTypes, folder: Path, *, series_too: bool
+    ) -> None:
         self.folder = folder
+        self.unlike = ""
+        """Why there are none, in words."""
         self.empty_columns: list[str] = []
         """The columns in which no batch has a value."""
         self.size = 0
         """Bytes of the tables in memory, as their files say."""
         self._context = context
         self._types = types
+        self._series_too = series_too
 
     def tables(self, raw: list[BatchManifest]) -> dict[str, RawTable] | None:
         """Return the tables that `build` is given; None where a file's types are not read alike."""
         spec = self._context.spec
-        if spec.series is not None:
+        if spec.series is not None and not self._series_too:
             return None  # its columns are made of all rows at once
         tables: dict[str, RawTable] = {}
         for name in (spec.source.main, *spec.source.side):
             table = self._table(name, parts_of(spec, name, raw))
             if table is None:
+                self.unlike = f"{name} has no rows, or columns that engines read differently"
                 return None
             tables[name] = table
         return tables

@@ -113,6 +113,14 @@ def intervals_behind(spec: Spec, interval: Interval) -> list[Interval]:
 
 def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Table:
     """Return the features of the interval's rows from what `read_raw` returned."""
+    tables = tables_of(context, raws, interval)
+    return build_rows(
+        context.folder, context.spec, tables, interval, build_timeout(context), context.paths
+    )
+
+
+def tables_of(context: Context, raws: list[Raw], interval: Interval) -> dict[str, pa.Table]:
+    """Return the raw tables of what `read_raw` returned, each put together."""
     spec, batches = context.spec, intervals_behind(context.spec, interval)
     types = raw_types(context.ports.store, spec, raws, batches)
     tables = {}
@@ -122,7 +130,7 @@ def build_from(context: Context, raws: list[Raw], interval: Interval) -> pa.Tabl
             for b, r in parts_of(spec, name, list(zip(batches, raws, strict=True)))
         }
         tables[name] = _join(spec, name, parts, types)
-    return build_rows(context.folder, spec, tables, interval, build_timeout(context), context.paths)
+    return tables
 
 
 def build_timeout(context: Context) -> float:
@@ -157,7 +165,6 @@ def build_rows(
         name: _between(table, time_of(spec, name), since, interval.end)
         for name, table in tables.items()
     }
-    columns = spec.built_columns
     if (
         spec.event_time
         and spec.empty_batches == "allow"
@@ -172,7 +179,15 @@ def build_rows(
         )
     result = _run((folder / "features.py", paths), tables_before, subject, timeout, spec.target)
     refuse_absent(result.column_names, spec, subject)
-    whole = add_series_columns(result.select(columns), spec, subject)
+    return rows_of_interval(result.select(spec.built_columns), spec, interval, subject)
+
+
+def rows_of_interval(built: pa.Table, spec: Spec, interval: Interval, subject: str) -> pa.Table:
+    """Return the interval's rows of what `build` returned, with the columns of a series, sorted.
+
+    Raises BadData as `refuse_unusable`.
+    """
+    whole = add_series_columns(built, spec, subject)
     rows = _between(
         whole.select(spec.feature_columns), spec.event_time, interval.start, interval.end
     )

@@ -66,18 +66,22 @@ class Validation(StepOfRun):
 
 
 class Features(StepOfRun):
-    """A features version, and the plan whose batches it was built from."""
+    """A features version, and the plan whose batches it was built from.
+
+    `engines` are those that built its new files, where one was not DuckDB.
+    """
 
     kind: Literal["features"] = "features"
     plan: Ref
     revision: str
     sha256: Sha256
     rows: int
+    engines: list[str] = Field(default_factory=list)
 
     @property
     def words(self) -> str:
         """Which version it is."""
-        return words.features_entry(self.revision, self.rows)
+        return words.features_entry(self.revision, self.rows, self.engines)
 
 
 class Training(StepOfRun):

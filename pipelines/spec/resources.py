@@ -38,6 +38,11 @@ StepName = Literal[
 """The steps whose tasks may wait in a queue of their own."""
 
 
+EngineName = Literal["duckdb", "spark"]
+EngineStep = Literal["features"]
+"""The steps that Spark can run."""
+
+
 class Limits(Value):
     """The most that one container may use.
 
@@ -82,8 +87,19 @@ class Resources(Limits):
     Where they wait in line, 1 is worth an hour that it had waited longer. Of tasks that wait for a
     worker, Airflow begins those with more first.
     """
+    engine: EngineName | None = None
+    """What computes over many rows; default: the setting PERENNIAL_ENGINE.
+
+    Spark is where PERENNIAL_SPARK_MASTER says.
+    """
+    engines: dict[EngineStep, EngineName] = Field(default_factory=dict)
+    """The same for single steps, such as `features: spark`."""
     serving: Limits = Limits()
     """The same of the container that serves."""
+
+    def engine_of(self, step: EngineStep, default: EngineName) -> EngineName:
+        """Return what runs a step: what is said of it, of all steps, or else the default."""
+        return self.engines.get(step, self.engine or default)
 
     @property
     def named_pools(self) -> set[str]:

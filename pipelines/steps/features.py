@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.data.batches import read_manifest, read_plan
-from pipelines.data.feature_files import build_file
+from pipelines.data.feature_files import DUCKDB, build_file
 from pipelines.data.feature_rows import batches_behind
 from pipelines.data.plan_types import plan_types
 from pipelines.data.row_limit import most_rows, states_memory
@@ -43,6 +43,7 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
     plan = read_plan(context.ports.store, request.ingest.plan)
     earlier = {} if force else versions.files(spec.name)
     new_files: dict[str, tuple[FeatureFile, Path]] = {}
+    engines: set[str] = set()
     batches = [*plan.train, *plan.holdout]
     types = plan_types(context.ports.store, spec, plan)
     # A batch's manifest is asked for by every batch that its rows reach.
@@ -57,7 +58,8 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
             built = build_file(context, plan, batch, types, folder)
             file = FeatureFile(key=key, sha256=sha256_of_file(built.path), rows=built.rows)
             new_files[name] = (file, built.path)
-            context.log.info("features %s: built %d rows", name, built.rows)
+            engines.add(built.engine)
+            context.log.info("features %s: %s built %d rows", name, built.engine, built.rows)
         version = versions.commit(spec.name, new_files, f"{spec.name} as of {iso(plan.as_of)}")
     files = versions.files(spec.name, version.revision)
     publish_run_profile(context, batches, version, request.run)
@@ -69,6 +71,7 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
         revision=version.revision,
         sha256=version.sha256,
         rows=rows,
+        **({"engines": sorted(engines)} if engines - {DUCKDB} else {}),
     )
     record_step(context.ports.ledger, spec.name, entry)
     return FeaturesResult(
@@ -80,7 +83,7 @@ def run(context: Context, request: FeaturesRequest) -> FeaturesResult:
         rebuilt=len(new_files),
         reused=len(batches) - len(new_files),
         rows=rows,
-        parent_run=_open_run(context, request, version.revision),
+        parent_run=_open_run(context, request, version.revision, engines),
         **_held_at_once(context, version, batches, rows),
     )
 
@@ -143,13 +146,14 @@ def file_key(
     )
 
 
-def _open_run(context: Context, request: FeaturesRequest, revision: str) -> str:
+def _open_run(context: Context, request: FeaturesRequest, revision: str, engines: set[str]) -> str:
     """Open the DAG run's parent run in the registry, with the validation's page on it."""
     registry, store = context.ports.registry, context.ports.store
     tags = {
         "perennial.as_of": iso(request.ingest.as_of),
         "perennial.reason": request.ingest.reason,
         "perennial.features": revision,
+        **({"perennial.engine": ", ".join(sorted(engines))} if engines else {}),
     }
     parent = registry.parent(context.spec.name, request.run, {**tags, **context.image})
     with tempfile.TemporaryDirectory() as folder:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.building.files import build_file
 from pipelines.building.question import BuildQuestion
 from pipelines.building.rows import run_build
+from pipelines.building.spark_judgement import judge_for_spark
 from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
 from pipelines.fence.answering import answer_requests, keep_from_children
 from pipelines.fence.frames import PROBLEM
@@ -115,6 +116,8 @@ def _run(
     if request["what"] == "build_file":
         question = BuildQuestion.model_validate_json(request["question"])
         return {"built": build_file(function, question, subject).model_dump()}, {}
+    if request["what"] == "build_for_spark":
+        return {"notes": judge_for_spark(function, tables, subject, request["path"])}, {}
     if request["what"] == "read":
         return _read(function, request)
     if request["what"] == "metric":

@@ -82,6 +82,26 @@ def call_build_file(
     return BuildAnswer.model_validate(header["built"])
 
 
+def call_judge_for_spark(
+    path: Path,
+    tables: Mapping[str, pa.Table],
+    subject: str,
+    timeout: float,
+    paths: Sequence[str] = (),
+) -> str:
+    """Return in words what of a model's `build` may come out otherwise on Spark; "" where nothing.
+
+    Neither Spark nor Java is needed. Raises SpecError naming what Spark cannot, and as `call_build`
+    does.
+    """
+    request = {
+        "what": "build_for_spark",
+        "function": "build",
+        "purpose": "`build(tables)` returns the feature table",
+    }
+    return str(_call(path, request, subject, timeout, tables, paths=paths)[0]["notes"])
+
+
 def call_read(
     path: Path,
     function: str,

@@ -198,9 +198,10 @@ def validation_entry(batches: int, rows: int, expectations: int, warnings: int) 
     return f"{what}: {counts}"
 
 
-def features_entry(revision: str, rows: int) -> str:
-    """Return which features version a run stands on."""
-    return f"features version {revision[:12]} with {how_many(rows, 'row')}"
+def features_entry(revision: str, rows: int, engines: Sequence[str] = ()) -> str:
+    """Return which features version a run stands on, and what built it where that is not usual."""
+    by = f", built by {' and '.join(engines)}" if engines else ""
+    return f"features version {revision[:12]} with {how_many(rows, 'row')}{by}"
 
 
 def training_entry(candidate: str, estimator: str, rows: int, seed: int, skipped: str) -> str:

@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 LONG = ("loop", "demo", "kills", "init", "suites", "metrics", "replay", "replay_speed")
 LONG += ("plain_replay", "gate_proof", "gate_speed", "quiet_lives", "parity", "proof", "drift")
 LONG += ("worker_kills", "bucket", "large", "large_batch", "large_training", "growth", "queue")
-LONG += ("rolling",)
+LONG += ("rolling", "spark")
 
 
 def test_each_benchmark_is_started_by_a_test():

@@ -28,7 +28,7 @@ def _docker(spec: Spec, memory: str | None) -> Operator:
 
 def _limits(spec: Spec, memory: str | None, others: set[str]) -> dict[str, Any]:
     """Return the limits of a step, without `others`, which the place does not know."""
-    of_tasks = {"serving", "queue", "queues", "pool", "pools", "priority"}
+    of_tasks = {"serving", "queue", "queues", "pool", "pools", "priority", "engine", "engines"}
     limits = spec.resources.model_dump(mode="json", exclude=of_tasks | others, exclude_none=True)
     return ({"memory": memory} if memory else {}) | limits
 

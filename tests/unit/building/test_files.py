@@ -126,6 +126,19 @@ def test_a_derived_target_is_made_of_any_column_that_was_built(few):
     assert (folder / "built.parquet").read_bytes() == kept({"events": table}, asked)
 
 
+def test_a_table_that_the_code_makes_is_known(few):
+    folder, table = few
+
+    def build(tables):
+        weights = ibis.memtable({"shop": ["north", "south"], "weight": [1.5, 2.5]})
+        joined = tables["events"].left_join(weights, "shop")
+        return joined.select("id", "at", "shop", "amount", share=_.weight)
+
+    asked = question(folder, columns=["id", "at", "shop", "amount", "share"])
+    assert build_file(build, asked, SUBJECT).rows > 0
+    assert (folder / "built.parquet").read_bytes() == kept({"events": table}, asked, build)
+
+
 def test_what_sums_floats_is_left_to_memory_or_takes_one_thread(few):
     folder, table = few
 

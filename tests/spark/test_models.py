@@ -1,0 +1,67 @@
+"""Each model of the repository: the bytes that DuckDB's features have, built by Spark."""
+
+from __future__ import annotations
+
+import runpy
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.spark.models import ingested
+
+pytestmark = [pytest.mark.slow, pytest.mark.heavy]
+
+MODELS = sorted(
+    path.parent.name
+    for folder in ("models", "examples")
+    for path in (ROOT / folder).glob("*/model.yaml")
+)
+
+
+@pytest.fixture(autouse=True)
+def _data(real_data, monkeypatch, tmp_path, request):
+    hotel, metro = real_data / "hotel_bookings", real_data / "metro_traffic"
+    monkeypatch.setenv("BIKE_SHARING", str(real_data / "bike_sharing" / "hour.csv"))
+    monkeypatch.setenv("HOTEL_BOOKINGS", str(hotel / "hotel_bookings.csv.zip"))
+    monkeypatch.setenv("METRO_TRAFFIC", str(metro / "Metro_Interstate_Traffic_Volume.csv"))
+    if "reviews" in request.node.name:
+        source = runpy.run_path(str(ROOT / "examples" / "reviews" / "source.py"))
+        try:
+            data = source["_fetch"]()
+        except OSError as error:
+            pytest.skip(f"the package index cannot be reached: {error}")
+        archive = tmp_path / "reviews.zip"
+        archive.write_bytes(data)
+        monkeypatch.setenv("REVIEWS", str(archive))
+
+
+def compare(name, home, place):
+    """Build the newest batch with both engines."""
+    model = ingested(name, home)
+    conf = ";".join(f"{key}={value}" for key, value in place.conf.items())
+    by_duckdb = model.build(home / "duckdb", batches=1)
+    by_spark = model.build(
+        home / "spark",
+        batches=1,
+        engine="spark",
+        spark_master=place.master,
+        spark_python=place.python,
+        spark_conf=conf,
+    )
+    assert [b.engine for b in by_duckdb] == ["duckdb"]
+    assert [b.engine for b in by_spark] == ["spark 4.0.5"]
+    for one, other in zip(by_duckdb, by_spark, strict=True):
+        assert one.rows == other.rows > 0
+        assert one.path.read_bytes() == other.path.read_bytes()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_has_the_same_features_on_spark(name, tmp_path, local_place):
+    compare(name, tmp_path / "home", local_place)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_has_the_same_features_on_two_workers(name, tmp_path, cluster):
+    compare(name, tmp_path / "home", cluster.place())
+    assert cluster.executors(), "they have been used"
