@@ -39,6 +39,7 @@ MODEL = "sales"
 SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}}
 PARTS = ("apiServer", "scheduler", "dagProcessor", "triggerer", "worker")
 RUN_SECONDS = 1_500
+GONE_SECONDS = 300
 OF_MODEL = """
 deploy: {replicas: {min: 1, max: 2}, requests: {memory: 64m, cpus: 0.05}}
 resources: {cpus: 0.5}
@@ -237,3 +238,5 @@ def installed(home: Path, endpoint: Endpoint, *, executor: str = "local") -> Ite
         finally:
             helm("--namespace", namespace, "uninstall", RELEASE)
             kubectl("delete", "namespace", namespace, "--wait=false")
+            # Pods that are told to end still send what they have logged.
+            until(lambda: namespace not in kubectl("get", "namespaces", "-o", "name"), GONE_SECONDS)

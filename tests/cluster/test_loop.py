@@ -187,7 +187,9 @@ def test_a_task_that_is_marked_failed_has_its_pod_ended_and_changes_nothing(syst
     assert system.api.wait(RETRAIN, "failed", RUN_SECONDS) == "failed"
     assert system.tries(RETRAIN, "failed", "features") == 1
     counts = effects(system, "failed")
-    assert (counts["features"], counts["verdict"], counts["champion"]) == (0, 0, 0)
+    assert [counts[kind] for kind in ("verdict", "release", "champion")] == [0, 0, 0]
+    (outcome,) = [entry for entry in system.entries("outcome") if entry.run == "failed"]
+    assert outcome.decision.outcome == "failed"
     assert (system.champion, system.answer([ROW]).json()["version"]) == (champion, champion)
     assert step_pods(system) == {}
     system.ports.ledger.verify()
