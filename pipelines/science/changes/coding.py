@@ -109,7 +109,8 @@ def _code_texts(name: str, values: Array) -> Coded:
         written = np.array([None if v is None else repr(v) for v in values], dtype=object)
         codes, found = pd.factorize(written)
     counts = np.bincount(codes[codes >= 0], minlength=len(found))
-    order = np.argsort(-counts, kind="stable")
+    # Of equally common ones the hash decides: by their order, those of the window would come first.
+    order = np.lexsort((pd.util.hash_array(found, categorize=False), -counts))
     place = np.empty(len(found) + 1, dtype=np.int16)
     place[order] = np.minimum(np.arange(len(found)), CATEGORIES)
     place[-1] = -1
