@@ -6,6 +6,7 @@ sorted and are written group by group: with the same bytes as `to_parquet` would
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from pipelines.building.row_groups import groups, write_groups
 from pipelines.building.row_order import why_order_matters
 from pipelines.building.rows import derive, engine_errors
 from pipelines.building.spark_alike import why_may_differ
-from pipelines.building.spark_rows import build_on_spark
+from pipelines.building.spark_rows import PARTS, build_on_spark
 from pipelines.columns.storable import check_names
 from pipelines.tables import GROUP_ROWS, normalise
 
@@ -86,7 +87,9 @@ def _write(connection: Any, built: Any, question: BuildQuestion, subject: str) -
     tables = (
         _as_kept(selected, batches, question, subject) for batches in groups(rows, GROUP_ROWS)
     )
-    return _write_groups(tables, question, answer)
+    answer = _write_groups(tables, question, answer)
+    shutil.rmtree(Path(question.folder) / PARTS, ignore_errors=True)  # as many bytes once more
+    return answer
 
 
 def _why_unfit(built: Any, question: BuildQuestion) -> str:

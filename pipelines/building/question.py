@@ -6,8 +6,7 @@ from pydantic import Field
 
 from pipelines.intervals import Moment
 from pipelines.refs import Value
-from pipelines.spark.place import SparkPlace
-from pipelines.spark.session import SparkVersions
+from pipelines.spark.place import SparkPlace, SparkVersions
 
 
 class RawTable(Value):

@@ -126,10 +126,11 @@ def test_a_driver_without_memory_says_so_and_what_to_do(cluster, tmp_path):
         "spark.sql.autoBroadcastJoinThreshold": "2g",
         "spark.sql.adaptive.autoBroadcastJoinThreshold": "2g",
     }
-    wide = [f"w{i}" for i in range(40)]
-    numbers = pa.array(np.random.default_rng(3).integers(0, 2**62, ROWS))
+    wide = [f"w{i}" for i in range(60)]
+    # 600 MB as rows, little as a file.
+    numbers = pa.array(np.full(4 * ROWS, 7))
     pq.write_table(
-        pa.table({"key": pa.array(np.arange(ROWS)), **dict.fromkeys(wide, numbers)}),
+        pa.table({"key": pa.array(np.arange(4 * ROWS)), **dict.fromkeys(wide, numbers)}),
         tmp_path / "wide.parquet",
     )
     side = RawTable(
