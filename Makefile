@@ -68,7 +68,7 @@ test-all: venv-dev spark ## the long tests too: many hostile bodies, many kills,
 
 # What is not there is skipped; a cluster is started where a script beside the checkout can do it.
 test-cluster: venv-dev spark ## the tests on Kubernetes (KUBECONFIG), S3 (PERENNIAL_TEST_S3), Spark
-	@eval "$$(sh tools/cluster.sh)"; $(BIN)/python -m pytest -m cluster
+	@eval "$$(sh tools/cluster.sh)"; PERENNIAL_TEST_SPARK=1 $(BIN)/python -m pytest -m cluster
 
 up: venv ## start Airflow, MLflow and the server on 127.0.0.1 (EXECUTOR=celery: with two workers)
 	@$(if $(EXECUTOR),PERENNIAL_EXECUTOR=$(EXECUTOR)) $(BIN)/python -m stack up

@@ -114,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="perennial-benchmark-") as home:
         folder = Path(home)
         size = make_world(folder, count, months)
-        cluster = Cluster(PYTHON, folder)
+        cluster = Cluster(PYTHON, folder, memory="2g")
         try:
             cluster.start()
             plain = _plain_pyspark(folder, cluster.master)

@@ -36,6 +36,8 @@ class Cluster:
     python: Path
     folder: Path
     port: int = field(default_factory=free_port)
+    memory: str = "1g"
+    """What a worker may give to executors."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -57,7 +59,8 @@ class Cluster:
             self._run(
                 f"worker-{number}",
                 "org.apache.spark.deploy.worker.Worker",
-                *("--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--webui-port", "0"),
+                *("--host", "127.0.0.1", "--cores", "1", "--memory", self.memory),
+                *("--webui-port", "0"),
                 *("--work-dir", str(self.folder / f"work-{number}"), self.master),
             )
         return self

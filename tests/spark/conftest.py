@@ -39,6 +39,13 @@ def spark_python() -> Path:
 
 
 @pytest.fixture(scope="session")
+def workers_wanted() -> None:
+    """Skip where nobody asked for clusters: they take minutes (`make test-cluster`)."""
+    if not os.environ.get("PERENNIAL_TEST_SPARK"):
+        pytest.skip("a cluster of Spark takes minutes: PERENNIAL_TEST_SPARK is not set")
+
+
+@pytest.fixture(scope="session")
 def local_place(spark_python):
     """Spark in the driver's own process, with two threads."""
     yield SparkPlace(
@@ -56,7 +63,7 @@ def local_place(spark_python):
 
 
 @pytest.fixture(scope="session")
-def cluster(spark_python, tmp_path_factory):
+def cluster(workers_wanted, spark_python, tmp_path_factory):
     """A standalone cluster with two workers, that all tests may use and none may harm."""
     cluster = Cluster(spark_python, tmp_path_factory.mktemp("spark-cluster")).start()
     yield cluster
@@ -65,7 +72,7 @@ def cluster(spark_python, tmp_path_factory):
 
 
 @pytest.fixture
-def own_cluster(spark_python, tmp_path):
+def own_cluster(workers_wanted, spark_python, tmp_path):
     """A cluster of the test's own, to be harmed; its drivers are ended first."""
     folder = tmp_path / "cluster"
     folder.mkdir()
