@@ -70,11 +70,11 @@ def whole_units(hashes: Array, counts: Array, most: int) -> Array:
     `counts` (m,) are the rows of the units with these hashes (m,). Empty where none fits.
     """
     order = np.argsort(hashes, kind="stable")
-    taken, rows = [], 0
+    units, rows = [], 0
     for place in order:
         if rows + int(counts[place]) <= most:
-            taken.append(hashes[place])
+            units.append(hashes[place])
             rows += int(counts[place])
         if rows == most:
             break
-    return np.sort(np.array(taken, dtype=np.uint64))
+    return np.sort(np.array(units, dtype=np.uint64))
