@@ -46,7 +46,8 @@ def test_each_task_is_a_pod_and_one_that_is_lost_is_done_again(system):
     until(lambda: system.pods("perennial.kind=step,perennial.step=features"), LONG)
     (name,) = at_work(task_pods(system), "features")
     until(lambda: "made the pod" in system.api.log(RETRAIN, "first", "features"), LONG)
-    kubectl("-n", system.namespace, "delete", "pod", name, "--wait=false")
+    # At once: within the usual half minute the step might end well.
+    kubectl("-n", system.namespace, "delete", "pod", name, "--wait=false", "--grace-period=1")
     until(lambda: system.tries(RETRAIN, "first", "features") == 2, LONG)
     assert system.api.wait(RETRAIN, "first", RUN_SECONDS) == "success", system.why(RETRAIN, "first")
     counts = {
