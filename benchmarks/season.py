@@ -32,6 +32,7 @@ from pipelines.science.changes.facts import Changes, Sample
 from pipelines.science.row_losses import row_losses
 from pipelines.spec.drift import Drift
 from pipelines.watch.families import Tested, find_all
+from pipelines.watch.reference import ROWS
 from pipelines.watch.sides import ChampionReference, Rows
 
 if TYPE_CHECKING:
@@ -48,8 +49,6 @@ TASKS: dict[str, tuple[Task, str]] = {
 YEAR = 12
 RECENT = 6
 """Months that the shipped models learn from: none of them is of the window's season."""
-KEPT = 50_000
-"""Rows of the reference at most, as in a bundle."""
 RULES = Drift(schedule="monthly", season="auto")
 FAMILIES = {
     "missing": "missing values",
@@ -121,7 +120,7 @@ def _look(
     mine = Sample(window.columns, window.times)
     tested = Tested(
         columns=[_column(name, values) for name, values in window.columns.items()],
-        inputs=(mine, _bundled(both)),
+        inputs=(mine, _keep_as_bundle(both)),
         predictions=_sides(Sample({}, rows.times, predictions=p) for rows, p in answered),
         losses=_sides(_losses(rows, p, task, metric) for rows, p in answered),
         why={},
@@ -129,7 +128,7 @@ def _look(
     )
     champion_of = _reference(task, metric, tested.columns)
     found = find_all(RULES, tested, champion_of, seed=1)
-    recent = _bundled(take(everything, np.isin(months, before[-RECENT:])))
+    recent = _keep_as_bundle(take(everything, np.isin(months, before[-RECENT:])))
     half = find_all(RULES, replace(tested, inputs=(mine, recent)), champion_of, seed=1)
     seen: Counter[str] = Counter(months=1)
     seen["matched by month"] += "month" in found.words.split(" of the past")[0]
@@ -139,11 +138,11 @@ def _look(
         ("six months", half.changes),
     )
     for words, changes in sides:
-        seen.update({f"{what}, {words}": int(n) for what, n in _said(changes).items()})
+        seen.update({f"{what}, {words}": int(n) for what, n in _tell_families(changes).items()})
     return seen
 
 
-def _said(changes: Changes) -> dict[str, bool]:
+def _tell_families(changes: Changes) -> dict[str, bool]:
     by_name = {family.family: family.said for family in changes.families}
     said = {f"{words} changed": by_name.get(f) == "changed" for f, words in FAMILIES.items()}
     untold = {
@@ -154,12 +153,12 @@ def _said(changes: Changes) -> dict[str, bool]:
     return {"changed": changes.said == "changed", "inputs changed": any_input} | said | untold
 
 
-def _bundled(rows: Sample) -> Sample:
+def _keep_as_bundle(rows: Sample) -> Sample:
     """Return the inputs of what was learnt from, as a bundle keeps them."""
     kept = Sample(rows.columns, rows.times)
-    if rows.rows <= KEPT:
+    if rows.rows <= ROWS:
         return kept
-    picks = np.random.default_rng(1).choice(rows.rows, KEPT, replace=False)
+    picks = np.random.default_rng(1).choice(rows.rows, ROWS, replace=False)
     return kept.take(np.sort(picks))
 
 

@@ -46,6 +46,8 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
     if policy.by == "value" and drift_result.verdict != "alarm":
         # A probe costs a fit, so that it is asked last.
         if held := why_held(policy, situation):
+            if situation.broken:  # else nobody would learn why a model is never retrained
+                return _hold(context, request, held, held)
             return _log_decision(context, _none(held))
         situation = _with_gain(context, situation)
     wish = wish_for_retraining(policy, situation)
@@ -57,14 +59,18 @@ def run(context: Context, request: DecideRequest) -> DecideResult:
     entry, choice = retrain_requests.ask(ledger, model, retrain_request, policy, situation)
     if entry is not None:
         return _start(context, entry, wish.why)
-    hold = RetrainHold(
-        run_id=retrain_request.run_id,
-        window=retrain_request.window,
-        why=choice.why,
-        reasons=retrain_request.reasons,
+    return _hold(context, request, wish.why, choice.why)
+
+
+def _hold(context: Context, request: DecideRequest, wish: str, why: str) -> DecideResult:
+    """Write down what holds a retraining back that is wished for, and return that none starts."""
+    spec, ledger = context.spec, context.ports.ledger
+    held = retrain_requests.request_for(
+        spec.name, request.drift, request.run, spec.policy, wish, newest=spec.is_snapshot
     )
-    outcomes.append_changed(ledger, model, request.run, hold)
-    return _log_decision(context, _none(choice.why))
+    entry = RetrainHold(run_id=held.run_id, window=held.window, why=why, reasons=held.reasons)
+    outcomes.append_changed(ledger, spec.name, request.run, entry)
+    return _log_decision(context, _none(why))
 
 
 def _with_gain(context: Context, situation: Situation) -> Situation:
