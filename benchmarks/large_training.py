@@ -198,26 +198,26 @@ def _run(step: str, folder: Path) -> int:
     return 0
 
 
-def _ingested(folder: Path, name: str) -> IngestResult:
+def _read_ingest(folder: Path, name: str) -> IngestResult:
     from pipelines.messages import IngestResult
 
     return IngestResult.model_validate_json((folder / f"{name}.json").read_text())
 
 
-def _validated(context: Context) -> ValidateResult:
+def _empty_validation(context: Context) -> ValidateResult:
     from pipelines.messages import ValidateResult
 
     page = context.ports.store.put(b"<html></html>", ".html")
     return ValidateResult(batches=0, rows=0, expectations=0, warnings=[], page=page)
 
 
-def _built(folder: Path) -> FeaturesResult:
+def _read_features(folder: Path) -> FeaturesResult:
     from pipelines.messages import FeaturesResult
 
     return FeaturesResult.model_validate_json((folder / "features.json").read_text())
 
 
-def _trained(folder: Path) -> list[TrainResult]:
+def _read_trainings(folder: Path) -> list[TrainResult]:
     from pipelines.messages import TrainResult
 
     return [
@@ -232,7 +232,7 @@ def _features(context: Context, folder: Path) -> None:
     from pipelines.steps import features
 
     request = FeaturesRequest(
-        run=RUN, ingest=_ingested(folder, "train"), validate=_validated(context)
+        run=RUN, ingest=_read_ingest(folder, "train"), validate=_empty_validation(context)
     )
     (folder / "features.json").write_bytes(canonical(features.run(context, request)))
 
@@ -242,7 +242,7 @@ def _train(context: Context, folder: Path, step: str) -> None:
     from pipelines.refs import canonical
     from pipelines.steps import train
 
-    request = TrainRequest(run=RUN, candidate=step, features=_built(folder))
+    request = TrainRequest(run=RUN, candidate=step, features=_read_features(folder))
     (folder / f"{step}.json").write_bytes(canonical(train.run(context, request)))
 
 
@@ -251,7 +251,7 @@ def _gate(context: Context, folder: Path) -> None:
     from pipelines.refs import canonical
     from pipelines.steps import gate
 
-    request = GateRequest(run=RUN, features=_built(folder), train=_trained(folder))
+    request = GateRequest(run=RUN, features=_read_features(folder), train=_read_trainings(folder))
     result = gate.run(context, request)
     (folder / "gate.json").write_bytes(canonical(result))
     sampled = result.sampled
@@ -269,7 +269,9 @@ def _package(context: Context, folder: Path) -> None:
     from pipelines.steps import package
 
     judged = GateResult.model_validate_json((folder / "gate.json").read_text())
-    request = PackageRequest(run=RUN, features=_built(folder), train=_trained(folder), gate=judged)
+    request = PackageRequest(
+        run=RUN, features=_read_features(folder), train=_read_trainings(folder), gate=judged
+    )
     made = package.run(context, request)
     crown = Crown(version=made.version, bundle=made.bundle, release=1)
     context.ports.ledger.crown(MODEL, expected=None, champion=crown, key=RUN)
@@ -280,7 +282,9 @@ def _drift(context: Context, folder: Path) -> None:
     from pipelines.steps import drift
 
     request = DriftRequest(
-        run=f"{RUN}-drift", ingest=_ingested(folder, "window"), validate=_validated(context)
+        run=f"{RUN}-drift",
+        ingest=_read_ingest(folder, "window"),
+        validate=_empty_validation(context),
     )
     result = drift.run(context, request)
     if result.verdict == "alarm":

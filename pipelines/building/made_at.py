@@ -16,26 +16,26 @@ def line_that_made(operation: str, build: Any, tables: Any, file: str) -> int | 
     `build` is called once more for it, and Ibis is watched while it makes its operations.
     """
     lines: list[int] = []
-    with _watched(operation, file, lines):
+    with _watch_operations(operation, file, lines):
         build(tables)
     return lines[0] if lines else None
 
 
 @contextmanager
-def _watched(operation: str, file: str, lines: list[int]) -> Iterator[None]:
+def _watch_operations(operation: str, file: str, lines: list[int]) -> Iterator[None]:
     """Note the lines of a file from which operations of a name are made."""
     import ibis.expr.operations as ops
 
     before = ops.Node.__dict__.get("__init__")
     original = ops.Node.__init__
 
-    def noting(self: Any, *args: Any, **kwargs: Any) -> None:
+    def note(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         if type(self).__name__ == operation:
             stack = traceback.extract_stack()
             lines.extend(f.lineno or 0 for f in stack if f.filename == file)
 
-    ops.Node.__init__ = noting
+    ops.Node.__init__ = note
     try:
         yield
     finally:

@@ -30,20 +30,20 @@ LEAST = 1_000
 
 def states_memory(context: Context) -> bool:
     """Tell whether the spec or the settings say what memory a step has."""
-    return _stated(context) is not None
+    return _stated_memory(context) is not None
 
 
 def most_rows(context: Context, kinds: Sequence[pa.DataType]) -> int | None:
     """Return how many rows with columns of these types are held at once; None where no memory is
     stated.
     """
-    stated = _stated(context)
+    stated = _stated_memory(context)
     if stated is None:
         return None
     return max(bytes_of(stated) // SHARE // max(sum(map(_width, kinds)), 1), LEAST)
 
 
-def _stated(context: Context) -> str | None:
+def _stated_memory(context: Context) -> str | None:
     return context.spec.resources.memory or context.settings.memory or None
 
 

@@ -126,7 +126,9 @@ class RowParts:
 
     def count_labels(self, by: datetime) -> LabelCounts:
         """Count all rows of the files by what is known of their label at the moment `by`."""
-        counts = [count_labels(part, self.spec, by) for _, part in self.files.read(self._named)]
+        counts = [
+            count_labels(part, self.spec, by) for _, part in self.files.read(self._deciding_columns)
+        ]
         return LabelCounts(
             known=sum(c.known for c in counts),
             waiting=sum(c.waiting for c in counts),
@@ -180,7 +182,7 @@ class RowParts:
         if not self._unit_columns:
             return None
         found: dict[int, int] = {}
-        for _, part in self._read(self._named):
+        for _, part in self._read(self._deciding_columns):
             own, rows = np.unique(self._hashes(part, self._unit_columns), return_counts=True)
             for unit, count in zip(own.tolist(), rows.tolist(), strict=True):
                 found[unit] = found.get(unit, 0) + count
@@ -198,7 +200,7 @@ class RowParts:
         return self.by is not None and classifies(spec.task) and not learns_nothing(spec.task)
 
     @property
-    def _named(self) -> list[str]:
+    def _deciding_columns(self) -> list[str]:
         """The columns that say whether a row counts, to which stratum and unit it belongs."""
         spec = self.spec
         times = [spec.event_time] if spec.event_time else []
@@ -221,7 +223,7 @@ class RowParts:
         if "facts" not in self._kept:
             counts: dict[int, int] = {}
             moments = []
-            for number, part in self._read(self._named):
+            for number, part in self._read(self._deciding_columns):
                 of, rows = np.unique(self._strata(number, part), return_counts=True)
                 for stratum, count in zip(of.tolist(), rows.tolist(), strict=True):
                     counts[stratum] = counts.get(stratum, 0) + count

@@ -130,7 +130,7 @@ class SparkSession:
             pass_fds=(theirs,),
             process_group=0,
             cwd=self._scratch.name,
-            env=_environment(self.place),
+            env=_driver_variables(self.place),
         )
         os.close(theirs)
         return process, os.fdopen(answers, "rb", buffering=0)
@@ -178,7 +178,7 @@ class SparkSession:
         return f" Its last words: {words}." if words else ""
 
 
-def _environment(place: SparkPlace) -> dict[str, str]:
+def _driver_variables(place: SparkPlace) -> dict[str, str]:
     variables = {n: text for n, text in os.environ.items() if not n.startswith(_UNSEEN)}
     if place.is_here:
         variables.setdefault("SPARK_LOCAL_IP", LOOPBACK)

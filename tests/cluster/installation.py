@@ -38,7 +38,12 @@ RELEASE = "perennial"
 MODEL = "sales"
 SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}}
 PARTS = ("apiServer", "scheduler", "dagProcessor", "triggerer", "worker")
+RETRAIN = f"retrain_{MODEL}"
 RUN_SECONDS = 1_500
+LONG = 900.0
+"""Seconds within which a task gets to where a test waits for it, on a busy machine too."""
+ONCE = ("ingest", "validation", "features", "verdict", "release", "champion", "outcome")
+"""What the ledger says once of a run."""
 GONE_SECONDS = 300
 OF_MODEL = """
 deploy: {replicas: {min: 1, max: 2}, requests: {memory: 64m, cpus: 0.05}}
@@ -64,7 +69,7 @@ class Installation:
         return self.api.wait(dag_id, run_id, RUN_SECONDS)
 
     def retrain(self, run_id: str, **conf: Any) -> str:
-        return self.run(f"retrain_{MODEL}", run_id, **conf)
+        return self.run(RETRAIN, run_id, **conf)
 
     def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """The state of each task; of mapped ones, of each index."""
@@ -75,6 +80,11 @@ class Installation:
 
     def tries(self, dag_id: str, run_id: str, task: str) -> int:
         return max(t.tries for t in self.api.tasks(dag_id, run_id) if t.task == task)
+
+    def effects(self, run_id: str) -> dict[str, int]:
+        """How often the ledger says each thing of a run."""
+        entries = self.entries()
+        return {kind: sum(e.kind == kind and e.run == run_id for e in entries) for kind in ONCE}
 
     def why(self, dag_id: str, run_id: str) -> str:
         """Return the ends of the logs of the tasks that failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.chart.rendering import HELM
-from tests.cluster.installation import MODEL, RUN_SECONDS, installed
+from tests.cluster.installation import LONG, ONCE, RETRAIN, RUN_SECONDS, installed
 from tests.cluster.reaching import kubectl, until
 from tests.docker.sales import FIRST_DAY, ROW
 
@@ -15,10 +15,6 @@ pytestmark = [
     pytest.mark.timeout(2_400),
     pytest.mark.skipif(HELM is None, reason="Helm is not here"),
 ]
-RETRAIN = f"retrain_{MODEL}"
-LONG = 900.0
-"""Seconds within which a task gets to where a test waits for it, on a busy machine too."""
-ONCE = ("ingest", "validation", "features", "verdict", "release", "champion", "outcome")
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +46,7 @@ def test_each_task_is_a_pod_and_one_that_is_lost_is_done_again(system):
     kubectl("-n", system.namespace, "delete", "pod", name, "--wait=false", "--grace-period=1")
     until(lambda: system.tries(RETRAIN, "first", "features") == 2, LONG)
     assert system.api.wait(RETRAIN, "first", RUN_SECONDS) == "success", system.why(RETRAIN, "first")
-    counts = {
-        kind: sum(e.kind == kind and e.run == "first" for e in system.entries()) for kind in ONCE
-    }
-    assert counts == dict.fromkeys(ONCE, 1)
+    assert system.effects("first") == dict.fromkeys(ONCE, 1)
     assert (system.champion, system.answer([ROW]).json()["version"]) == ("1", "1")
     until(lambda: task_pods(system) == {} and system.pods("perennial.kind=step") == {}, LONG)
 

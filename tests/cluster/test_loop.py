@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.deployment.kubernetes.names import object_name
 from tests.chart.rendering import HELM
-from tests.cluster.installation import MODEL, RUN_SECONDS, installed
+from tests.cluster.installation import LONG, MODEL, ONCE, RETRAIN, RUN_SECONDS, installed
 from tests.cluster.reaching import kubectl, until
 from tests.docker.sales import FIRST_DAY, ROW, SECOND_DAY
 
@@ -22,22 +22,12 @@ pytestmark = [
     pytest.mark.timeout(2_400),
     pytest.mark.skipif(HELM is None, reason="Helm is not here"),
 ]
-RETRAIN = f"retrain_{MODEL}"
-LONG = 600.0
-"""Seconds within which a task gets to where a test waits for it, on a busy machine too."""
-ONCE = ("ingest", "validation", "features", "verdict", "release", "champion", "outcome")
 
 
 @pytest.fixture(scope="module")
 def system(endpoint, tmp_path_factory):
     with installed(tmp_path_factory.mktemp("loop") / "home", endpoint) as system:
         yield system
-
-
-def effects(system, run_id):
-    """How often the ledger says each thing of a run."""
-    entries = system.entries()
-    return {kind: sum(e.kind == kind and e.run == run_id for e in entries) for kind in ONCE}
 
 
 def serving_pods(system):
@@ -65,7 +55,7 @@ def second(system, first):
 
 def test_a_model_is_retrained_by_pods_and_served_by_pods(system, first):
     assert set(system.states(RETRAIN, first).values()) == {"success"}
-    assert effects(system, first) == dict.fromkeys(ONCE, 1)
+    assert system.effects(first) == dict.fromkeys(ONCE, 1)
     assert system.champion == "1"
     answer = system.answer([ROW])
     assert answer.status_code == 200
@@ -122,7 +112,7 @@ def test_the_gateway_leads_to_the_model_s_pods_and_nowhere_else(system, first):
 
 
 def test_a_second_retraining_replaces_the_pods_and_a_rollback_brings_them_back(system, second):
-    assert effects(system, second) == dict.fromkeys(ONCE, 1)
+    assert system.effects(second) == dict.fromkeys(ONCE, 1)
     assert (system.champion, system.answer([ROW]).json()["version"]) == ("2", "2")
     rolled = f"rollback_{MODEL}"
     assert system.run(rolled, "back", reason="a test") == "success", system.why(rolled, "back")
@@ -169,7 +159,7 @@ def test_a_task_that_is_cleared_at_work_has_its_pod_ended_and_is_done_again_once
     assert (again["name"], again["uid"] == before["uid"]) == (before["name"], False)
     assert system.api.wait(RETRAIN, "cleared", RUN_SECONDS) == "success"
     assert system.tries(RETRAIN, "cleared", "features") == 2
-    counts = effects(system, "cleared")
+    counts = system.effects("cleared")
     assert counts["features"] == counts["verdict"] == counts["outcome"] == 1
     assert max(counts.values()) == 1
     assert step_pods(system) == {}
@@ -186,7 +176,7 @@ def test_a_task_that_is_marked_failed_has_its_pod_ended_and_changes_nothing(syst
     until(lambda: is_gone(system, pod["uid"]), LONG)
     assert system.api.wait(RETRAIN, "failed", RUN_SECONDS) == "failed"
     assert system.tries(RETRAIN, "failed", "features") == 1
-    counts = effects(system, "failed")
+    counts = system.effects("failed")
     assert [counts[kind] for kind in ("verdict", "release", "champion")] == [0, 0, 0]
     (outcome,) = [entry for entry in system.entries("outcome") if entry.run == "failed"]
     assert outcome.decision.outcome == "failed"

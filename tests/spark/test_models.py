@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import runpy
-
 import pytest
 
 from tests.conftest import ROOT
+from tests.examples.reviews import fetch_reviews
 from tests.spark.models import ingested
 
 pytestmark = [pytest.mark.slow, pytest.mark.heavy]
@@ -25,14 +24,7 @@ def _data(real_data, monkeypatch, tmp_path, request):
     monkeypatch.setenv("HOTEL_BOOKINGS", str(hotel / "hotel_bookings.csv.zip"))
     monkeypatch.setenv("METRO_TRAFFIC", str(metro / "Metro_Interstate_Traffic_Volume.csv"))
     if "reviews" in request.node.name:
-        source = runpy.run_path(str(ROOT / "examples" / "reviews" / "source.py"))
-        try:
-            data = source["_fetch"]()
-        except OSError as error:
-            pytest.skip(f"the package index cannot be reached: {error}")
-        archive = tmp_path / "reviews.zip"
-        archive.write_bytes(data)
-        monkeypatch.setenv("REVIEWS", str(archive))
+        monkeypatch.setenv("REVIEWS", str(fetch_reviews(tmp_path)))
 
 
 def compare(name, home, place):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from pipelines.incidents import (
     SETTLES,
     acknowledge,
@@ -13,35 +11,12 @@ from pipelines.incidents import (
     close,
     find_incident,
     note_check,
-    note_outcome,
     open_incidents,
 )
-from pipelines.ledger import DriftCheck, MemoryLedger, Outcome, outcomes
+from pipelines.ledger import DriftCheck
 from pipelines.ledger.sql import SqlLedger
-from tests.unit.steps.verdicts import Clock, drifted
-
-MODEL = "sales"
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def ledger(clock):
-    return MemoryLedger(clock)
-
-
-def check(ledger, day, verdict="alarm"):
-    """Enter a drift check of a day's window, and note it."""
-    decision = DriftCheck(**drifted(day, verdict=verdict).model_dump(), run=f"run-{day}")
-    return note_check(ledger, MODEL, ledger.append(MODEL, f"run-{day}", decision))
-
-
-def ended(ledger, run, outcome):
-    outcomes.record(ledger, MODEL, run, Outcome(outcome=outcome, version="", reasons=["so"]))
-    return note_outcome(ledger, MODEL, outcomes.newest(ledger, MODEL, "outcome", run))
+from tests.unit.incidents.happenings import MODEL, check, ended
+from tests.unit.steps.verdicts import drifted
 
 
 def opened(ledger, clock):

@@ -17,40 +17,14 @@ from pipelines.incidents import (
     forgiven_at,
     note_check,
     note_missing_check,
-    note_outcome,
     note_quarantine,
     open_incidents,
     snooze,
 )
-from pipelines.ledger import DriftCheck, MemoryLedger, Outcome, Quarantine, outcomes
+from pipelines.ledger import DriftCheck, Quarantine
 from pipelines.ledger.sql import SqlLedger
-from tests.unit.steps.verdicts import NOTHING, Clock, drifted, window
-
-MODEL = "sales"
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def ledger(clock):
-    return MemoryLedger(clock)
-
-
-def check(ledger, day, verdict="alarm", run=None, **more):
-    """Enter a drift check of a day's window, and note it."""
-    found = drifted(day, verdict=verdict, **more)
-    decision = DriftCheck(**found.model_dump(), run=run or f"run-{day}")
-    entry = ledger.append(MODEL, run or f"run-{day}", decision)
-    return note_check(ledger, MODEL, entry)
-
-
-def ended(ledger, run, outcome, version="", **more):
-    outcomes.record(ledger, MODEL, run, Outcome(outcome=outcome, version=version, reasons=["so"]))
-    entry = outcomes.newest(ledger, MODEL, "outcome", run)
-    return note_outcome(ledger, MODEL, entry, **more)
+from tests.unit.incidents.happenings import MODEL, check, ended
+from tests.unit.steps.verdicts import NOTHING, drifted, window
 
 
 def opened(ledger, clock):
