@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import docker
 import httpx
+import pytest
 
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 from stack.airflow_api import AirflowApi
 from tests.buckets import ENVIRON
-from tests.chart.rendering import CHART, helm
+from tests.chart.rendering import CHART, HELM, helm
 from tests.cluster.deployments import TAG
 from tests.cluster.reaching import kubectl, until
 from tests.conftest import ROOT
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
     from tests.buckets import Endpoint
     from tests.worlds import World
 
+MARKS = [
+    pytest.mark.cluster,
+    pytest.mark.slow,
+    pytest.mark.timeout(2_400),
+    pytest.mark.skipif(HELM is None, reason="Helm is not here"),
+]
+"""The marks of tests that install the chart."""
 RELEASE = "perennial"
 MODEL = "sales"
 SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}}

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chart.rendering import HELM
-from tests.cluster.installation import LONG, ONCE, RETRAIN, RUN_SECONDS, installed
+from tests.cluster.installation import LONG, MARKS, ONCE, RETRAIN, RUN_SECONDS, installed
 from tests.cluster.reaching import kubectl, until
 from tests.docker.sales import FIRST_DAY, ROW
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.slow,
-    pytest.mark.timeout(2_400),
-    pytest.mark.skipif(HELM is None, reason="Helm is not here"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")

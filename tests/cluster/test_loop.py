@@ -11,17 +11,11 @@ import httpx
 import pytest
 
 from pipelines.deployment.kubernetes.names import object_name
-from tests.chart.rendering import HELM
-from tests.cluster.installation import LONG, MODEL, ONCE, RETRAIN, RUN_SECONDS, installed
+from tests.cluster.installation import LONG, MARKS, MODEL, ONCE, RETRAIN, RUN_SECONDS, installed
 from tests.cluster.reaching import kubectl, until
 from tests.docker.sales import FIRST_DAY, ROW, SECOND_DAY
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.slow,
-    pytest.mark.timeout(2_400),
-    pytest.mark.skipif(HELM is None, reason="Helm is not here"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")

@@ -11,28 +11,18 @@ from perennial_airflow.places.step_operator import REQUEST_LIMIT, StepOperator
 
 from pipelines.errors import GiveUp, Unreachable
 from tests.dags.places.operators import ECHO, dag_run, execute
+from tests.step_endings import ENDINGS
 
 
 @pytest.mark.parametrize(
     ("code", "kind", "words"),
     [
+        *ENDINGS,
         pytest.param(
             "say('ERROR column a is gone. Remedy: mend it'); sys.exit(65)",
             AirflowFailException,
             "column a is gone. Remedy: mend it",
-            id="give up",
-        ),
-        pytest.param(
-            "say('ERROR MLflow is away'); sys.exit(75)",
-            AirflowException,
-            "tried again: MLflow is away",
-            id="try again",
-        ),
-        pytest.param(
-            "raise ValueError('oops')",
-            AirflowException,
-            r"crashed \(exit 1\): ValueError: oops",
-            id="a crash",
+            id="the remedy of what gives up",
         ),
         pytest.param(
             "os.kill(os.getpid(), signal.SIGKILL)",
@@ -44,10 +34,7 @@ from tests.dags.places.operators import ECHO, dag_run, execute
             "os.kill(os.getpid(), signal.SIGSEGV)",
             AirflowException,
             r"killed \(-11\): a crash in native code",
-            id="native crash",
-        ),
-        pytest.param(
-            "print('no record')", AirflowException, "without a result record", id="no record"
+            id="native code",
         ),
         pytest.param(
             "record({'a': 1}); sys.exit(1)",
@@ -60,12 +47,6 @@ from tests.dags.places.operators import ECHO, dag_run, execute
             AirflowException,
             "without a result record",
             id="another step's record",
-        ),
-        pytest.param(
-            "record({'a': 'x' * 9000})",
-            AirflowFailException,
-            "more than 8192",
-            id="too large for XCom",
         ),
     ],
 )
