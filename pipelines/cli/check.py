@@ -316,7 +316,7 @@ def _spark(state: dict[str, Any]) -> str:
         build_timeout(context),
         context.paths,
     )
-    text = f"build can be said to Spark ({place.master})"
+    text = f"build can be written for Spark ({place.master})"
     if not notes:
         return f"{text}, with the rows that DuckDB gives"
     return f"{text}; WARNING: rows may be other than DuckDB's in some digits or values: {notes}"

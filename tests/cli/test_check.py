@@ -74,6 +74,15 @@ def test_check_names_whole_numbers_that_become_the_same_in_float32(command, worl
     assert "of pages become the same" in found["detail"]
 
 
+def test_check_names_a_text_that_hardly_ever_comes_twice(command, world):
+    features = world.home / "models" / "sales" / "features.py"
+    build = features.read_text()
+    features.write_text(build.replace("mutate(", "mutate(channel=_.visit.cast('string'), ", 1))
+    found = json.loads(command("check", "sales", "--json").stdout)[-2]
+    assert (found["check"], found["ok"]) == ("features", True)
+    assert "WARNING: nearly every row has its own text in channel" in found["detail"]
+
+
 def test_check_takes_an_empty_batch_where_the_spec_allows_it(command, world):
     world.rewrite(7, world.frame(7).iloc[:0])
     assert command("check", "sales", "--json").returncode == 65

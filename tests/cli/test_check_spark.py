@@ -46,7 +46,7 @@ def test_a_model_can_be_moved_by_a_setting_or_its_spec(command, world, monkeypat
     assert code == 0
     assert finding["ok"]
     assert finding["detail"] == (
-        "build can be said to Spark (spark://127.0.0.1:9), with the rows that DuckDB gives"
+        "build can be written for Spark (spark://127.0.0.1:9), with the rows that DuckDB gives"
     )
 
 
