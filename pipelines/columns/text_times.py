@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pipelines.columns.storable import say_once
@@ -56,12 +57,12 @@ def _iso_times(texts: pa.ChunkedArray, writing: Writing, zone: str) -> pa.Chunke
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    plain = _at_once(texts, _PLAIN_LENGTHS, pa.timestamp("us"))
-    if plain is not None:
-        return to_utc_and_say(plain, zone, writing.where)
-    zoned = _at_once(texts, _ZONED_LENGTHS, pa.timestamp("us", "UTC"))
-    if zoned is not None:
-        return zoned
+    # Arrow writes an error for each text that it cannot read: so the likelier way is tried first.
+    ways = [(_PLAIN_LENGTHS, pa.timestamp("us")), (_ZONED_LENGTHS, pa.timestamp("us", "UTC"))]
+    for usual, kind in reversed(ways) if _begins_with_zone(texts) else ways:
+        read = _at_once(texts, usual, kind)
+        if read is not None:
+            return read if kind.tz else to_utc_and_say(read, zone, writing.where)
     how = 'say how times are written: `dates: "%d.%m.%Y"` or the like in the source'
     require(texts, ISO_TIME, "no time as in ISO 8601", how)
     coarse = pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
@@ -76,6 +77,12 @@ def _iso_times(texts: pa.ChunkedArray, writing: Writing, zone: str) -> pa.Chunke
         row = first_failure(coarse, _moments)
         raise Misfit(row, texts[row].as_py(), "no time that there is", "mend the value") from None
     return pc.coalesce(zoned, to_utc_and_say(naive, zone, writing.where))
+
+
+def _begins_with_zone(texts: pa.ChunkedArray) -> bool:
+    """Tell whether the first text that is there has a zone."""
+    first = next((text.as_py() for text in texts if text.is_valid), "")
+    return re.search(_ISO_ZONE, first) is not None
 
 
 def _at_once(texts: pa.ChunkedArray, usual: set[int], kind: pa.DataType) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.05
 """How often the process's memory is looked at."""
+
+_PIPE_BYTES = 2**20
+"""What the pipe holds: the most that Linux lets any user ask for."""
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 
@@ -56,6 +61,8 @@ class Child:
         import psutil
 
         answers, child_end = os.pipe()
+        with contextlib.suppress(OSError):  # a user with many pipes gets no more: it is slower
+            fcntl.fcntl(child_end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         command = die_with_parent.mortal_command(
             signal.SIGKILL,
             os.getpid(),
@@ -198,7 +205,7 @@ class _Pipe:
                 raise Large
             if time.monotonic() > self._deadline:
                 raise Late
-        chunk = os.read(self._descriptor, 2**20)
+        chunk = os.read(self._descriptor, _PIPE_BYTES)
         if not chunk:
             raise ProcessEnded(self._process.wait())
         self._data += chunk
