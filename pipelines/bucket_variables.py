@@ -10,13 +10,18 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from pipelines.settings import scheme_of
+
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 
 def bucket_variables(settings: Settings) -> dict[str, str]:
-    """Return the variables by which MLflow reaches the bucket; none where the store is in none."""
-    if not settings.has_bucket:
+    """Return the variables by which MLflow reaches the bucket; none where the store is in none.
+
+    It does not reach Azure.
+    """
+    if scheme_of(settings.store) != "s3":
         return {}
     variables = {
         "AWS_DEFAULT_REGION": settings.store_region,

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 STATE = "/state"
 """Where a container finds the state."""
-KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+KEY_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+)
 """Variables that may hold the key to a bucket."""
 TRUST = "/trust"
 """Where a container finds the trusted keys, if they are a volume of their own."""
@@ -54,7 +60,9 @@ def store_in_container(settings: Settings) -> dict[str, str]:
 
 def _bucket_in_container(settings: Settings) -> dict[str, str]:
     """Return what a container must know to reach the bucket, the key among it."""
-    plain = ("endpoint", "region", "encryption", "kms_key", "cache_bytes", "retry_seconds")
+    plain = (
+        "endpoint", "region", "account", "encryption", "kms_key", "cache_bytes", "retry_seconds",
+    )  # fmt: skip
     fields = [f"store_{name}" for name in plain]
     variables = {f"{PREFIX}{field.upper()}": str(getattr(settings, field)) for field in fields}
     for field in ("store_credentials", "store_ca", "store_folder"):
@@ -64,6 +72,15 @@ def _bucket_in_container(settings: Settings) -> dict[str, str]:
             variables[name] = path_in_container(name, path, settings.state)
     keys = {name: os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)}
     return {name: value for name, value in variables.items() if value} | keys
+
+
+def refuse_azure_in_pods(settings: Settings) -> None:
+    """Raise GiveUp where the store is a container of Azure, whose key no pod is given."""
+    if scheme_of(settings.store) == "az":
+        raise GiveUp(
+            "Pods are given the key to a bucket of S3, and none to a container of Azure.",
+            remedy=f"let {PREFIX}STORE name an s3:// bucket, or PERENNIAL_PLACE another place.",
+        )
 
 
 def trust_in_container(settings: Settings) -> dict[str, str]:

@@ -142,8 +142,12 @@ ELSEWHERE = {
     "store_region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
     "store_credentials": ("AWS_SHARED_CREDENTIALS_FILE",),
     "store_ca": ("AWS_CA_BUNDLE",),
+    "store_account": ("AZURE_STORAGE_ACCOUNT_NAME",),
 }
-"""Settings that other programs' variables give, where ours is not set."""
+"""Settings that other programs' variables give, where ours is not set.
+
+Those of AWS say nothing of a store on Azure.
+"""
 
 
 PORTS = ("airflow_port", "mlflow_port", "serving_port")
@@ -179,17 +183,20 @@ class Settings(Value):
     state: Annotated[Path, Field(validate_default=True)] = Path("var")
     """Where all state lives; relative paths count from `home`."""
     store: str = Field(default_factory=lambda known: str(known["state"] / "store"))
-    """The store: a folder's path, or a URL such as file:///path or s3://bucket/prefix.
+    """The store: a folder's path, or a URL such as file:///path, s3://bucket/prefix or
+    az://container/prefix.
 
     Default <state>/store.
     """
     store_endpoint: str = ""
-    """URL of the S3 endpoint; empty: AWS's own.
+    """URL of the endpoint; empty: AWS's or Azure's own.
 
     Where the environment does not name it, its AWS_ENDPOINT_URL is taken.
     """
     store_region: str = "us-east-1"
     """The bucket's region; else AWS_REGION or AWS_DEFAULT_REGION."""
+    store_account: str = ""
+    """The account of Azure's that az:// is in; else AZURE_STORAGE_ACCOUNT_NAME."""
     store_credentials: Path | None = None
     """A file of AWS's form (mode 600) with the key; else AWS_SHARED_CREDENTIALS_FILE.
 
@@ -526,8 +533,11 @@ class Settings(Value):
 
     @property
     def has_bucket(self) -> bool:
-        """Tell whether the store is in a bucket; features and artifacts are then in it, too."""
-        return scheme_of(self.store) == "s3"
+        """Tell whether the store is in a bucket; features are then in it, too.
+
+        So are MLflow's artifacts, unless it is a container of Azure.
+        """
+        return scheme_of(self.store) in {"s3", "az"}
 
     @property
     def has_line(self) -> bool:
@@ -586,10 +596,12 @@ def is_web(url: str) -> bool:
 def load_settings(environ: dict[str, str] | None = None) -> Settings:
     """Return the settings that the environment holds. Raises RequestError naming the variable."""
     source = dict(os.environ) if environ is None else environ
-    names = {PREFIX + field.upper(): field for field in Settings.model_fields}
-    variables = {field: source[name] for name, field in names.items() if source.get(name)}
+    fields = {PREFIX + field.upper(): field for field in Settings.model_fields}
+    variables = {field: source[name] for name, field in fields.items() if source.get(name)}
+    is_azure = scheme_of(variables.get("store", "")) == "az"
     for field, others in ELSEWHERE.items():
-        found = next((source[name] for name in others if source.get(name)), None)
+        names = [name for name in others if not (is_azure and name.startswith("AWS_"))]
+        found = next((source[name] for name in names if source.get(name)), None)
         if found is not None:
             variables.setdefault(field, found)
     try:

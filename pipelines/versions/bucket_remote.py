@@ -40,8 +40,11 @@ class BucketRemote:
 
     @property
     def options(self) -> Mapping[str, str]:
-        """What DVC's plug-in for S3 must know. Credentials are not written down."""
+        """What DVC's plug-in for the bucket must know. Credentials are not written down."""
         address = self._address
+        if address.scheme == "az":
+            container = f"azure://{address.bucket}/{address.prefix}".rstrip("/")
+            return {"url": f"{container}/{FOLDER}", "account_name": address.account}
         options = {"url": address.below(FOLDER), "region": address.region}
         if address.endpoint:
             options["endpointurl"] = address.endpoint

@@ -11,6 +11,7 @@ from pipelines.errors import Corrupted
 from pipelines.refs import Ref, sha256
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
+from tests.azurite import azurite
 from tests.buckets import bucket_store, real_endpoint
 
 ALL = [
@@ -18,7 +19,9 @@ ALL = [
     "memory",
     pytest.param("moto", marks=pytest.mark.slow),
     pytest.param("real", marks=pytest.mark.cluster),
+    pytest.param("azurite", marks=pytest.mark.cluster),
 ]
+ENDPOINTS = {"real": real_endpoint, "azurite": azurite}
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def bucket(request, tmp_path):
 
         def make(kind):
             endpoint = (
-                request.getfixturevalue("moto_endpoint") if kind == "moto" else real_endpoint()
+                request.getfixturevalue("moto_endpoint") if kind == "moto" else ENDPOINTS[kind]()
             )
             return bucket_store(stack.enter_context(endpoint.bucket()), tmp_path / "host")
 

@@ -5,33 +5,14 @@ import pytest
 from pipelines.errors import Corrupted
 from pipelines.refs import canonical
 from tests.buckets import bucket_store
-from tests.contracts.processes import finish, start
+from tests.contracts.writers import count_won
 
 
 class TestTwoHosts:
     def test_of_two_hosts_exactly_one_publishes_and_the_other_reads_its_entry(
         self, endpoint, address, tmp_path
     ):
-        program = (
-            "import sys; from pipelines.settings import load_settings\n"
-            "from pipelines.store.opening import open_store\n"
-            "store = open_store(load_settings().store)\n"
-            "name = sys.argv[1].encode()\n"
-            "won = [store.publish(f'results/{i:02d}', name) for i in range(20)]\n"
-            "read = [store.read(f'results/{i:02d}') == name for i in range(20)]\n"
-            "assert won == read, (won, read)\n"
-            "print(sum(won))"
-        )
-        hosts = [
-            start(
-                program,
-                name,
-                **endpoint.environment(address),
-                PERENNIAL_STATE=str(tmp_path / name),
-            )
-            for name in ("one", "two", "three")
-        ]
-        assert sum(int(won) for won in finish(*hosts)) == 20
+        assert count_won(endpoint.environment(address), tmp_path) == 20
 
     def test_what_one_host_writes_the_other_sees(self, address, tmp_path):
         one, two = (bucket_store(address, tmp_path / name) for name in ("one", "two"))

@@ -22,7 +22,7 @@ from pipelines.ops.traces.outside import (
 )
 from pipelines.ops.traces.sought import Sought
 from pipelines.refs import Ref
-from pipelines.settings import without_password
+from pipelines.settings import scheme_of, without_password
 from pipelines.store.local import folder_of
 
 if TYPE_CHECKING:
@@ -115,8 +115,9 @@ def _unseen_in_bucket(settings: Settings) -> list[str]:
     if not settings.has_bucket:
         return []
     url = without_password(settings.store)
+    artifacts = "" if scheme_of(settings.store) == "az" else "MLflow's artifacts and "
     return [
-        f"MLflow's artifacts and DVC's remote in {url}, and what it keeps of removed objects",
+        f"{artifacts}DVC's remote in {url}, and what it keeps of removed objects",
         f"read caches of other hosts ({settings.store_folder}/cache on each of them)",
     ]
 

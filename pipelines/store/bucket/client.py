@@ -1,15 +1,14 @@
 """Requests to a bucket: tried again with back-off, and their errors named.
 
-A library (obstore, Rust's object_store) speaks S3. What it cannot know is done here: that a write
-which "failed" because it had succeeded at its first try is a success.
+A library (obstore, Rust's object_store) speaks with the endpoint. What it cannot know is done here:
+that a write which "failed" because it had succeeded at its first try is a success.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 import obstore
 from obstore.exceptions import (
@@ -18,9 +17,9 @@ from obstore.exceptions import (
     NotModifiedError,
     PreconditionError,
 )
-from obstore.store import S3Store
 
 from pipelines.store.bucket.failures import code_of, is_final, name_failure
+from pipelines.store.bucket.services import FIRST_WAIT, SERVICES
 from pipelines.store.port import StoredItem
 
 if TYPE_CHECKING:
@@ -29,15 +28,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.store.bucket.address import BucketAddress
-    from pipelines.store.bucket.failures import Right
+    from pipelines.store.bucket.services import Right
 
 PART_BYTES: Final = 8 * 1024 * 1024
 """An object that is larger is uploaded in parts of this size."""
 PARTS_AT_ONCE: Final = 4
-CONNECT_SECONDS: Final = 5.0
-SILENCE_SECONDS: Final = 30.0
-"""How long nothing may come before a request counts as broken off."""
-FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+LONGEST_WAIT: Final = 5.0
+"""Seconds between two tries."""
 
 T = TypeVar("T")
 
@@ -56,21 +53,8 @@ class Client:
     def __init__(self, address: BucketAddress) -> None:
         """Remember the address; the first request connects."""
         self.address = address
-        self._store = S3Store(
-            address.bucket,
-            prefix=address.prefix or None,
-            retry_config={
-                "max_retries": 2,
-                "retry_timeout": timedelta(seconds=min(10.0, address.retry_seconds)),
-                "backoff": {
-                    "init_backoff": timedelta(seconds=FIRST_WAIT),
-                    "max_backoff": timedelta(seconds=1),
-                    "base": 2,
-                },
-            },
-            client_options=_client_options(address),
-            **_config(address),
-        )
+        self._service = SERVICES[address.scheme]
+        self._store = self._service.open(address)
 
     def put(self, path: str, data: bytes | Path) -> str:
         """Write bytes, or a file's, over what was there; return the tag.
@@ -78,7 +62,7 @@ class Client:
         What is large goes up in parts.
         """
         return self._try(
-            "s3:PutObject",
+            "write",
             path,
             lambda: str(
                 obstore.put(
@@ -121,7 +105,7 @@ class Client:
                 return False
             return True
 
-        return self._try("s3:PutObject", path, put)
+        return self._try("write", path, put)
 
     def get(self, path: str, *, unless: str = "") -> Fetched | Literal["same"] | None:
         """Return what lies there, None where nothing does.
@@ -138,12 +122,12 @@ class Client:
             except NotModifiedError:
                 return "same"
             except FileNotFoundError as error:
-                if code_of(error) == "NoSuchBucket":
+                if code_of(error) in self._service.missing:
                     raise
                 return None
             return Fetched(data, str(found.meta["e_tag"]), found.attributes.get("writer", ""))
 
-        return self._try("s3:GetObject", path, get)
+        return self._try("read", path, get)
 
     def find(self, path: str) -> StoredItem | None:
         """Return size and time of what lies there, None where nothing does."""
@@ -155,12 +139,12 @@ class Client:
                 return None
             return StoredItem(path, meta["size"], used_at(meta["last_modified"]))
 
-        return self._try("s3:GetObject", path, head)
+        return self._try("read", path, head)
 
     def names(self, folder: str) -> list[str]:
         """Return the names directly below a folder, sorted."""
         found = self._try(
-            "s3:ListBucket",
+            "list",
             folder,
             lambda: obstore.list_with_delimiter(self._store, prefix=folder)["objects"],
         )
@@ -169,7 +153,7 @@ class Client:
     def all(self, folder: str) -> Iterator[StoredItem]:
         """Return what lies below a folder at any depth, sorted by name."""
         found = self._try(
-            "s3:ListBucket",
+            "list",
             folder,
             lambda: [meta for part in obstore.list(self._store, prefix=folder) for meta in part],
         )
@@ -183,10 +167,10 @@ class Client:
             try:
                 obstore.delete(self._store, path)
             except FileNotFoundError as error:
-                if code_of(error) == "NoSuchBucket":
+                if code_of(error) in self._service.missing:
                     raise
 
-        self._try("s3:DeleteObject", path, delete)
+        self._try("remove", path, delete)
 
     def _try(self, right: Right, path: str, call: Callable[[], T]) -> T:
         """Return what the call returns; try again until the time is over, then name the error."""
@@ -210,33 +194,3 @@ def used_at(moment: datetime) -> float:
     never too early.
     """
     return int(moment.timestamp()) + 1.0
-
-
-def _client_options(address: BucketAddress) -> Any:
-    options: dict[str, Any] = {
-        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-        "read_timeout": timedelta(seconds=SILENCE_SECONDS),
-        "timeout": timedelta(seconds=600),  # of one request: a part of an upload, a download
-        "allow_http": address.endpoint.startswith("http://"),
-    }
-    if address.ca is not None:
-        options["root_certificate"] = address.ca.read_bytes()
-    return options
-
-
-def _config(address: BucketAddress) -> Any:
-    config: dict[str, Any] = {"region": address.region, "conditional_put": "etag"}
-    if address.endpoint:
-        config |= {"endpoint": address.endpoint, "virtual_hosted_style_request": False}
-    if address.credentials is not None:
-        config |= {
-            "access_key_id": address.credentials.key_id,
-            "secret_access_key": address.credentials.secret,
-        }
-        if address.credentials.token:
-            config["session_token"] = address.credentials.token
-    if address.encryption:
-        config["server_side_encryption"] = address.encryption
-    if address.kms_key:
-        config["sse_kms_key_id"] = address.kms_key
-    return config

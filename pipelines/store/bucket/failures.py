@@ -1,29 +1,19 @@
-"""What an S3 endpoint answers and what the way to it suffers, as named errors."""
+"""What an endpoint answers and what the way to it suffers, as named errors."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pipelines.errors import Denied, PerennialError, RequestError, Unreachable
+from pipelines.store.bucket.services import SERVICES
 
 if TYPE_CHECKING:
     from pipelines.store.bucket.address import BucketAddress
-
-Right = Literal["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]
+    from pipelines.store.bucket.services import Right
 
 _CODE = re.compile(r"<Code>([A-Za-z0-9]+)</Code>")
-_STATUS = re.compile(r"non-2xx status code: (\d{3})")
-_KEYS = frozenset(
-    {
-        "InvalidAccessKeyId",
-        "SignatureDoesNotMatch",
-        "ExpiredToken",
-        "InvalidToken",
-        "TokenRefreshRequired",
-        "InvalidSecurity",
-    }
-)
+_STATUS = re.compile(r"(?:non-2xx status code:|\(code:) (\d{3})")
 _AGAIN = frozenset({"408", "409", "429"})
 """Statuses of the fours after which another try may do."""
 _CERTIFICATE = re.compile(r"certificate|UnknownIssuer|NotValidForName", re.IGNORECASE)
@@ -54,30 +44,25 @@ def name_failure(
     `right` is what the call needed, `path` the place below the prefix that it was about. No word of
     the library is shown: it may hold a signature.
     """
-    code = code_of(error)
-    if code in {"AccessDenied", "403", "401"}:
-        return _name_denial(address, right, path)
-    if code in _KEYS:
+    code, service = code_of(error), SERVICES[address.scheme]
+    if code in service.denied | {"403", "401"}:
+        return Denied(
+            f"The {service.bucket} {address.url} denied access to {path}: the right"
+            f" {service.rights[right]} is missing.",
+            remedy=service.how_to_allow(address, right),
+        )
+    if code in service.keys:
         return Denied(
             f"The endpoint {_endpoint(address)} does not take the credentials ({code}).",
-            remedy="correct or renew them: PERENNIAL_STORE_CREDENTIALS, or AWS_ACCESS_KEY_ID.",
+            remedy=f"correct or renew them: {service.key_settings}.",
         )
     if is_final(error):
         return _name_refusal(error, address, path)
     said = f"it answered {code}" if code else "no answer came, or it broke off"
     return Unreachable(
-        f"The bucket {address.url} could not be reached in {address.retry_seconds:g} s: {said}"
-        f" ({path}).",
+        f"The {service.bucket} {address.url} could not be reached in {address.retry_seconds:g} s:"
+        f" {said} ({path}).",
         remedy="run again when it is there; nothing was half-written.",
-    )
-
-
-def _name_denial(address: BucketAddress, right: Right, path: str) -> Denied:
-    resource = address.arn() if right == "s3:ListBucket" else address.arn("*")
-    key = f", and the use of the KMS key {address.kms_key}" if address.kms_key else ""
-    return Denied(
-        f"The bucket {address.url} denied access to {path}: the right {right} is missing.",
-        remedy=f"allow {right} on {resource}{key} (docs/bucket.md has the whole policy).",
     )
 
 
@@ -88,9 +73,10 @@ def _name_refusal(error: Exception, address: BucketAddress, path: str) -> Reques
             f"The certificate of {_endpoint(address)} is not trusted here.",
             remedy="name the file of its authority: PERENNIAL_STORE_CA.",
         )
-    if code == "NoSuchBucket":
+    service = SERVICES[address.scheme]
+    if code in service.missing:
         return RequestError(
-            f"There is no bucket {address.bucket} at {_endpoint(address)}.",
+            f"There is no {service.bucket} {address.bucket} at {_endpoint(address)}.",
             remedy="make it, or correct PERENNIAL_STORE (docs/bucket.md).",
         )
     if code == "RequestTimeTooSkewed":
@@ -102,11 +88,14 @@ def _name_refusal(error: Exception, address: BucketAddress, path: str) -> Reques
     return RequestError(
         f"The endpoint {_endpoint(address)} refused a request about {path} ({code}).",
         remedy=(
-            "see whether it is an S3 endpoint, whether PERENNIAL_STORE_REGION is right, and whether"
-            " it knows PERENNIAL_STORE_ENCRYPTION."
+            "see whether it is an endpoint for"
+            f" {address.scheme}://, whether PERENNIAL_STORE_REGION is right, and whether it knows"
+            " PERENNIAL_STORE_ENCRYPTION."
         ),
     )
 
 
 def _endpoint(address: BucketAddress) -> str:
-    return address.endpoint or f"AWS ({address.region})"
+    return address.endpoint or (
+        f"Azure ({address.account})" if address.scheme == "az" else f"AWS ({address.region})"
+    )

@@ -73,6 +73,8 @@ PASSED_VARIABLES = frozenset(
         "AWS_SESSION_TOKEN",
         "AWS_DEFAULT_REGION",
         "AWS_ENDPOINT_URL",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_SAS_TOKEN",
     }
 )
 """What a step's container gets of the worker's environment beside our own settings."""

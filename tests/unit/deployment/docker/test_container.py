@@ -78,6 +78,7 @@ OWN = {
     # those of a bucket are handed on where the store is one
     "store_ca",
     "store_cache_bytes",
+    "store_account",
     "store_credentials",
     "store_encryption",
     "store_endpoint",

@@ -137,3 +137,38 @@ class TestCredentials:
     def test_a_file_that_is_not_there_is_named(self, tmp_path):
         with pytest.raises(RequestError, match="cannot be read"):
             read_credentials(tmp_path / "none")
+
+
+class TestAzure:
+    ACCOUNT = {"PERENNIAL_STORE": "az://models/team", "PERENNIAL_STORE_ACCOUNT": "ours"}  # noqa: RUF012
+
+    def test_a_container_of_an_account_is_named(self):
+        address = bucket_address("az://models/team", load_settings(self.ACCOUNT))
+        assert (address.scheme, address.account, address.url) == ("az", "ours", "az://models/team")
+        theirs = {"PERENNIAL_STORE": "az://models", "AZURE_STORAGE_ACCOUNT_NAME": "theirs"}
+        assert bucket_address("az://models", load_settings(theirs)).account == "theirs"
+
+    def test_what_is_set_for_aws_is_not_taken_for_azure(self, key_file):
+        aws = {"AWS_ENDPOINT_URL": "https://s3", "AWS_SHARED_CREDENTIALS_FILE": str(key_file)}
+        address = bucket_address("az://models/team", load_settings(self.ACCOUNT | aws))
+        assert (address.endpoint, address.credentials) == ("", None)
+
+    def test_a_key_is_read_from_a_file(self, tmp_path):
+        file = tmp_path / "azure"
+        file.write_text("[default]\nazure_storage_account_key = a2V5\n")
+        file.chmod(0o600)
+        assert read_credentials(file, "az").secret == "a2V5"
+        file.write_text(KEYS)
+        with pytest.raises(RequestError, match="holds no azure_storage_account_key"):
+            read_credentials(file, "az")
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            ({"PERENNIAL_STORE_ACCOUNT": ""}, "no account is named"),
+            ({"PERENNIAL_STORE_ENCRYPTION": "AES256"}, "are of S3"),
+        ],
+    )
+    def test_settings_that_azure_lacks_or_does_not_know_are_refused(self, more, words):
+        with pytest.raises(RequestError, match=words):
+            bucket_address("az://models", load_settings(self.ACCOUNT | more))

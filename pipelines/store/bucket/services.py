@@ -1,0 +1,172 @@
+"""What differs between the services that buckets are kept by: how they are opened, and their words.
+
+Everything else (conditional puts, retries, the cache, the layout) is one for all of them. Another
+service is one more `Service` here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pipelines.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from obstore.store import AzureStore, S3Store
+
+    from pipelines.store.bucket.address import BucketAddress
+
+Right = Literal["read", "write", "remove", "list"]
+"""What a request needs to be allowed to do."""
+
+CONNECT_SECONDS: Final = 5.0
+SILENCE_SECONDS: Final = 30.0
+"""How long nothing may come before a request counts as broken off."""
+FIRST_WAIT: Final = 0.1
+"""Seconds before the first further try."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One kind of service.
+
+    `missing` are its codes for a bucket that is not there, `keys` for credentials that are not
+    taken, `denied` for a right that is missing.
+    """
+
+    open: Callable[[BucketAddress], S3Store | AzureStore]
+    bucket: str
+    missing: frozenset[str]
+    keys: frozenset[str]
+    denied: frozenset[str]
+    rights: dict[Right, str]
+    key_settings: str
+
+    def how_to_allow(self, address: BucketAddress, right: Right) -> str:
+        """Return what gives a right, as a remedy."""
+        if address.scheme == "az":
+            return (
+                "give this identity the role Storage Blob Data Contributor on the container"
+                f" {address.bucket} of {address.account}; or correct the key: {self.key_settings}."
+            )
+        resource = address.arn() if right == "list" else address.arn("*")
+        key = f", and the use of the KMS key {address.kms_key}" if address.kms_key else ""
+        return (
+            f"allow {self.rights[right]} on {resource}{key} (docs/bucket.md has the whole policy)."
+        )
+
+
+def _open_s3(address: BucketAddress) -> S3Store:
+    from obstore.store import S3Store
+
+    config: dict[str, Any] = {"region": address.region, "conditional_put": "etag"}
+    if address.endpoint:
+        config |= {"endpoint": address.endpoint, "virtual_hosted_style_request": False}
+    if address.credentials is not None:
+        config |= {
+            "access_key_id": address.credentials.key_id,
+            "secret_access_key": address.credentials.secret,
+        }
+        if address.credentials.token:
+            config["session_token"] = address.credentials.token
+    if address.encryption:
+        config["server_side_encryption"] = address.encryption
+    if address.kms_key:
+        config["sse_kms_key_id"] = address.kms_key
+    return S3Store(address.bucket, prefix=address.prefix or None, **_manners(address), **config)
+
+
+def _open_azure(address: BucketAddress) -> AzureStore:
+    from obstore.exceptions import BaseError
+    from obstore.store import AzureStore
+
+    config: dict[str, Any] = {"account_name": address.account}
+    if address.endpoint:
+        config["endpoint"] = address.endpoint
+    if address.credentials is not None:
+        config["account_key"] = address.credentials.secret
+    try:
+        return AzureStore(
+            address.bucket, prefix=address.prefix or None, **_manners(address), **config
+        )
+    except (BaseError, ValueError):
+        # Not a word of it: it may show the key.
+        raise RequestError(
+            f"The account {address.account} of {address.url} cannot be used as it is set.",
+            remedy=f"an account's key is written in base64: {SERVICES['az'].key_settings}.",
+        ) from None
+
+
+def _manners(address: BucketAddress) -> dict[str, Any]:
+    """Return how requests are tried again, and how long one may take."""
+    options: dict[str, Any] = {
+        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+        "read_timeout": timedelta(seconds=SILENCE_SECONDS),
+        "timeout": timedelta(seconds=600),  # of one request: a part of an upload, a download
+        "allow_http": address.endpoint.startswith("http://"),
+    }
+    if address.ca is not None:
+        options["root_certificate"] = address.ca.read_bytes()
+    return {
+        "client_options": options,
+        "retry_config": {
+            "max_retries": 2,
+            "retry_timeout": timedelta(seconds=min(10.0, address.retry_seconds)),
+            "backoff": {
+                "init_backoff": timedelta(seconds=FIRST_WAIT),
+                "max_backoff": timedelta(seconds=1),
+                "base": 2,
+            },
+        },
+    }
+
+
+SERVICES: Final[dict[str, Service]] = {
+    "s3": Service(
+        open=_open_s3,
+        bucket="bucket",
+        missing=frozenset({"NoSuchBucket"}),
+        keys=frozenset(
+            {
+                "InvalidAccessKeyId",
+                "SignatureDoesNotMatch",
+                "ExpiredToken",
+                "InvalidToken",
+                "TokenRefreshRequired",
+                "InvalidSecurity",
+            }
+        ),
+        denied=frozenset({"AccessDenied"}),
+        rights={
+            "read": "s3:GetObject",
+            "write": "s3:PutObject",
+            "remove": "s3:DeleteObject",
+            "list": "s3:ListBucket",
+        },
+        key_settings="PERENNIAL_STORE_CREDENTIALS, or AWS_ACCESS_KEY_ID",
+    ),
+    "az": Service(
+        open=_open_azure,
+        bucket="container",
+        missing=frozenset({"ContainerNotFound"}),
+        keys=frozenset({"AuthenticationFailed", "InvalidAuthenticationInfo"}),
+        denied=frozenset(
+            {
+                "AuthorizationFailure",
+                "AuthorizationPermissionMismatch",
+                "InsufficientAccountPermissions",
+            }
+        ),
+        rights={
+            "read": "blobs/read",
+            "write": "blobs/write",
+            "remove": "blobs/delete",
+            "list": "blobs/read",
+        },
+        key_settings="PERENNIAL_STORE_CREDENTIALS, or AZURE_STORAGE_ACCOUNT_KEY",
+    ),
+}
+"""The services, by their URL's scheme."""
