@@ -139,18 +139,19 @@ class TestCredentials:
             read_credentials(tmp_path / "none")
 
 
-class TestAzure:
-    ACCOUNT = {"PERENNIAL_STORE": "az://models/team", "PERENNIAL_STORE_ACCOUNT": "ours"}  # noqa: RUF012
+AZURE = {"PERENNIAL_STORE": "az://models/team", "PERENNIAL_STORE_ACCOUNT": "ours"}
 
+
+class TestAzure:
     def test_a_container_of_an_account_is_named(self):
-        address = bucket_address("az://models/team", load_settings(self.ACCOUNT))
+        address = bucket_address("az://models/team", load_settings(AZURE))
         assert (address.scheme, address.account, address.url) == ("az", "ours", "az://models/team")
         theirs = {"PERENNIAL_STORE": "az://models", "AZURE_STORAGE_ACCOUNT_NAME": "theirs"}
         assert bucket_address("az://models", load_settings(theirs)).account == "theirs"
 
     def test_what_is_set_for_aws_is_not_taken_for_azure(self, key_file):
         aws = {"AWS_ENDPOINT_URL": "https://s3", "AWS_SHARED_CREDENTIALS_FILE": str(key_file)}
-        address = bucket_address("az://models/team", load_settings(self.ACCOUNT | aws))
+        address = bucket_address("az://models/team", load_settings(AZURE | aws))
         assert (address.endpoint, address.credentials) == ("", None)
 
     def test_a_key_is_read_from_a_file(self, tmp_path):
@@ -171,4 +172,4 @@ class TestAzure:
     )
     def test_settings_that_azure_lacks_or_does_not_know_are_refused(self, more, words):
         with pytest.raises(RequestError, match=words):
-            bucket_address("az://models", load_settings(self.ACCOUNT | more))
+            bucket_address("az://models", load_settings(AZURE | more))
