@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -110,6 +110,8 @@ class World:
     home: Path
     model: str = "sales"
     folder: str = "raw"
+    environ: dict[str, str] = field(default_factory=dict)
+    """Settings of its own."""
 
     @property
     def settings(self) -> Settings:
@@ -118,6 +120,7 @@ class World:
                 "PERENNIAL_HOME": str(self.home),
                 "PERENNIAL_STATE": str(self.home / "var"),
                 "PERENNIAL_COMPARISON_SECONDS": "0",
+                **self.environ,
             }
         )
 

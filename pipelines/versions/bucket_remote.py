@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from pipelines.store.bucket.address import BucketAddress
     from pipelines.versions.objects import Objects
 
-FOLDER = "dvc"
+DVC = "dvc"
 """Where the remote is below the store's prefix."""
 LAYOUT = "files/md5"
-HISTORY, WHOLE = "history/parts", "history/whole"
+HISTORY = "history"
 """Where the history of the features' repository is below the store's prefix."""
+PARTS, WHOLE = f"{HISTORY}/parts", f"{HISTORY}/whole"
 
 
 class BucketRemote:
@@ -44,8 +45,8 @@ class BucketRemote:
         address = self._address
         if address.scheme == "az":
             container = f"azure://{address.bucket}/{address.prefix}".rstrip("/")
-            return {"url": f"{container}/{FOLDER}", "account_name": address.account}
-        options = {"url": address.below(FOLDER), "region": address.region}
+            return {"url": f"{container}/{DVC}", "account_name": address.account}
+        options = {"url": address.below(DVC), "region": address.region}
         if address.endpoint:
             options["endpointurl"] = address.endpoint
         if address.encryption:
@@ -65,14 +66,14 @@ class BucketRemote:
 
     def make(self) -> bool:
         """Look whether there are objects: a bucket needs no making."""
-        return next(iter(self._client.all(FOLDER)), None) is None
+        return next(iter(self._client.all(DVC)), None) is None
 
     def reach(self) -> None:
         """Do nothing: each request says by itself that the bucket is away."""
 
     def present(self, oids: Collection[str]) -> set[str]:
         """List all objects, a thousand with a request."""
-        there = {item.name for item in self._client.all(f"{FOLDER}/{LAYOUT}")}
+        there = {item.name for item in self._client.all(f"{DVC}/{LAYOUT}")}
         return {oid for oid in oids if _path(oid) in there}
 
     def is_sound(self, oid: str, sound: Callable[[Path], bool]) -> bool:
@@ -107,7 +108,7 @@ class BucketRemote:
     def remove_where(self, holds: Callable[[bytes], bool], keep: Collection[str]) -> set[str]:
         """Download and remove objects."""
         removed = set()
-        for item in self._client.all(f"{FOLDER}/{LAYOUT}"):
+        for item in self._client.all(f"{DVC}/{LAYOUT}"):
             oid = "".join(item.name.split("/")[-2:])
             if oid.endswith(".dir") or oid in keep:
                 continue
@@ -130,7 +131,7 @@ class BucketHistory:
 
     def read(self, number: int) -> bytes | None:
         """Return a bundle; None before it was written."""
-        found = self._client.get(f"{HISTORY}/{number:0{DIGITS}d}")
+        found = self._client.get(f"{PARTS}/{number:0{DIGITS}d}")
         return found.data if isinstance(found, Fetched) else None
 
     def add(self, number: int, data: bytes) -> bool:
@@ -138,7 +139,7 @@ class BucketHistory:
 
         One whose answer was lost is known by the mark of its writer.
         """
-        path, writer = f"{HISTORY}/{number:0{DIGITS}d}", secrets.token_hex(16)
+        path, writer = f"{PARTS}/{number:0{DIGITS}d}", secrets.token_hex(16)
         if self._client.create(path, data, writer):
             return True
         found = self._client.get(path)
@@ -158,7 +159,7 @@ class BucketHistory:
 
 
 def _path(oid: str) -> str:
-    return f"{FOLDER}/{LAYOUT}/{oid[:2]}/{oid[2:]}"
+    return f"{DVC}/{LAYOUT}/{oid[:2]}/{oid[2:]}"
 
 
 def _holds(data: bytes, sound: Callable[[Path], bool]) -> bool:

@@ -15,11 +15,13 @@ from pipelines.ledger.memory import utc_now
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup import scratch
 from pipelines.ops.backup.archive import Writer
+from pipelines.ops.backup.bucket import stored_bucket
 from pipelines.ops.backup.databases import databases, dump, refuse_damage, tables
-from pipelines.ops.backup.parts import REPOSITORY, contents, parts, refuse_store_elsewhere, roots
+from pipelines.ops.backup.parts import REPOSITORY, contents, parts, roots
 from pipelines.ops.lock import hold_features, hold_state
 from pipelines.plurals import how_many
 from pipelines.settings import airflow_database, is_web, without_password
+from pipelines.store.bucket.address import artifacts_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,12 +42,11 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
 
     It appears whole or not at all.
 
-    Raises RequestError where there is no ledger, where the store is no folder, where a database is
-    missing that must be part of it, where `target` is there already or lies inside the state that
-    is copied, Corrupted where the ledger's chain is broken, StorageFull, Busy or Unreachable.
+    Raises RequestError where there is no ledger, where a database is missing that must be part of
+    it, where `target` is there already or lies inside the state that is copied, Corrupted where the
+    ledger's chain is broken, StorageFull, Busy or Unreachable.
     """
     target = target.absolute()
-    refuse_store_elsewhere(settings)
     _refuse_bad_target(settings, target)
     sources = databases(settings)
     for database in sources:
@@ -74,7 +75,10 @@ def backup(settings: Settings, target: Path, say: Callable[[str], None]) -> Mani
         for part in parts(settings):
             with _hold_off_writers(settings, part):
                 _add_part(writer, part, say)
-        return writer.finish(kinds, str(settings.mlflow_artifacts))
+        bucket = stored_bucket(settings)
+        if bucket is not None:
+            bucket.copy(writer, say)
+        return writer.finish(kinds, artifacts_url(settings) or str(settings.mlflow_artifacts))
 
 
 def _refuse_part_of_system(

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipelines.errors import RequestError
-from pipelines.settings import without_password
 from pipelines.store.local import folder_of
 from pipelines.store.opening import open_store
 from pipelines.store.port import KEYS, OBJECTS, SEGMENTS
@@ -42,27 +40,16 @@ class Part(NamedTuple):
 def roots(settings: Settings) -> dict[str, Path]:
     """Return the folders that are restored each as a whole, by their names in a backup.
 
-    The store is among them where it is a folder.
+    The store and the features are among them where they are in folders.
     """
     folders = {
         "secrets": settings.state / "secrets",
         "trust": settings.trust,
         "hand": settings.state / "hand",
         "artifacts": settings.mlflow_artifacts,
-        "versions": settings.versions,
     }
     store = folder_of(open_store(settings.store, settings))
-    return folders if store is None else {**folders, "store": store}
-
-
-def refuse_store_elsewhere(settings: Settings) -> None:
-    """Raise RequestError where the store is no folder: a backup without it would be none."""
-    if "store" not in roots(settings):
-        raise RequestError(
-            f"The store {without_password(settings.store)} is no folder, so it cannot be"
-            " copied into a backup, nor restored from one.",
-            remedy="back it up, and restore it, by the means of the service that holds it.",
-        )
+    return folders if store is None else {**folders, "versions": settings.versions, "store": store}
 
 
 def unfinished_mark(settings: Settings) -> Path:
@@ -74,9 +61,14 @@ def unfinished_mark(settings: Settings) -> Path:
 
 
 def parts(settings: Settings) -> list[Part]:
-    """Return the folders in the order in which they are copied."""
+    """Return the folders in the order in which they are copied.
+
+    Of a store in a bucket these are few: backup/bucket.py has the rest.
+    """
     folders = roots(settings)
     plain = [Part(name, folders[name]) for name in ("secrets", "trust", "hand", "artifacts")]
+    if "store" not in folders:
+        return plain
     features = [Part(f"versions/{name}", folders["versions"] / name) for name in ("repo", "remote")]
     return [
         *plain,

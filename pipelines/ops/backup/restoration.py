@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -23,16 +24,21 @@ from pipelines.errors import Corrupted, PerennialError, RequestError, StorageFul
 from pipelines.full_disk import is_full
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.backup.archive import check_archive, extract
+from pipelines.ops.backup.bucket import NAME as BUCKET
+from pipelines.ops.backup.bucket import stored_bucket
 from pipelines.ops.backup.databases import Kind, databases, load, tables
-from pipelines.ops.backup.parts import refuse_store_elsewhere, roots, unfinished_mark
+from pipelines.ops.backup.parts import roots, unfinished_mark
 from pipelines.ops.backup.scratch import DRAFT
 from pipelines.ops.lock import hold_state
 from pipelines.plurals import how_many
+from pipelines.settings import scheme_of
+from pipelines.store.bucket.address import artifacts_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pipelines.ops.backup.archive import Manifest
+    from pipelines.ops.backup.bucket import StoredBucket
     from pipelines.ops.backup.databases import Database
     from pipelines.settings import Settings
 
@@ -53,21 +59,22 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
     StorageFull, Busy or Unreachable. What fails after the first database was loaded says what is
     there already and how to clear it.
     """
-    refuse_store_elsewhere(settings)
-    folders = roots(settings)
+    folders, bucket = roots(settings), stored_bucket(settings)
     by_name = {database.name: database for database in databases(settings)}
     copies = {f"databases/{name}.{kind}" for name in by_name for kind in get_args(Kind)}
     say(f"reading {source}")
-    manifest = check_archive(source, lambda name: name in copies or name.split("/")[0] in folders)
+    manifest = check_archive(source, partial(_has_place, copies, folders, bucket))
     _refuse_other_kinds(manifest, by_name)
     drafts = {name: folder / DRAFT for name, folder in folders.items()} | {
-        "databases": settings.state / DRAFT
+        "databases": settings.state / DRAFT,
+        **({BUCKET: settings.store_folder / DRAFT} if bucket else {}),
     }
     mark = unfinished_mark(settings)
     with hold_state(settings), _name_os_errors(settings):
-        _refuse_what_is_there(settings, folders, by_name.values())
+        find_filled = partial(_find_filled, folders, by_name.values(), bucket)
+        _refuse_what_is_there(settings, find_filled())
         mark.unlink(missing_ok=True)
-        with _say_what_is_there(settings, folders, by_name.values()), _name_os_errors(settings):
+        with _say_what_is_there(settings, find_filled), _name_os_errors(settings):
             say(f"writing {how_many(len(manifest.members), 'file')} of {manifest.at}")
             try:
                 _clear(drafts)
@@ -79,6 +86,8 @@ def restore(settings: Settings, source: Path, say: Callable[[str], None]) -> int
                     if drafts[name].is_dir():
                         _put_in_place(drafts[name], folder)
                         say(f"{name}: in place")
+                if bucket is not None:
+                    bucket.fill(drafts[BUCKET], say)
             finally:
                 _clear(drafts)
             entries = SqlLedger(settings.ledger_url).verify()
@@ -99,7 +108,8 @@ def _load(
         if name in manifest.databases:
             load(by_name[name], copies / f"{name}.{manifest.databases[name]}")
             if name == "mlflow":
-                _move_artifacts(by_name[name], manifest.artifacts, str(settings.mlflow_artifacts))
+                artifacts = artifacts_url(settings) or str(settings.mlflow_artifacts)
+                _move_artifacts(by_name[name], manifest.artifacts, artifacts)
             say(f"{name}: loaded")
 
 
@@ -113,10 +123,25 @@ def _refuse_other_kinds(manifest: Manifest, by_name: dict[str, Database]) -> Non
             )
 
 
-def _refuse_what_is_there(
-    settings: Settings, folders: dict[str, Path], targets: Iterable[Database]
-) -> None:
-    there = _find_filled(folders, targets)
+def _has_place(
+    copies: set[str], folders: dict[str, Path], bucket: StoredBucket | None, name: str
+) -> bool:
+    """Tell whether a member has a place here.
+
+    Raises RequestError where the backup's store is in a bucket and the settings' in a folder, or
+    the other way round.
+    """
+    root = name.split("/", maxsplit=1)[0]
+    if root in {"store", BUCKET} and (root == BUCKET) != (bucket is not None):
+        held, here = ("a bucket", "a folder") if root == BUCKET else ("a folder", "a bucket")
+        raise RequestError(
+            f"The backup's store was in {held}, and PERENNIAL_STORE names {here}.",
+            remedy=f"let PERENNIAL_STORE name {held}, then restore again.",
+        )
+    return name in copies or root in folders or root == BUCKET
+
+
+def _refuse_what_is_there(settings: Settings, there: dict[str, str]) -> None:
     if not there:
         return
     message = " ".join(f"{what} is not empty." for what in there)
@@ -133,12 +158,16 @@ def _refuse_what_is_there(
     raise RequestError(message, remedy=remedy)
 
 
-def _find_filled(folders: dict[str, Path], targets: Iterable[Database]) -> dict[str, str]:
+def _find_filled(
+    folders: dict[str, Path], targets: Iterable[Database], bucket: StoredBucket | None
+) -> dict[str, str]:
     """Return what is not empty, each with how it is emptied.
 
-    Raises Unreachable where a database does not answer.
+    Raises Unreachable where a database or the bucket does not answer.
     """
     remedies = {}
+    if bucket is not None and bucket.is_filled():
+        remedies[bucket.address.url] = f"remove what is below {bucket.address.url}"
     for folder in folders.values():
         if folder.is_dir() and any(p.name != DRAFT for p in folder.iterdir()):
             remedies[str(folder)] = f"remove what is in {folder}"
@@ -167,7 +196,7 @@ def _how_to_clear(there: dict[str, str]) -> str:
 
 @contextlib.contextmanager
 def _say_what_is_there(
-    settings: Settings, folders: dict[str, Path], targets: Iterable[Database]
+    settings: Settings, find_filled: Callable[[], dict[str, str]]
 ) -> Iterator[None]:
     """Add to an error what is there already.
 
@@ -180,7 +209,7 @@ def _say_what_is_there(
         if not mark.is_file():
             raise  # nothing was put in place
         try:
-            there = _find_filled(folders, targets)
+            there = find_filled()
         except PerennialError as away:
             words = (
                 f"{error.message} The restore did not end, and what is there already cannot be"
@@ -225,11 +254,11 @@ def _clear(drafts: dict[str, Path]) -> None:
 def _move_artifacts(database: Database, old: str, new: str) -> None:
     """Let MLflow's tables point to where the artifacts are now.
 
-    Addresses of other kinds (a bucket, a proxy) are left alone.
+    Addresses of other kinds (another bucket, a proxy) are left alone.
     """
     if old == new:
         return
-    before, after = Path(old).as_uri(), Path(new).as_uri()
+    before, after = _url_of(old), _url_of(new)
     try:
         with create_engine(database.url, poolclass=NullPool).begin() as connection:
             there = inspect(connection)
@@ -259,6 +288,10 @@ def _move_artifacts(database: Database, old: str, new: str) -> None:
             f" {error.orig}.",
             remedy="check that the database runs.",
         ) from error
+
+
+def _url_of(place: str) -> str:
+    return place if scheme_of(place) else Path(place).as_uri()
 
 
 @contextlib.contextmanager

@@ -64,7 +64,8 @@ def find_abandoned(settings: Settings) -> list[Path]:
         path = Path(os.fsdecode(note.read_bytes()))
         if path.name.startswith(PREFIX) and path.is_dir() and not path.is_symlink():
             folders.append(path)
-    drafts = {folder / DRAFT for folder in (settings.state, *roots(settings).values())}
+    around = (settings.state, settings.store_folder, *roots(settings).values())
+    drafts = {folder / DRAFT for folder in around}
     if not unfinished_mark(settings).is_file():
         folders += sorted(draft for draft in drafts if draft.is_dir() and not draft.is_symlink())
     return folders

@@ -16,10 +16,7 @@ from pipelines.errors import Busy, Corrupted, RequestError, StorageFull
 from pipelines.ledger import DriftCheck, GateVerdict
 from pipelines.ops.backup.archive import HEAD, MANIFEST
 from pipelines.ops.backup.creation import backup
-from pipelines.ops.backup.restoration import restore
 from pipelines.ops.lock import hold_state
-from pipelines.store.memory import MemoryStore
-from pipelines.store.opening import STORES
 from tests.contracts.processes import small_disk
 from tests.decisions import drift_check
 from tests.unit.ops.archives import members, quiet
@@ -70,20 +67,6 @@ class TestRoundTrip:
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
         assert stat.S_IMODE((world.settings.state / "ledger" / "ledger.db").stat().st_mode) == 0o600
-
-    def test_a_store_that_is_no_folder_is_never_left_out_silently(
-        self, old, tar, tmp_path, monkeypatch
-    ):
-        monkeypatch.setitem(STORES, "memory", lambda *_: MemoryStore())
-        settings = old.settings.replace(store="memory://me:secret@here")
-        for call in (
-            lambda: backup(settings, tmp_path / "b.tar", quiet),
-            lambda: restore(settings, tar, quiet),
-        ):
-            with pytest.raises(RequestError, match="is no folder") as refused:
-                call()
-            assert "secret" not in str(refused.value)
-        assert not (tmp_path / "b.tar").exists()
 
     def test_what_can_be_made_again_is_not_in_it(self, old, tar):
         names = [m.name for m in members(tar)]
