@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.byte_sizes import bytes_of
-from pipelines.container_paths import STATE, TRUST, path_in_container
+from pipelines.container_paths import STATE, TRUST, expect_store_in_pods, path_in_container
 from pipelines.deployment.docker.container import HANDED_ON
 from pipelines.deployment.kubernetes import names
 from pipelines.errors import GiveUp
@@ -117,14 +117,7 @@ def _refuse_what_pods_lack(settings: Settings, release: Release, manifest: Bundl
                 " estimator that is compiled (docs/compiled.md)."
             ),
         )
-    if not settings.has_bucket and settings.kubernetes_serving_volume is None:
-        raise GiveUp(
-            "Pods cannot reach the store: it is in no bucket, and they have no volume of it.",
-            remedy=(
-                "let PERENNIAL_STORE name a bucket, or PERENNIAL_KUBERNETES_SERVING_VOLUME the"
-                " claim of the volume that is the state folder."
-            ),
-        )
+    expect_store_in_pods(settings)
     if settings.require_signature and settings.kubernetes_serving_trust is None:
         raise GiveUp(
             "A signature is required, and pods do not know whose signatures count.",

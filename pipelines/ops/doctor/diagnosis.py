@@ -68,6 +68,8 @@ def diagnose(
         "agreement": lambda: agreement.check_agreement(settings, ports),
         "alerts": lambda: alerts.check_alerts(settings),
         "pools": lambda: pools.check_pools(settings),
+        "state of steps' pods": lambda: pods.check_state(settings),
+        "store of releases' pods": lambda: pods.check_store(settings),
         "cluster of steps": lambda: pods.check_step_pods(settings),
     }
     for what, check in checks.items():
