@@ -18,6 +18,7 @@ from pipelines.ops.doctor import (
     kubernetes,
     machine,
     modes,
+    packages,
     pods,
     pools,
     signing,
@@ -52,6 +53,7 @@ def diagnose(
     checks = {
         "Python": machine.check_python,
         "packages": lambda: machine.check_packages(settings),
+        "steps": lambda: packages.check_training(settings),
         "ports": lambda: machine.check_ports(settings),
         "disk": lambda: machine.check_disks(settings),
         "bucket": lambda: bucket.check_bucket(settings),
