@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.celery.executors.celery_executor import AirflowTaskTimeout, CeleryExecutor
+from airflow.providers.celery.executors.celery_executor import CeleryExecutor
 from airflow.providers.celery.executors.celery_executor_utils import ExceptionWithTraceback
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from kombu.exceptions import OperationalError
 
 TRIES = 100_000
@@ -26,7 +27,7 @@ class PatientCeleryExecutor(CeleryExecutor):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Set how often a task may be handed out in vain."""
-        super().__init__(*arguments, **options)
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
         self.workload_publish_max_retries = TRIES
 
     def _send_workloads_to_celery(self, workload_tuples_to_send: Any) -> list[Any]:

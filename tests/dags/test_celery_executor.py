@@ -9,8 +9,8 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.celery.executors.celery_executor import AirflowTaskTimeout
 from airflow.providers.celery.executors.celery_executor_utils import ExceptionWithTraceback
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from kombu.exceptions import OperationalError
 from perennial_airflow import executors
 from perennial_airflow.celery_executor import PatientCeleryExecutor, as_slow
