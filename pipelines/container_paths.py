@@ -1,4 +1,4 @@
-"""Where a container finds what lies below the state folder."""
+"""Where a container finds what lies below the state folder, and whether a pod finds it at all."""
 
 from __future__ import annotations
 
@@ -58,6 +58,47 @@ def store_in_container(settings: Settings) -> dict[str, str]:
     return {name: path_in_container(name, local_path(settings.store), settings.state)}
 
 
+def expect_state_in_pods(settings: Settings) -> None:
+    """Raise GiveUp where the pods of steps would not see the state, whichever step it is."""
+    _refuse_azure_in_pods(settings)
+    store_in_container(settings)
+    if settings.is_set("versions"):
+        path_in_container(f"{PREFIX}VERSIONS", settings.versions, settings.state)
+    if settings.kubernetes_steps_volume is not None:
+        return
+    lacking = [] if settings.has_bucket else [f"{PREFIX}STORE (a bucket)"]
+    lacking += [
+        f"{PREFIX}{field.upper()} (a server)"
+        for field in ("ledger_url", "mlflow_uri")
+        if getattr(settings, field).startswith("sqlite:")
+    ]
+    if lacking:
+        raise GiveUp(
+            "The steps' pods have no state: what they write would go with them.",
+            remedy=(
+                "name a PersistentVolumeClaim, or a folder of the one node, in"
+                f" PERENNIAL_KUBERNETES_STEPS_VOLUME, or set {', '.join(lacking)}."
+            ),
+        )
+
+
+def expect_store_in_pods(settings: Settings) -> None:
+    """Raise GiveUp where the pods of releases would not see the store."""
+    _refuse_azure_in_pods(settings)
+    if settings.has_bucket:
+        return
+    if settings.kubernetes_serving_volume is None:
+        raise GiveUp(
+            "Pods cannot reach the store: it is in no bucket, and they have no volume of it.",
+            remedy=(
+                "let PERENNIAL_STORE name a bucket, or PERENNIAL_KUBERNETES_SERVING_VOLUME the"
+                " claim of the volume that is the state folder."
+            ),
+        )
+    if scheme_of(settings.store) in {"", "file"}:
+        path_in_container(f"{PREFIX}STORE", local_path(settings.store), settings.state)
+
+
 def _bucket_in_container(settings: Settings) -> dict[str, str]:
     """Return what a container must know to reach the bucket, the key among it."""
     plain = (
@@ -74,7 +115,7 @@ def _bucket_in_container(settings: Settings) -> dict[str, str]:
     return {name: value for name, value in variables.items() if value} | keys
 
 
-def refuse_azure_in_pods(settings: Settings) -> None:
+def _refuse_azure_in_pods(settings: Settings) -> None:
     """Raise GiveUp where the store is a container of Azure, whose key no pod is given."""
     if scheme_of(settings.store) == "az":
         raise GiveUp(

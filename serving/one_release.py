@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 
 def bring_release(settings: Settings) -> Release:
-    """Write the release's files below the settings' `releases`; return the release.
+    """Write the release's files below the settings' `releases`, the packages that it requires below
+    `packages`; return the release.
 
     Raises RequestError where the settings name no release, Corrupted naming the object that is
-    missing or changed, Unreachable where store or folder cannot be used.
+    missing or changed, Unreachable where store or folder cannot be used, and what `bring_packages`
+    raises.
     """
     release = release_of(settings)
     store = open_store(settings.store, settings)
@@ -39,6 +41,11 @@ def bring_release(settings: Settings) -> Release:
             f" {release.version}.",
             remedy="`perennial reconcile` deploys the champion's release anew.",
         )
+    if manifest.packages is not None and settings.packages is not None:
+        # Imported where it is needed: the image for compiled models lacks what it imports.
+        from pipelines.environments.ready import bring_packages
+
+        bring_packages(manifest.packages, store, settings.packages)
     folder = local_path(settings.releases)
     try:
         for name, data in release_files(store, release, manifest).items():

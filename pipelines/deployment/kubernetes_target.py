@@ -23,6 +23,7 @@ from pipelines.deployment.kubernetes.api import (
 from pipelines.deployment.kubernetes.lock import hold_lease
 from pipelines.deployment.kubernetes.pod import pod_template
 from pipelines.deployment.kubernetes.service import ServiceClient
+from pipelines.environments.ready import keep_packages
 from pipelines.errors import GiveUp, PerennialError, Unreachable
 from pipelines.kubernetes_client import api_client
 from pipelines.store.sealing import read_entry
@@ -67,8 +68,7 @@ class KubernetesTarget:
         cluster, settings, model = self._cluster(context), context.settings, release.model
         before = self._before(context, release)
         try:
-            manifest = read_manifest(context.ports.store, release.bundle)
-            template = pod_template(settings, context.spec, release, manifest)
+            template = _new_template(context, release)
             self._apply_all(context, release, template)
             image = rollout.await_pods(cluster, settings, model)
             _await_public_answer(cluster, release)
@@ -174,8 +174,7 @@ class KubernetesTarget:
             else rollout.template_of(cluster, settings, release)
         )
         if template is None:
-            manifest = read_manifest(context.ports.store, release.bundle)
-            template = pod_template(settings, context.spec, release, manifest)
+            template = _new_template(context, release)
         done = self._apply_all(context, release, template)
         changes = [
             _say_changed(words, release.model, applied)
@@ -190,6 +189,19 @@ class KubernetesTarget:
                 f" those of release {release.number}, the champion"
             )
         return changes
+
+
+def _new_template(context: Context, release: Release) -> Object:
+    """Return the template of a release's pods; what they need is in the store by then.
+
+    Raises what `pod_template` raises, and `keep_packages` where packages cannot be had.
+    """
+    settings, store = context.settings, context.ports.store
+    manifest = read_manifest(store, release.bundle)
+    template = pod_template(settings, context.spec, release, manifest)
+    if manifest.packages is not None:
+        keep_packages(manifest.packages, settings, store)
+    return template
 
 
 def _say_changed(kind: str, model: str, applied: rollout.Applied) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from pipelines.environments.interpreter import absent_packages
 from pipelines.environments.lock import only, packages
 from pipelines.environments.overlay import overlays
 from pipelines.environments.recorded_files import SITE, find_damage, write_record
-from pipelines.environments.uv import WHEELS, run_uv
+from pipelines.environments.uv import install_target
 from pipelines.errors import Corrupted, Refused
 from pipelines.locks import hold
 from pipelines.private_files import make_folder
@@ -60,24 +59,13 @@ def new_overlay(settings: Settings, lock: str, interpreter: Interpreter) -> Iter
             folder = Path(name) / "overlay"
             (folder / SITE).mkdir(parents=True)
             if absent:
-                _install(Path(name), folder / SITE, only(lock, set(absent)), interpreter)
+                install_target(
+                    *(folder / SITE, only(lock, set(absent)), Path(name)),
+                    *("--python-version", interpreter.version),
+                    *("--python-platform", interpreter.platform),
+                )
             write_record(folder)
             yield folder
-
-
-def _install(scratch: Path, site: Path, lock: str, interpreter: Interpreter) -> None:
-    (scratch / "lock.txt").write_text(lock, encoding="utf-8")
-    run_uv(
-        [
-            *("pip", "install", "--python", sys.executable, "--target", str(site)),
-            *("--python-version", interpreter.version),
-            *("--python-platform", interpreter.platform),
-            *("--require-hashes", "--no-deps", "--link-mode", "copy"),
-            *(*WHEELS, "--requirements", "lock.txt"),
-        ],
-        scratch,
-    )
-    (site / ".lock").unlink(missing_ok=True)  # uv's own
 
 
 def find_in_image(record: EnvironmentRecord, image_packages: Path) -> str:

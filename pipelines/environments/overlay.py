@@ -11,6 +11,8 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Collection
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,13 +22,15 @@ from pipelines.environments.lock import only, packages
 from pipelines.environments.record import running_python
 from pipelines.environments.recorded_files import FORMAT, RECORD, SITE, find_damage, write_record
 from pipelines.environments.shadows import refuse_shadows
-from pipelines.environments.uv import WHEELS, run_uv
+from pipelines.environments.uv import install_target
 from pipelines.locks import hold
 from pipelines.private_files import make_folder
 from pipelines.refs import digest, sha256
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
+
+LayKept = Callable[[Collection[str], Path], bool]
 
 
 def overlays(settings: Settings) -> Path:
@@ -62,11 +66,12 @@ def overlay_folder(settings: Settings, lock: str, absent: dict[str, str]) -> Pat
     return overlays(settings) / name[:32]
 
 
-def install(settings: Settings, lock: str) -> list[str]:
+def install(settings: Settings, lock: str, lay_kept: LayKept | None = None) -> list[str]:
     """Return the paths of an environment, installed unless it is there whole.
 
     None where the running Python has all of it. Of two that install at once, one does it and the
-    other waits. The record's time says when an overlay was last used.
+    other waits. The record's time says when an overlay was last used. `lay_kept` lays packages, by
+    their names, into a folder without an index, and tells whether it did.
 
     Raises what `run_uv` and `refuse_shadows` raise, Conflict as `absent_packages`, Busy.
     """
@@ -82,13 +87,13 @@ def install(settings: Settings, lock: str) -> list[str]:
             seconds=settings.lock_timeout_seconds,
         ):
             if find_damage(folder):
-                _build(folder, only(lock, set(absent)), path)
+                _build(folder, path, partial(_bring, lock, absent, lay_kept))
     os.utime(folder / RECORD)
     return [str(folder / SITE)]
 
 
-def _build(folder: Path, lock: str, path: list[str]) -> None:
-    """Install into a scratch folder, look at what came, and put it in place."""
+def _build(folder: Path, path: list[str], bring: Callable[[Path, Path], None]) -> None:
+    """Bring the packages into a scratch folder, look at what came, and put it in place."""
     make_folder(folder.parent)
     for abandoned in folder.parent.glob(f".{folder.name}.*.tmp"):
         shutil.rmtree(abandoned)  # of a builder that was killed: we hold the lock
@@ -96,15 +101,7 @@ def _build(folder: Path, lock: str, path: list[str]) -> None:
     try:
         new = scratch / "new"
         new.mkdir(mode=0o700)
-        (scratch / "lock.txt").write_text(lock, encoding="utf-8")
-        run_uv(
-            [
-                *("pip", "install", "--python", sys.executable, "--target", str(new / SITE)),
-                *("--require-hashes", "--no-deps", "--compile-bytecode", "--link-mode", "copy"),
-                *(*WHEELS, "--requirements", "lock.txt"),
-            ],
-            scratch,
-        )
+        bring(new / SITE, scratch)
         refuse_shadows(new / SITE, path)
         write_record(new)
         if folder.exists():
@@ -112,6 +109,14 @@ def _build(folder: Path, lock: str, path: list[str]) -> None:
         new.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _bring(
+    lock: str, absent: dict[str, str], lay_kept: LayKept | None, site: Path, scratch: Path
+) -> None:
+    """Have the absent packages of a lock in a folder: those that the store keeps, else from uv."""
+    if lay_kept is None or not lay_kept(absent.keys(), site):
+        install_target(site, only(lock, set(absent)), scratch, "--compile-bytecode")
 
 
 def find_overlay(settings: Settings, lock: str) -> Path | None:

@@ -78,6 +78,23 @@ def run_uv(arguments: Sequence[str], folder: Path) -> str:
     return done.stderr
 
 
+def install_target(site: Path, lock: str, scratch: Path, *options: str) -> None:
+    """Install all packages of a lock into a folder, by their hashes and from wheels alone.
+
+    Raises as `run_uv`.
+    """
+    (scratch / "lock.txt").write_text(lock, encoding="utf-8")
+    run_uv(
+        [
+            *("pip", "install", "--python", sys.executable, "--target", str(site), *options),
+            *("--require-hashes", "--no-deps", "--link-mode", "copy"),
+            *(*WHEELS, "--requirements", "lock.txt"),
+        ],
+        scratch,
+    )
+    (site / ".lock").unlink(missing_ok=True)  # uv's own
+
+
 def _environment(folder: Path) -> dict[str, str]:
     environ = {
         **os.environ,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 REVISION = "0003"
 """The newest migration; a ledger that has it is opened without Alembic."""
 
+SILENT_SECONDS = 20
+"""So long a writer may say nothing in the middle of its transaction: less than others wait."""
+
 _MIGRATING = 5_377_001
 """The number of the advisory lock under which PostgreSQL migrates."""
 
@@ -33,6 +36,10 @@ _NOTICE_LOST_HOSTS = (
     " set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false)"
 )
+
+_END_SILENT_WRITER = f"SET LOCAL idle_in_transaction_session_timeout = {SILENT_SECONDS * 1_000}"
+"""A writer that is cut off or stopped in the middle would hold off all others: by itself the server
+waits two hours for a lost host, and for ever for a process that is stopped."""
 
 _TABLES = {"alembic_version", "entries", "head"}
 _NEW = (
@@ -222,9 +229,11 @@ def _engine(url: URL) -> Engine:
 
         patient = {"connect_timeout": 10, "options": f"-c lock_timeout={WAIT_SECONDS * 1_000}"}
         arguments = {name: value for name, value in patient.items() if name not in url.query}
-        return create_engine(
+        engine = create_engine(
             url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=arguments
         )
+        event.listen(engine, "begin", _begin_in_time)
+        return engine
     if url.get_backend_name() != "sqlite":
         return create_engine(url, poolclass=NullPool)
     if url.database in {None, "", ":memory:"}:
@@ -236,6 +245,12 @@ def _engine(url: URL) -> Engine:
     event.listen(engine, "connect", _own_transactions)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _begin_in_time(connection: Connection) -> None:
+    """Have the server end a writer's transaction whose host has gone silent, and let others in."""
+    if connection.get_execution_options().get("begin") == "IMMEDIATE":
+        connection.exec_driver_sql(_END_SILENT_WRITER)
 
 
 def _own_transactions(connection: Any, _record: object) -> None:

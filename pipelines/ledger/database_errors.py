@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ WAIT_SECONDS = 30
 """How long a writer waits for another one."""
 
 RESTORE = "restore the ledger from a backup."
+
+_EXHAUSTED = re.compile(r"too many (clients|connections)|connection slots are reserved")
+"""What PostgreSQL says where it has no connection left; its driver knows no code before there is
+one."""
 
 _BUSY = ("55P03", "40P01")
 _FULL = ("53100",)
@@ -50,6 +55,14 @@ def database_border(name: str) -> Iterator[None]:
 
 
 def _name_error(error: DBAPIError, name: str) -> PerennialError:
+    if _EXHAUSTED.search(str(error.orig)):
+        return Busy(
+            f"All connections of {name} are in use: {error.orig}.",
+            remedy=(
+                "run again when others have ended; raise the database's max_connections, or let"
+                " fewer tasks run at once."
+            ),
+        )
     kind = fault(error) or _classify(str(getattr(error.orig, "pgcode", None) or ""))
     if kind == "busy":
         return Busy(

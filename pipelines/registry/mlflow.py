@@ -2,7 +2,8 @@
 
 MlflowClient only: MLflow's fluent functions keep state per process, and ending a child there ends
 its parent. MLflow has neither unique keys nor compare-and-set, so what must happen once happens
-under a file lock beside the artifacts.
+under a file lock beside the artifacts. Of hosts that share no folder, the one whose version has the
+lowest number was first.
 """
 
 from __future__ import annotations
@@ -179,9 +180,9 @@ class MlflowRegistry:
         from pipelines.registry.sklearn_model import own_folder, sklearn_folder
 
         with self._once(model):
-            versions = [v for v in self.versions(model) if v.tags.get(KEY) == key]
-            if versions:
-                return versions[0]
+            found = self._first(model, key)
+            if found is not None:
+                return found
             self._run(run_id)
             opened = sklearn_folder(model_file) if code is None else own_folder(model_file, code)
             with opened as folder:
@@ -194,7 +195,26 @@ class MlflowRegistry:
                 tags={**mask(tags), KEY: key},
                 await_creation_for=0,
             )
-            return _version(version)
+            return self._first(model, key) or _version(version)
+
+    def _first(self, model: str, key: str) -> ModelVersion | None:
+        """Return the version of a key, or None; there is one afterwards.
+
+        Numbers count up in the order in which versions are made, so all hosts agree on the first.
+        A later one is of a host that did not know of it: cut off, or told too late. Whoever made
+        it comes by here, too, before anybody hears of it.
+        """
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+        same = [v for v in self.versions(model) if v.tags.get(KEY) == key]
+        for later in same[1:]:
+            try:
+                self._client.delete_model_version(model, later.version)
+            except MlflowException as error:
+                if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                    raise
+        return same[0] if same else None
 
     def describe(self, model: str, version: str, text: str) -> None:
         """Set what is said of a version."""

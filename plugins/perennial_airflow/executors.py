@@ -9,7 +9,7 @@ from typing import Any
 
 EXECUTORS = {
     "local": ("perennial_airflow.executor", "VigilantExecutor"),
-    "celery": ("airflow.providers.celery.executors.celery_executor", "CeleryExecutor"),
+    "celery": ("perennial_airflow.celery_executor", "PatientCeleryExecutor"),
     "kubernetes": (
         "airflow.providers.cncf.kubernetes.executors.kubernetes_executor",
         "KubernetesExecutor",

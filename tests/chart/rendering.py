@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 CHART = ROOT / "docker" / "chart"
 HELM = shutil.which("helm")
 BUCKET = {"state": {"bucket": {"url": "s3://models/state", "secret": "bucket", "ca": "ca"}}}
+IN_AIRFLOW = {"place": "process", "images": {"airflow": "perennial/airflow-and-steps:1"}}
+"""Steps within Airflow's pods: the image that is built for those trains nothing."""
 VALUES: dict[str, dict[str, Any]] = {
     "bucket": {**BUCKET},
-    "claim": {"state": {"claim": "state"}, "target": "process", "place": "process"},
+    "claim": {"state": {"claim": "state"}, "target": "process", **IN_AIRFLOW},
     "trial": {**BUCKET, "postgres": {"inside": True, "storage": ""}},
     "celery": {
         **BUCKET,
@@ -41,7 +43,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "pods with a claim": {
         "state": {"claim": "state"},
         "target": "process",
-        "place": "process",
+        **IN_AIRFLOW,
         "airflow": {"executor": "kubernetes"},
         "signing": {"required": True, "trust": "trust"},
     },

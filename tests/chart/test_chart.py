@@ -178,6 +178,14 @@ def test_the_parts_of_airflow_are_told_what_settings_know(tmp_path):
     ("values", "words"),
     [
         ({"secret": ""}, "no Secret is named"),
+        ({"place": "process"}, "has no library that trains"),
+        (
+            {
+                "place": "process",
+                "images": {"airflow": "registry.example/perennial/airflow@sha256:0"},
+            },
+            "docker/steps.txt",
+        ),
         ({"stepsSecret": ""}, "no Secret says what they may know"),
         ({"state": {"bucket": {"url": ""}}}, "name a bucket"),
         ({"state": {"claim": "state", **BUCKET["state"]}}, "not both"),

@@ -4,60 +4,26 @@ folder; one that dies in the middle, and a broker that is started again, cost ti
 
 from __future__ import annotations
 
-import json
-import time
-from dataclasses import replace
-
 import pytest
 
-from tests.docker.composed import FIRST, FIRST_RUN, RETRAIN, ROOT, alone, composed
-from tests.docker.sales import SECOND_DAY, sales_world
+from tests.docker.composed import FIRST, FIRST_RUN, RETRAIN
+from tests.docker.sales import SECOND_DAY
+from tests.docker.workers import (
+    ONCE,
+    WORKERS,
+    await_task,
+    containers,
+    effects,
+    running_workers,
+)
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(2400)]
-
-WORKERS = 3
-ONCE = ("verdict", "release", "champion", "outcome")
 
 
 @pytest.fixture(scope="module")
 def workers(engine, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("workers")
-    world = sales_world(folder / "home", ROOT)
-    stack = replace(composed(engine, folder).with_model(engine, world), workers=WORKERS)
-    stack.backups.mkdir()
-    with alone():
-        try:
-            stack.up()
-            yield stack
-        finally:
-            stack.down(engine)
-            for tag in stack.images.values():
-                engine.remove_image(tag, force=True)
-
-
-def containers(engine, stack, service):
-    labels = [
-        f"com.docker.compose.project={stack.project}",
-        f"com.docker.compose.service={service}",
-    ]
-    return engine.containers(filters={"label": labels})
-
-
-def await_task(api, run, name, seconds=600):
-    """Wait until a task of the run is at work."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for task in api.tasks(RETRAIN, run):
-            if task.task == name and task.state == "running":
-                return task
-        time.sleep(0.3)
-    raise AssertionError(f"{name} does not begin")
-
-
-def effects(stack, run):
-    """How many entries of each kind the ledger holds of the run."""
-    entries = json.loads(stack.perennial("history", "sales", "--limit", "1000", "--json"))
-    return {kind: sum(e["kind"] == kind and e["key"] == run for e in entries) for kind in ONCE}
+    with running_workers(engine, tmp_path_factory.mktemp("workers")) as stack:
+        yield stack
 
 
 def test_workers_have_no_volume_that_another_part_has(engine, workers):

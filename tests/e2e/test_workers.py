@@ -4,6 +4,7 @@ Workers and the broker are killed in the middle: each run ends, and each effect 
 One retraining is under way at a time; the others wait in line.
 """
 
+import contextlib
 import json
 import shutil
 
@@ -27,6 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1_800)]
 OTHER = "other"
 """A second model, of an owner whose budget is one retraining a day; its search is spread."""
 ONCE = ("verdict", "release", "champion", "outcome")
+ENDS = {"success", "failed"}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,41 @@ def test_a_killed_worker_s_task_is_done_by_another_try_and_once(live):
     assert live.tries(RETRAIN, "first", "train") == 2
     assert effects(live, "first") == dict.fromkeys(ONCE, 1)
     ConfiguredPorts(live.settings).ledger.verify()
+
+
+def test_a_worker_that_stands_still_comes_back_too_late_and_changes_nothing(live):
+    """As one whose machine was paused, or cut off: another one has done its task meanwhile."""
+    run = "stands_still"
+    live.start(MODEL, run, as_of=as_of(3), force=True, reason="a worker stands still")
+    name = worker_of(live, "train")
+    worker = psutil.Process(live.pids()[name])
+    family = [worker, *worker.children(recursive=True)]
+    late = {process.pid for process in family if "pipelines" in process.cmdline()}
+    assert late, "its step is at work"
+    for process in family:
+        process.suspend()
+    try:
+        live.until(
+            lambda: live.tries(RETRAIN, run, "train") > 1 or live.api.state(RETRAIN, run) in ENDS,
+            "the task is given to another one",
+        )
+        assert live.end(MODEL, run) == "success"
+        before = effects(live, run)
+        tasks = live.states(RETRAIN, run)
+        champions = live.champions()
+    finally:
+        for process in reversed(family):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+    live.until(lambda: not any(map(psutil.pid_exists, late)), "what came too late has ended")
+    assert effects(live, run) == before
+    assert (before["verdict"], before["outcome"]) == (1, 1)
+    assert max(before.values()) == 1
+    assert (live.states(RETRAIN, run), live.champions()) == (tasks, champions)
+    versions = ConfiguredPorts(live.settings).registry.versions(MODEL)
+    assert [v.tags["run"] for v in versions].count(run) == 1
+    ConfiguredPorts(live.settings).ledger.verify()
+    live.until(live.is_healthy, "all are healthy")
 
 
 def test_a_broker_that_is_killed_loses_nothing_that_was_queued(live):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.container_paths import store_in_container
+from pipelines.container_paths import (
+    expect_state_in_pods,
+    expect_store_in_pods,
+    store_in_container,
+)
 from pipelines.errors import GiveUp
 from pipelines.settings import load_settings
 
@@ -64,3 +68,17 @@ def test_a_file_of_credentials_that_no_container_sees_is_refused(tmp_path):
                 PERENNIAL_STORE_CREDENTIALS="/etc/s3",
             )
         )
+
+
+def test_a_container_of_azure_is_named_with_its_account_and_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "a2V5")
+    azure = {"PERENNIAL_STORE": "az://models/team", "PERENNIAL_STORE_ACCOUNT": "ours"}
+    found = store_in_container(settings(tmp_path, **azure))
+    assert found.items() >= {**azure, "AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}.items()
+
+
+@pytest.mark.parametrize("expect", [expect_state_in_pods, expect_store_in_pods])
+def test_pods_are_given_no_key_to_azure(tmp_path, expect):
+    azure = {"PERENNIAL_STORE": "az://models/team", "PERENNIAL_STORE_ACCOUNT": "ours"}
+    with pytest.raises(GiveUp, match="none to a container of Azure"):
+        expect(settings(tmp_path, **azure))

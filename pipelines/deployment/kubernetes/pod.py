@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.byte_sizes import bytes_of
-from pipelines.container_paths import STATE, TRUST, path_in_container, refuse_azure_in_pods
+from pipelines.container_paths import STATE, TRUST, expect_store_in_pods, path_in_container
 from pipelines.deployment.docker.container import HANDED_ON
 from pipelines.deployment.kubernetes import names
 from pipelines.errors import GiveUp
@@ -27,6 +27,8 @@ PORT: Final = 8000
 USER: Final = 10_001
 """The user of the serving images."""
 RELEASES, CA, PERSONAL = "/release", "/ca", "/personal"
+PACKAGES: Final = "/packages"
+"""Where the packages lie that a bundle requires beside those of the image."""
 DRAINING: Final = "/tmp/draining"  # noqa: S108 -- the pod's own
 DRAIN_SECONDS: Final = 10
 """How long a pod that is to end goes on answering.
@@ -50,10 +52,11 @@ def pod_template(
 ) -> Object:
     """Return the template of the release's pods.
 
+    Packages that the bundle requires must be in the store (`environments.ready.keep_packages`).
+
     Raises GiveUp where the settings do not say what pods need.
     """
     _refuse_what_pods_lack(settings, release, manifest)
-    image = serving_image(settings, manifest)
     labels = names.labels(release, settings)
     return {
         "metadata": {
@@ -70,17 +73,18 @@ def pod_template(
                 "fsGroupChangePolicy": "OnRootMismatch",
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "volumes": _volumes(settings),
+            "volumes": _volumes(settings, manifest),
             "initContainers": [
                 {
-                    **_container(settings, spec, release, image),
+                    **_container(settings, spec, release, manifest),
                     "name": BRINGER,
                     "command": ["python", "-m", "serving.one_release"],
+                    "volumeMounts": _mounts(settings, manifest, brings=True),
                 }
             ],
             "containers": [
                 {
-                    **_container(settings, spec, release, image),
+                    **_container(settings, spec, release, manifest),
                     **_probes(settings),
                     "name": SERVER,
                     "ports": [{"name": names.PORT, "containerPort": PORT, "protocol": "TCP"}],
@@ -108,24 +112,7 @@ def serving_image(settings: Settings, manifest: BundleManifest) -> str:
 
 def _refuse_what_pods_lack(settings: Settings, release: Release, manifest: BundleManifest) -> None:
     """Raise GiveUp where pods could not serve this release, whatever the cluster does."""
-    if manifest.packages is not None:
-        raise GiveUp(
-            f"Version {release.version} of {release.model} is not compiled and requires packages of"
-            " its own, which the serving image lacks.",
-            remedy=(
-                "deploy it with PERENNIAL_TARGET=docker, which builds an image with them, or use an"
-                " estimator that is compiled (docs/compiled.md)."
-            ),
-        )
-    refuse_azure_in_pods(settings)
-    if not settings.has_bucket and settings.kubernetes_serving_volume is None:
-        raise GiveUp(
-            "Pods cannot reach the store: it is in no bucket, and they have no volume of it.",
-            remedy=(
-                "let PERENNIAL_STORE name a bucket, or PERENNIAL_KUBERNETES_SERVING_VOLUME the"
-                " claim of the volume that is the state folder."
-            ),
-        )
+    expect_store_in_pods(settings)
     if settings.require_signature and settings.kubernetes_serving_trust is None:
         raise GiveUp(
             "A signature is required, and pods do not know whose signatures count.",
@@ -181,8 +168,10 @@ def _toleration(text: str) -> Object:
     return {"key": key, "effect": effect, **wanted}
 
 
-def _container(settings: Settings, spec: Spec, release: Release, image: str) -> Object:
-    secret = settings.kubernetes_serving_secret
+def _container(
+    settings: Settings, spec: Spec, release: Release, manifest: BundleManifest
+) -> Object:
+    secret, image = settings.kubernetes_serving_secret, serving_image(settings, manifest)
     return {
         "image": image,
         "imagePullPolicy": "IfNotPresent",
@@ -198,7 +187,7 @@ def _container(settings: Settings, spec: Spec, release: Release, image: str) -> 
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": _mounts(settings),
+        "volumeMounts": _mounts(settings, manifest),
     }
 
 
@@ -232,6 +221,7 @@ def _environment(settings: Settings, release: Release, image: str) -> list[Objec
         f"{PREFIX}SERVING_PORT": str(PORT),
         f"{PREFIX}STATE": STATE,
         f"{PREFIX}RELEASES": RELEASES,
+        f"{PREFIX}PACKAGES": PACKAGES,
         f"{PREFIX}RELEASE": canonical(release).decode(),
         f"{PREFIX}DRAINING": DRAINING,
         f"{PREFIX}IMAGE": image,
@@ -259,7 +249,7 @@ def _store(settings: Settings) -> dict[str, str]:
     return {name: settings.store, **variables}
 
 
-def _volumes(settings: Settings) -> list[Object]:
+def _volumes(settings: Settings, manifest: BundleManifest) -> list[Object]:
     volume = settings.kubernetes_serving_volume
     if volume is None:
         state: Object = {"emptyDir": {}}
@@ -272,6 +262,8 @@ def _volumes(settings: Settings) -> list[Object]:
         {"name": "release", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
     ]
+    if manifest.packages is not None:
+        volumes.append({"name": "packages", "emptyDir": {}})
     if settings.kubernetes_serving_trust:
         volumes.append({"name": "trust", "configMap": {"name": settings.kubernetes_serving_trust}})
     if settings.kubernetes_serving_ca:
@@ -282,12 +274,15 @@ def _volumes(settings: Settings) -> list[Object]:
     return volumes
 
 
-def _mounts(settings: Settings) -> list[Object]:
+def _mounts(settings: Settings, manifest: BundleManifest, *, brings: bool = False) -> list[Object]:
+    """Return where a container finds its volumes; only one that `brings` packages writes them."""
     mounts: list[Object] = [
         {"name": "state", "mountPath": STATE},
         {"name": "release", "mountPath": RELEASES},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 -- the pod's own
     ]
+    if manifest.packages is not None:
+        mounts.append({"name": "packages", "mountPath": PACKAGES, "readOnly": not brings})
     fields = (
         ("trust", settings.kubernetes_serving_trust, TRUST),
         ("ca", settings.kubernetes_serving_ca, CA),

@@ -18,6 +18,7 @@ from pipelines.ops.doctor import (
     kubernetes,
     machine,
     modes,
+    packages,
     pods,
     pools,
     signing,
@@ -52,6 +53,7 @@ def diagnose(
     checks = {
         "Python": machine.check_python,
         "packages": lambda: machine.check_packages(settings),
+        "steps": lambda: packages.check_training(settings),
         "ports": lambda: machine.check_ports(settings),
         "disk": lambda: machine.check_disks(settings),
         "bucket": lambda: bucket.check_bucket(settings),
@@ -68,6 +70,8 @@ def diagnose(
         "agreement": lambda: agreement.check_agreement(settings, ports),
         "alerts": lambda: alerts.check_alerts(settings),
         "pools": lambda: pools.check_pools(settings),
+        "state of steps' pods": lambda: pods.check_state(settings),
+        "store of releases' pods": lambda: pods.check_store(settings),
         "cluster of steps": lambda: pods.check_step_pods(settings),
     }
     for what, check in checks.items():

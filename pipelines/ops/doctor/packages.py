@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pipelines.bundle.load import read_manifest
+from pipelines.deployment.servers import target_of
 from pipelines.environments.overlay import verify
 from pipelines.environments.ready import read_lock
 from pipelines.environments.resolution import find_yanked
@@ -17,6 +19,25 @@ if TYPE_CHECKING:
     from pipelines.ledger import Champion
     from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
+
+
+TRAINING = "sklearn"
+"""The module without which nothing is trained."""
+
+
+def check_training(settings: Settings) -> Iterator[Finding]:
+    """Where steps run in this very Python, it has what they train with."""
+    if settings.place != "process":
+        return
+    if find_spec(TRAINING) is None:
+        yield problem(
+            "steps",
+            "Steps run as processes of this Python, which has no library that trains.",
+            "let PERENNIAL_PLACE name docker or kubernetes, or use an image with the packages of"
+            " docker/steps.txt.",
+        )
+    else:
+        yield ok("steps", "run as processes of this Python, which can train")
 
 
 def check_packages(
@@ -35,8 +56,9 @@ def check_packages(
     damage = verify(settings, lock)
     if damage:
         # The next step of the model installs them. What is compiled answers without them, and so
-        # does a container, whose image has its own.
-        answers = manifest.packages is None or settings.target == "docker"
+        # does a container, whose image has its own, or a pod, which has them from the store.
+        elsewhere = target_of(settings, model) in {"docker", "kubernetes"}
+        answers = manifest.packages is None or elsewhere
         kind = warning if answers else problem
         yield kind(
             what,

@@ -1,4 +1,4 @@
-"""Checks of the cluster where steps are pods.
+"""Checks of what pods see of the state, and of the cluster where steps are pods.
 
 Does it answer, may steps be started there, is what they name there, was any left behind.
 """
@@ -8,9 +8,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from pipelines.container_paths import expect_state_in_pods, expect_store_in_pods
+from pipelines.deployment.servers import target_of
 from pipelines.errors import Denied, GiveUp, Unreachable
 from pipelines.kubernetes_client import api_client
 from pipelines.ops.findings import Finding, ok, problem, warning
+from pipelines.spec import model_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +36,22 @@ RIGHTS = (
 STEPS = "perennial=1,perennial.kind=step"
 OLD_SECONDS = 600
 """How long the pod of a step that has ended may be there: its task removes it at once."""
+
+
+def check_state(settings: Settings) -> Iterator[Finding]:
+    """Pods of steps see the state. Raises GiveUp where they do not."""
+    if settings.place == "kubernetes":
+        expect_state_in_pods(settings)
+        yield ok("state of steps' pods", settings.kubernetes_steps_volume or settings.store)
+
+
+def check_store(settings: Settings) -> Iterator[Finding]:
+    """Pods of releases see the store. Raises GiveUp where they do not."""
+    models = model_names(settings.models)
+    found = [model for model in models if target_of(settings, model) == "kubernetes"]
+    if found or settings.target == "kubernetes":
+        expect_store_in_pods(settings)
+        yield ok("store of releases' pods", settings.kubernetes_serving_volume or settings.store)
 
 
 def check_step_pods(settings: Settings, now: float | None = None) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from kubernetes.client import models as k8s
 
 from perennial_airflow.places.step_environment import step_environment
 from pipelines.byte_sizes import bytes_of
-from pipelines.container_paths import STATE, TRUST, path_in_container, refuse_azure_in_pods
+from pipelines.container_paths import STATE, TRUST, expect_state_in_pods, path_in_container
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
 from pipelines.settings import PREFIX, SECRET, SIGNING_KEY, SQL_PREFIX, is_web
@@ -155,23 +155,7 @@ def _expect_reachable(settings: Settings, step: str, found: Mapping[str, str]) -
                 f"{name} is an address of this machine alone, which no pod reaches.",
                 remedy=f"set {name} to an address that the cluster's pods reach.",
             )
-    refuse_azure_in_pods(settings)
-    if settings.kubernetes_steps_volume is not None:
-        return
-    lacking = [] if settings.has_bucket else [f"{PREFIX}STORE (a bucket)"]
-    lacking += [
-        f"{PREFIX}{field.upper()} (a server)"
-        for field in ("ledger_url", "mlflow_uri")
-        if getattr(settings, field).startswith("sqlite:")
-    ]
-    if lacking:
-        raise GiveUp(
-            "The steps' pods have no state: what they write would go with them.",
-            remedy=(
-                "name a PersistentVolumeClaim, or a folder of the one node, in"
-                f" PERENNIAL_KUBERNETES_STEPS_VOLUME, or set {', '.join(lacking)}."
-            ),
-        )
+    expect_state_in_pods(settings)
 
 
 def _find_addresses(settings: Settings, step: str, found: Mapping[str, str]) -> dict[str, str]:

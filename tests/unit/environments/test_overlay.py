@@ -134,14 +134,14 @@ def test_what_a_killed_builder_left_is_removed(made, store):
 
 def test_of_two_that_install_at_once_one_does(store, settings, monkeypatch):
     record = resolve(["pnclock==1.0"], store)
-    calls, real = [], overlay.run_uv
+    calls, real = [], overlay.install_target
 
-    def count(arguments, folder):
+    def count(*arguments):
         calls.append(arguments)
         time.sleep(0.2)
-        return real(arguments, folder)
+        real(*arguments)
 
-    monkeypatch.setattr(overlay, "run_uv", count)
+    monkeypatch.setattr(overlay, "install_target", count)
     threads = [threading.Thread(target=paths, args=(record, settings, store)) for _ in range(3)]
     for thread in threads:
         thread.start()

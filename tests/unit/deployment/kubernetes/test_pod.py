@@ -170,18 +170,31 @@ def test_what_pods_lack_is_said_before_any_is_made(made):
     assert "PERENNIAL_KUBERNETES_SERVING_VOLUME" in caught.value.remedy
     with pytest.raises(GiveUp, match="do not know whose signatures count"):
         pod_template(bucket(require_signature=True), spec, release, manifest)
-    record = EnvironmentRecord.model_construct(sha256="ab" * 32, lock=manifest.golden)
-    native = manifest.model_copy(
-        update={"compiled": False, "environment": record, "code": manifest.golden}
-    )
-    with pytest.raises(GiveUp, match="requires packages of its own"):
-        pod_template(bucket(), spec, release, native)
     columns = [c.model_copy(update={"personal": "hash"}) for c in manifest.inputs.columns]
     inputs = manifest.inputs.model_copy(update={"columns": columns})
     personal = manifest.model_copy(update={"inputs": inputs})
     with pytest.raises(GiveUp, match="each pod would do so with a key of its own"):
         pod_template(bucket(), spec, release, personal)
     pod_template(bucket(kubernetes_serving_personal_key="key"), spec, release, personal)
+
+
+def test_packages_that_a_bundle_requires_have_a_folder_that_the_server_only_reads(made):
+    release, manifest, spec = made
+    record = EnvironmentRecord.model_construct(sha256="ab" * 32, lock=manifest.golden)
+    native = manifest.model_copy(
+        update={"compiled": False, "environment": record, "code": manifest.golden}
+    )
+    found = pod((release, native, spec), bucket())
+    assert {"name": "packages", "emptyDir": {}} in found["volumes"]
+    containers = (found["initContainers"][0], found["containers"][0])
+    mounts = [
+        [m for m in container["volumeMounts"] if m["name"] == "packages"]
+        for container in containers
+    ]
+    where = {"name": "packages", "mountPath": "/packages"}
+    assert mounts == [[{**where, "readOnly": False}], [{**where, "readOnly": True}]]
+    assert variables(found)["PERENNIAL_PACKAGES"] == "/packages"
+    assert "packages" not in repr(pod(made, bucket())["volumes"])
 
 
 def test_what_others_added_to_an_object_stays():
