@@ -68,6 +68,7 @@ os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "client"
 (bundle,) = DagBundlesManager().get_all_dag_bundles()
 begin = time.perf_counter()
 bundle.initialize()
+bundle.refresh()  # as the DAG processor does before it forks
 files = sorted(Path(bundle.path).glob("*.py"))
 with get_context("fork").Pool(2, maxtasksperchild=1) as pool:
     rows = pool.map(parse, files, chunksize=1)
