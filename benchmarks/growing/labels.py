@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from benchmarks.growing.hours import FIRST, LOOK, MODEL, lay_model, live_through
+from pipelines.inference_log.decode import decode
 from pipelines.inference_log.format import (
     AnswerRecord,
     Header,
@@ -16,8 +18,7 @@ from pipelines.inference_log.format import (
     header_lines,
     line,
 )
-from pipelines.inference_log.rotated_entries import Rotated
-from pipelines.inference_log.rotation import rotate
+from pipelines.inference_log.rotated_entries import RotatedEntry, add, to_parquet
 from pipelines.ports import ConfiguredPorts
 from pipelines.settings import load_settings
 
@@ -45,9 +46,16 @@ def lay_labels(home: Path, state: Path, objects: int) -> None:
     for number in range(objects):
         at = FIRST - timedelta(hours=objects - number)
         labels = [(f"r:old{number}#{row}", float(row % 2), at) for row in range(AN_OBJECT)]
-        _write_labels(store, at, labels)
-        before = {"labels": Rotated(number, frozenset()), "predictions": Rotated(0, frozenset())}
-        rotate(store, MODEL, catch_up=lambda _: None, rotated=before.get)
+        name = f"inference/{MODEL}/labels/{at:%Y-%m-%d}-{at:%H%M}"
+        rows = decode(name, _lines(labels)).rows
+        entry = RotatedEntry(
+            data=store.put(to_parquet(rows), ".parquet"),
+            rows=AN_OBJECT,
+            day=f"{at:%Y-%m-%d}",
+            header=msgspec.to_builtins(LABELS),
+            segments=[name],
+        )
+        add(store, MODEL, "labels", number + 1, entry)
 
 
 def serve_a_day(home: Path, state: Path, end: datetime) -> None:
@@ -69,15 +77,15 @@ def serve_a_day(home: Path, state: Path, end: datetime) -> None:
         label = float(rng.random() < chance)
         told.append((f"r:served{row}#0", label, at + timedelta(hours=1)))
     segment.close()
-    _write_labels(store, end, told)
-
-
-def _write_labels(store: Store, at: datetime, labels: list[tuple[str, float, datetime]]) -> None:
-    segment = store.open_segment(f"inference/{MODEL}/labels/{at:%Y-%m-%d}-{at:%H%M}")
-    segment.append(header_lines(LABELS))
-    for identity, label, moment in labels:
-        segment.append(line(LabelRecord(identity, label, _micros(moment), "told")))
+    segment = store.open_segment(f"inference/{MODEL}/labels/{end:%Y-%m-%d}-told")
+    segment.append(_lines(told))
     segment.close()
+
+
+def _lines(labels: list[tuple[str, float, datetime]]) -> bytes:
+    """Return the lines of a segment of labels, each of a row, told at a moment."""
+    told = [line(LabelRecord(row, label, _micros(at), "told")) for row, label, at in labels]
+    return b"".join([header_lines(LABELS), *told])
 
 
 def _micros(moment: datetime) -> int:
