@@ -57,7 +57,7 @@ from airflow.dag_processing.processor import DagFileParseRequest, _parse_file
 def parse(file):
     begin, processor = time.perf_counter(), time.process_time()
     request = DagFileParseRequest(
-        file=str(file), bundle_path=bundle.path, bundle_name=bundle.name, callback_requests=[]
+        file=str(file), bundle_path=folder, bundle_name=bundle.name, callback_requests=[]
     )
     found = _parse_file(request, structlog.get_logger())
     size = len(found.model_dump_json())  # it goes to the manager through a socket
@@ -68,11 +68,28 @@ os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "client"
 (bundle,) = DagBundlesManager().get_all_dag_bundles()
 begin = time.perf_counter()
 bundle.initialize()
-files = sorted(Path(bundle.path).glob("*.py"))
+bundle.refresh()  # as the DAG processor does before it forks
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else bundle.path)
+files = sorted(folder.glob("*.py"))
 with get_context("fork").Pool(2, maxtasksperchild=1) as pool:
     rows = pool.map(parse, files, chunksize=1)
 print(json.dumps([time.perf_counter() - begin, rows]))
 """
+
+PLAIN = """
+from datetime import timedelta
+from airflow.sdk import DAG, BaseOperator
+for number in range({first}, {last}):
+    for kind, tasks in {{"retrain": 8, "drift": 7, "rollback": 1, "prove": 1, "replay": 3}}.items():
+        with DAG(f"{{kind}}_{{number}}", doc_md="x" * 1_000, tags=["plain"]):
+            made = [
+                BaseOperator(task_id=f"task{{n}}", execution_timeout=timedelta(hours=1))
+                for n in range(tasks)
+            ]
+            for before, after in zip(made, made[1:]):
+                before >> after
+"""
+"""As many DAGs with as many tasks, of Airflow's own operator: what Airflow alone takes for them."""
 
 PAGE = """
 import json, sys, time
@@ -205,10 +222,12 @@ def environ(home: Path) -> dict[str, str]:
 def measure_parsing(home: Path, count: int) -> list[Measure]:
     """Return what it takes to parse every DAG file once, and each of them."""
     wall, files = _run_json(home, PARSE)
-    errors = [error for *_, found, _ in files for error in found]
+    plain_wall, plain = _run_json(home, PARSE, str(write_plain(home / "plain", count, len(files))))
+    errors = [error for *_, found, _ in [*files, *plain] for error in found]
     if errors:
         raise SystemExit("\n".join(errors))
     dags = sum(number for _, _, _, number, _, _ in files)
+    cpu, plain_cpu = (sum(row[2] for row in rows) for rows in (files, plain))
     rows = [
         _measure(
             f"full parse: {dags:,} DAGs, two files at a time",
@@ -216,7 +235,10 @@ def measure_parsing(home: Path, count: int) -> list[Measure]:
             "s",
             "<= 6" if count == MODELS else "",
         ),
-        _measure("full parse, processor", sum(cpu for _, _, cpu, *_ in files), "CPU s", ""),
+        _measure("full parse, processor", cpu, "CPU s", ""),
+        _measure("as many plain DAGs of Airflow's", plain_wall, "s", ""),
+        _measure("as many plain DAGs of Airflow's, processor", plain_cpu, "CPU s", ""),
+        _measure("full parse against plain DAGs, processor", cpu / plain_cpu, "times", ""),
         _measure("the longest file", max(seconds for _, seconds, *_ in files), "s", ""),
         _measure(
             f"files that Airflow would give up, after {LIMIT:g} s",
@@ -229,6 +251,15 @@ def measure_parsing(home: Path, count: int) -> list[Measure]:
     if len(files) < 10:
         rows += [_measure(f"{name}, processor", cpu, "CPU s", "") for name, _, cpu, *_ in files]
     return rows
+
+
+def write_plain(folder: Path, count: int, files: int) -> Path:
+    """Write as many plain DAGs as so many models have, into so many files."""
+    folder.mkdir()
+    for file in range(files):
+        first, last = (count * place // files for place in (file, file + 1))
+        (folder / f"plain_{file:02d}.py").write_text(PLAIN.format(first=first, last=last))
+    return folder
 
 
 def measure_pages(home: Path, count: int) -> list[Measure]:

@@ -9,7 +9,9 @@ is the same each time. What has grown:
 
 - `batches`: the hours that the store holds, and the looks that the ledger holds of each day;
 - `ledger`: the entries of the ledger, of other models and of this one;
-- `models`: the folders beside the model's own.
+- `models`: the folders beside the model's own;
+- `labels`: the objects of the labels' log. A day of served traffic is looked at, no retraining.
+  The first look on a host reads the whole log, and stands beside the others.
 
 Each is compared with the same model beside little: the two are run in turn, and their medians are
 divided.
@@ -30,6 +32,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.fleet import fill_ledger, write_models
 from benchmarks.growing.hours import HOLD_OUT, MODEL, end_of, lay_model, live_through, quiet_look
+from benchmarks.growing.labels import lay_labels, serve_a_day
 from benchmarks.ledger import fill_chain
 from benchmarks.report import Measure, read, show, write
 from benchmarks.step_seconds import ROOT, Life, Seconds, free_port, look, retrain, server
@@ -51,13 +54,15 @@ RUNS = 3
 class Growth:
     """What grows: in words, from what to what, and how a home of that size is laid.
 
-    `lay` is called with a home, its state and the size.
+    `lay` is called with a home, its state and the size. With `watches_traffic` no retraining is
+    measured, but looks at traffic.
     """
 
     words: str
     few: int
     many: int
     lay: Callable[[Path, Path, int], None]
+    watches_traffic: bool = False
 
 
 def lay_batches(home: Path, state: Path, hours: int) -> None:
@@ -91,8 +96,9 @@ GROWTHS = {
     "batches": Growth("hourly batches", HOURS, 10_000, lay_batches),
     "ledger": Growth("entries in the ledger", 1_000, 1_000_000, lay_ledger),
     "models": Growth("models", 2, 1_000, lay_models),
+    "labels": Growth("objects of labels", 100, 10_000, lay_labels, watches_traffic=True),
 }
-TINY = {"batches": (HOURS, HOURS + 24), "ledger": (100, 200), "models": (1, 2)}
+TINY = {"batches": (HOURS, HOURS + 24), "ledger": (100, 200), "models": (1, 2), "labels": (2, 4)}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -125,9 +131,16 @@ def measure(growth: Growth, few: int, many: int, runs: int) -> list[Measure]:
         for home in homes:
             servers.enter_context(server(home.environ, home.state))
             home.first()
+        rows = []
+        if growth.watches_traffic:
+            for home, size in zip(homes, (few, many), strict=True):
+                first = sum(home.look("first look").values())
+                name = f"a look beside {size:,} {growth.words}, the first on a host"
+                rows.append(_row(name, first, "s"))
         took = [[home.again(run) for home in homes] for run in range(runs)]
-    rows = []
     for words, is_of in (("a retraining", _is_retrain), ("a look", _is_look)):
+        if growth.watches_traffic and is_of is _is_retrain:
+            continue
         near, far = (
             statistics.median(sum(v for n, v in run[at].items() if is_of(n)) for run in took)
             for at in (0, 1)
@@ -152,6 +165,7 @@ class Home:
         self.state = folder / "var"
         self.state.mkdir(parents=True)
         growth.lay(folder, self.state, size)
+        self._home, self._growth = folder, growth
         self._end = end_of(size if growth.lay is lay_batches else HOURS)
         self.environ = {
             **os.environ,
@@ -164,13 +178,21 @@ class Home:
     def first(self) -> None:
         """Deploy the champion that later ones are judged against, on hours it has not seen."""
         retrain(self._life(RUNS), self.environ, "first")
+        if self._growth.watches_traffic:
+            serve_a_day(self._home, self.state, self._end)
 
     def again(self, run: int) -> Seconds:
         """Retrain when those have come, and look at the last day; nothing is taken as done."""
+        if self._growth.watches_traffic:
+            return self.look(f"look{run}")
         life = self._life(RUNS - 1 - run)
         return retrain(life, self.environ, f"again{run}", force=True) | look(
             life, self.environ, f"look{run}"
         )
+
+    def look(self, run: str) -> Seconds:
+        """Look at the last day."""
+        return look(self._life(0), self.environ, run)
 
     def _life(self, later: int) -> Life:
         """Return the life in which so many retrainings are still to come."""

@@ -112,13 +112,15 @@ def log(
 
 def _rotate(context: Context, *, as_json: bool) -> None:
     from pipelines.inference_log.label_index import Index
+    from pipelines.inference_log.rotated_index import RotatedIndex
     from pipelines.inference_log.rotation import rotate
 
     store, index = context.ports.store, Index(context.settings, context.ports.store)
     index.catch_up(
         context.spec.name
     )  # also where there is nothing to rotate: an index that was lost is made anew
-    rotation = rotate(store, context.spec.name, catch_up=index.catch_up)
+    rotated = RotatedIndex(context.settings, store, context.spec.name).rotated
+    rotation = rotate(store, context.spec.name, catch_up=index.catch_up, rotated=rotated)
     if as_json:
         print_json(
             {

@@ -73,6 +73,7 @@ class IndexUpdate:
         self._store = store
         self._model = model
         self._present: set[str] = set()
+        self._known: dict[str, tuple[int, int]] | None = None
 
     def run(self) -> None:
         """Read on from where reading ended.
@@ -92,6 +93,7 @@ class IndexUpdate:
             self._db.execute(
                 "DELETE FROM sources WHERE name GLOB ?", (f"inference/{self._model}/*",)
             )
+            self._known = None
             self._read_on()
 
     def run_near(self) -> None:
@@ -121,11 +123,16 @@ class IndexUpdate:
         self._read_rotated("rotated-labels", ("identity", "label"), self._insert_labels)
 
     def _sources(self) -> dict[str, tuple[int, int]]:
-        entries = self._db.execute(
-            "SELECT name, read, state FROM sources WHERE name GLOB ?",
-            (f"inference/{self._model}/*",),
-        )
-        return {name: (end, state) for name, end, state in entries}
+        """Return how far each source was read, and its state. There are more from day to day, and
+        each request with labels comes by here: so they are read once.
+        """
+        if self._known is None:
+            entries = self._db.execute(
+                "SELECT name, read, state FROM sources WHERE name GLOB ?",
+                (f"inference/{self._model}/*",),
+            )
+            self._known = {name: (end, state) for name, end, state in entries}
+        return self._known
 
     def _read_segments(self, names: list[str], add: Callable[[list[bytes]], None]) -> None:
         sources = self._sources()
@@ -150,6 +157,7 @@ class IndexUpdate:
 
     def _remember(self, name: str, end: int, state: int) -> None:
         self._db.execute("INSERT OR REPLACE INTO sources VALUES (?, ?, ?)", (name, end, state))
+        self._sources()[name] = (end, state)
 
     def _add_predictions(self, lines: list[bytes]) -> None:
         self._insert_rows(

@@ -94,14 +94,18 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class Piece:
+    """Rows in stored form, and what is said of all of them."""
+
     header: Header
     rows: pa.Table
 
 
 @dataclass
-class _Pieces:
-    pieces: list[_Piece] = field(default_factory=list)
+class Pieces:
+    """What a part of the log holds, and what of it could not be read."""
+
+    pieces: list[Piece] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     torn: int = 0
 
@@ -171,7 +175,7 @@ def _read_pieces(
     kind: LogKind,
     is_wanted: Callable[[RotatedEntry], bool],
     keep: Keep | None,
-) -> _Pieces:
+) -> Pieces:
     """Return what is there of one kind.
 
     A segment that is gone when it is to be read was rotated meanwhile: begin again.
@@ -181,20 +185,25 @@ def _read_pieces(
         names = segments_of(store, model, kind)
         entries, bad_keys = entries_of(store, model, kind)
         rotated = {n for e in entries.values() for n in e.segments}
-        parts = _from_segments(store, sorted(set(names) - rotated), keep or _keep_all)
+        parts = from_segments(store, sorted(set(names) - rotated), keep or _keep_all)
         if parts is not None:
             parts.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in bad_keys]
             wanted = {k: e for k, e in entries.items() if is_wanted(e)}
             return _with_entries(store, parts, wanted, keep or _keep_all)
-    raise Busy(
+    raise say_endless(model)
+
+
+def say_endless(model: str) -> Busy:
+    """Return the error about a log that is rotated under its reader's hands again and again."""
+    return Busy(
         f"The inference log of {model} was rotated {LOOKS} times while it was read.",
         remedy="read it again when nobody rotates.",
     )
 
 
-def _from_segments(store: Store, names: list[str], keep: Keep) -> _Pieces | None:
+def from_segments(store: Store, names: list[str], keep: Keep) -> Pieces | None:
     """Return what the segments hold; None where one of them is gone."""
-    parts = _Pieces()
+    parts = Pieces()
     for name in names:
         # asked before reading: a torn line of a segment that was closed by then stays torn
         is_growing = store.is_open(name)
@@ -205,24 +214,24 @@ def _from_segments(store: Store, names: list[str], keep: Keep) -> _Pieces | None
         parts.torn += segment.torn
         parts.damage.extend(segment.damage)
         if segment.header is not None:
-            parts.pieces.append(_Piece(segment.header, keep(segment.rows)))
+            parts.pieces.append(Piece(segment.header, keep(segment.rows)))
     return parts
 
 
 def _with_entries(
-    store: Store, newer: _Pieces, entries: dict[str, RotatedEntry], keep: Keep
-) -> _Pieces:
+    store: Store, newer: Pieces, entries: dict[str, RotatedEntry], keep: Keep
+) -> Pieces:
     """Return what was found in segments, with the entries' rows before it."""
-    older = _Pieces()
+    older = Pieces()
     for key, entry in entries.items():
         older.torn += entry.torn
         older.damage.extend(entry.damage)
         try:
             rows = keep(from_parquet(store.get(entry.data)))
-            older.pieces.append(_Piece(entry.read_header(), rows))
+            older.pieces.append(Piece(entry.read_header(), rows))
         except Corrupted as error:
             older.damage.append(f"entry {key}, {entry.rows} rows: {error.message}")
-    return _Pieces(
+    return Pieces(
         pieces=older.pieces + newer.pieces,
         damage=older.damage + newer.damage,
         torn=older.torn + newer.torn,
@@ -239,7 +248,7 @@ def _between(table: pa.Table, first: pa.Scalar | None, last: pa.Scalar | None) -
     return table if last is None else table.filter(pc.less(table["event_time"], last))
 
 
-def _finish(piece: _Piece, classes: tuple[str, ...]) -> pa.Table:
+def _finish(piece: Piece, classes: tuple[str, ...]) -> pa.Table:
     """Return rows in stored form with what follows from them and what the header says."""
     rows, header = piece.rows, piece.header
     columns = {name: rows[name] for name in rows.column_names}

@@ -13,6 +13,7 @@ and let the reader know both.
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -68,15 +69,53 @@ def entries_of(
     """Return the entries by key, oldest first, and the keys of entries that cannot be read."""
     entries: dict[str, RotatedEntry] = {}
     bad_keys = []
-    for key in store.keys(_folder(model, kind)):
+    for key in store.keys(folder_of(model, kind)):
         try:
-            entry = RotatedEntry.model_validate_json(store.read(key) or b"")
-            entry.read_header()
-        except (Corrupted, ValidationError, msgspec.ValidationError):
+            entry = parse_entry(store.read(key) or b"")
+        except Corrupted:
+            entry = None
+        if entry is None:
             bad_keys.append(key)
         else:
             entries[key] = entry
     return entries, bad_keys
+
+
+def parse_entry(data: bytes) -> RotatedEntry | None:
+    """Return the entry in the bytes, None where they are none."""
+    try:
+        entry = RotatedEntry.model_validate_json(data)
+        entry.read_header()
+    except (ValidationError, msgspec.ValidationError):
+        return None
+    return entry
+
+
+def say_no_entry(key: str) -> Corrupted:
+    """Return the error about an entry that cannot be read, and without which none can be added."""
+    return Corrupted(
+        f"The entry {key} of the rotated log cannot be read.",
+        remedy="restore it from a backup; until then nothing of this model's log is rotated.",
+    )
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """What was rotated of one kind: how many entries there are, and the segments that they name."""
+
+    entries: int
+    segments: frozenset[str]
+
+
+def rotated_of(store: Store, model: str, kind: LogKind) -> Rotated:
+    """Return what was rotated, by reading every entry.
+
+    Raises Corrupted where one cannot be read.
+    """
+    entries, bad_keys = entries_of(store, model, kind)
+    if bad_keys:
+        raise say_no_entry(bad_keys[0])
+    return Rotated(len(entries), frozenset(n for e in entries.values() for n in e.segments))
 
 
 def add(store: Store, model: str, kind: LogKind, number: int, entry: RotatedEntry) -> bool:
@@ -84,10 +123,11 @@ def add(store: Store, model: str, kind: LogKind, number: int, entry: RotatedEntr
 
     Tell whether this call did: another rotator may have been first.
     """
-    return store.publish(f"{_folder(model, kind)}/{number:08d}", canonical(entry))
+    return store.publish(f"{folder_of(model, kind)}/{number:08d}", canonical(entry))
 
 
-def _folder(model: str, kind: LogKind) -> str:
+def folder_of(model: str, kind: LogKind) -> str:
+    """Return the folder of keys that holds the entries of a kind."""
     return f"inference/{model}/{_FOLDERS[kind]}"
 
 

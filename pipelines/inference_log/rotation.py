@@ -9,18 +9,19 @@ object that nobody names, or segments that an entry names already: the next rota
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.errors import Corrupted
 from pipelines.inference_log.decode import DecodedSegment, decode, together
 from pipelines.inference_log.rotated_entries import (
+    Rotated,
     RotatedEntry,
     add,
-    entries_of,
+    rotated_of,
     segments_of,
     to_parquet,
 )
@@ -55,18 +56,27 @@ class Rotation:
 
 
 def rotate(
-    store: Store, model: str, *, catch_up: Callable[[str], None], object_bytes: int = OBJECT_BYTES
+    store: Store,
+    model: str,
+    *,
+    catch_up: Callable[[str], None],
+    rotated: Callable[[LogKind], Rotated] | None = None,
+    object_bytes: int = OBJECT_BYTES,
 ) -> Rotation:
     """Rotate all closed segments of a model.
 
     `catch_up` is called with the model before an entry is added: whoever remembers something of
-    segments reads them now. A segment that somebody holds open is left alone, and so is one whose
-    header cannot be read: nothing is known of its rows, and the reader goes on naming it. Raises
-    Corrupted where an entry cannot be read, StorageFull where there is no room.
+    segments reads them now. `rotated` tells what was rotated by now, where somebody remembers it
+    (`RotatedIndex.rotated`): else every entry is read, of which there are more from day to day.
+
+    A segment that somebody holds open is left alone, and so is one whose header cannot be read:
+    nothing is known of its rows, and the reader goes on naming it. Raises Corrupted where an entry
+    cannot be read, StorageFull where there is no room.
     """
     rotation = Rotation()
     for kind in ("predictions", "labels"):
-        work = _Rotator(store, model, kind, catch_up, object_bytes)
+        tell = partial(rotated or partial(rotated_of, store, model), kind)
+        work = _Rotator(store, model, kind, catch_up, tell, object_bytes)
         while (entry := work.next_entry()) is not None:
             rotation.entries += 1
             rotation.rows += entry.rows
@@ -83,12 +93,14 @@ class _Rotator:
         model: str,
         kind: LogKind,
         catch_up: Callable[[str], None],
+        rotated: Callable[[], Rotated],
         object_bytes: int,
     ) -> None:
         self._store = store
         self._model = model
         self._kind = kind
         self._catch_up = catch_up
+        self._rotated = rotated
         self._object_bytes = object_bytes
         self._headers: dict[str, Header | None] = {}
 
@@ -100,27 +112,18 @@ class _Rotator:
         while True:
             # before the entries: see the reader
             names = segments_of(self._store, self._model, self._kind)
-            entries, bad_keys = entries_of(self._store, self._model, self._kind)
-            if bad_keys:
-                raise Corrupted(
-                    f"The entry {bad_keys[0]} of the rotated log cannot be read.",
-                    remedy=(
-                        "restore it from a backup; until then nothing of this model's log is"
-                        " rotated."
-                    ),
-                )
-            rotated_names = {n for e in entries.values() for n in e.segments}
-            self._drop([n for n in names if n in rotated_names])
-            group = self._first_group(
-                [n for n in names if n not in rotated_names and not self._store.is_open(n)]
-            )
+            names = [name for name in names if not self._store.is_open(name)]
+            if not names:
+                return None
+            before = self._rotated()
+            self._drop([n for n in names if n in before.segments])
+            group = self._first_group([n for n in names if n not in before.segments])
             if group is None:
                 return None
             self._catch_up(self._model)
             entry = self._entry(*group)
-            if entry is not None and add(
-                self._store, self._model, self._kind, len(entries) + 1, entry
-            ):
+            number = before.entries + 1
+            if entry is not None and add(self._store, self._model, self._kind, number, entry):
                 self._drop(entry.segments)
                 return entry
 

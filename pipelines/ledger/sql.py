@@ -66,6 +66,14 @@ _HEAD = Table(
 
 
 _ADD = insert(_ENTRIES)
+_SOME = select(_ENTRIES).where(
+    _ENTRIES.c.model == bindparam("model"),
+    _ENTRIES.c.kind == bindparam("kind"),
+    _ENTRIES.c.key.in_(bindparam("keys", expanding=True)),
+)
+_READ_HEAD = select(_HEAD.c.seq, _HEAD.c.hash)
+_LOCK_HEAD = _READ_HEAD.with_for_update()
+"""Statements of every append: made once, for making one takes longer than running it."""
 _MOVE_HEAD = update(_HEAD).values(seq=bindparam("newest"), hash=bindparam("newest_hash"))
 CHUNK = 1_000
 """Rows that are read at a time, and keys that are asked for at a time."""
@@ -269,8 +277,7 @@ class SqlLedger:
         """Return the head; with `lock` it stays so until the transaction ends (PostgreSQL; a SQLite
         writer holds the whole database).
         """
-        query = select(_HEAD.c.seq, _HEAD.c.hash)
-        row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+        row = connection.execute(_LOCK_HEAD if lock else _READ_HEAD).one_or_none()
         name = self._database.name
         if row is None:
             raise Corrupted(f"The head of {name} is missing.", remedy=RESTORE)
@@ -295,9 +302,8 @@ class SqlLedger:
         for kind in {kind for kind, _ in names}:
             keys = [key for k, key in names if k == kind and "\x00" not in f"{model}{kind}{key}"]
             for start in range(0, len(keys), CHUNK):
-                same = (_ENTRIES.c.model == model, _ENTRIES.c.kind == kind)
-                some = _ENTRIES.c.key.in_(keys[start : start + CHUNK])
-                for row in connection.execute(select(_ENTRIES).where(*same, some)):
+                same = {"model": model, "kind": kind, "keys": keys[start : start + CHUNK]}
+                for row in connection.execute(_SOME, same):
                     found[row.kind, row.key] = self._entry(row)
         return found
 

@@ -13,8 +13,10 @@ from pipelines.inference_log.format import identity
 from pipelines.inference_log.join import Counts, join_labels
 from pipelines.inference_log.label_index import Index
 from pipelines.inference_log.personal_data import PersonalKey
-from pipelines.inference_log.reader import read_labels, read_log
+from pipelines.inference_log.reader import read_log
+from pipelines.inference_log.rotated_index import RotatedIndex
 from pipelines.inference_log.rotation import rotate
+from pipelines.inference_log.window_labels import read_labels_of
 from pipelines.ledger import Crown
 from pipelines.watch.labels import keys_of, source_labels
 from pipelines.watch.logged_answers import (
@@ -62,15 +64,14 @@ def traffic_rows(
     versions logged them alike.
     """
     spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
-    rotate(store, spec.name, catch_up=Index(context.settings, store).catch_up)
+    index = RotatedIndex(context.settings, store, spec.name)
+    catch_up = Index(context.settings, store).catch_up
+    rotate(store, spec.name, catch_up=catch_up, rotated=index.rotated)
     log = read_log(store, spec.name, since=window.start, until=window.end)
     asks = log.rows.num_rows and spec.has_target
     source = _source_labels(context, plan, schema, log) if asks else None
-    # Of each part of the log only the window's labels stay: the log may hold years of them
-    asked = log.rows["identity"].unique()
-    labels = read_labels(
-        store, spec.name, keep=lambda part: part.filter(pc.is_in(part["identity"], asked))
-    )
+    # The window's labels alone, whenever they were told: the log may hold years of others
+    labels = read_labels_of(store, spec.name, log.rows["identity"].unique(), index)
     matches = join_labels(
         log,
         labels,

@@ -38,19 +38,19 @@ def test_the_dag_is_found_owned_and_explained(dag):
 
 
 def test_it_runs_by_its_schedule_one_run_at_a_time_and_never_catches_up(dag):
-    assert dag.schedule.expression == "0 0 1 * *"
+    assert dag.timetable.summary == "0 0 1 * *"
     assert dag.catchup is False
     assert dag.max_active_runs == 1
     assert dag.is_paused_upon_creation is False
     assert dag.start_date is None
-    assert dag.schedule.run_immediately == timedelta(0), (
+    assert dag.timetable.serialize()["run_immediately"] == 0.0, (
         "a new DAG would run at once for the interval before it was there"
     )
 
 
 def test_cron_fields_are_a_schedule_too():
     spec = make_spec(drift='"0 3 * * 1"')
-    assert drift(spec, spec.drift).schedule.expression == "0 3 * * 1"
+    assert drift(spec, spec.drift).timetable.summary == "0 3 * * 1"
 
 
 def test_every_task_is_retried_with_backoff_and_ends_in_time(dag):

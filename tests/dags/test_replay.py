@@ -19,7 +19,7 @@ def test_the_dag_is_started_by_a_person_and_explained(dag):
     assert dag.dag_id == "replay_demo"
     assert dag.tags == {"perennial", "replay", "demo", "binary"}
     assert dag.task_ids == ["plan_replay", "prepare_replay", "replay"]
-    assert dag.schedule is None or type(dag.timetable).__name__ == "NullTimetable"
+    assert not dag.timetable.can_be_scheduled
     assert (dag.catchup, dag.max_active_runs, dag.is_paused_upon_creation) == (False, 1, False)
     for word in ["Is demo late?", "`policies`", "perennial replay demo", "not touched", "per part"]:
         assert word in dag.doc_md

@@ -34,7 +34,7 @@ def test_the_dag_is_found_owned_and_explained(dag):
 
 
 def test_it_runs_when_asked_one_run_at_a_time_and_never_catches_up(dag):
-    assert dag.schedule is None
+    assert not dag.timetable.can_be_scheduled
     assert dag.catchup is False
     assert dag.max_active_runs == 1
     assert dag.is_paused_upon_creation is False, "a run of a paused DAG waits for ever"
@@ -46,7 +46,7 @@ def test_it_runs_when_asked_one_run_at_a_time_and_never_catches_up(dag):
     [("hourly", "0 * * * *"), ("monthly", "0 0 1 * *"), ('"0 3 * * MON"', "0 3 * * MON")],
 )
 def test_it_runs_by_the_specs_schedule_where_there_is_one(schedule, cron):
-    assert retrain(make_spec(schedule=schedule)).schedule.expression == cron
+    assert retrain(make_spec(schedule=schedule)).timetable.summary == cron
 
 
 def test_every_task_is_retried_with_backoff_and_ends_in_time(dag):

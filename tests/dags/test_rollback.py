@@ -18,7 +18,7 @@ def test_the_dag_is_found_owned_and_explained(dag):
     assert dag.dag_id == "rollback_demo"
     assert dag.tags == {"perennial", "rollback", "demo", "binary"}
     assert dag.task_ids == ["rollback"]
-    assert dag.schedule is None
+    assert not dag.timetable.can_be_scheduled
     assert dag.max_active_runs == 1
     assert dag.is_paused_upon_creation is False
     for word in ["Is demo late?", "`to`", "`reason`", "perennial rollback demo", "retrain_demo"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import BadData, Busy, RequestError
 from pipelines.inference_log.personal_data import PersonalKey
 from pipelines.inference_log.rotated_entries import segments_of
+from pipelines.inference_log.rotated_index import RotatedIndex
 from pipelines.inference_log.rotation import rotate
 from pipelines.intervals import iso
 from pipelines.ledger import Erasure, erasures_of
@@ -255,11 +256,12 @@ def _is_of(data: bytes, sought: Sequence[Sought]) -> bool:
 
 
 def _drop_indexes(context: Context, sought: Sequence[Sought]) -> None:
-    """Remove what is made again by itself: the labels' index, downloads that name the people."""
+    """Remove what is made again by itself: the labels' indexes, downloads that name the people."""
     state = context.settings.state
-    index = state / "serving" / "feedback.db"
-    for path in (index, index.with_name(index.name + "-journal")):
-        path.unlink(missing_ok=True)
+    rotated = RotatedIndex(context.settings, context.ports.store, context.spec.name)
+    for index in (state / "serving" / "feedback.db", rotated.path):
+        for path in (index, index.with_name(index.name + "-journal")):
+            path.unlink(missing_ok=True)
     for path in (state / "cache").rglob("*"):
         if path.is_file() and not path.is_symlink() and holds(path.read_bytes(), sought):
             path.unlink()

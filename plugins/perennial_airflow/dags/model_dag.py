@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param
+from airflow.sdk import DAG, Param
 from airflow.sdk.definitions.param import ParamsDict
+from airflow.timetables.simple import NullTimetable
+from airflow.timetables.trigger import CronTriggerTimetable
 
 from perennial_airflow.dag_names import dag_name
 from pipelines.spec import PRESETS
@@ -88,20 +91,24 @@ def model_dag(
         deadline=deadline,
     ) as dag:
         yield dag
-    # Set behind the tasks: each task would get a copy of every param, and Airflow checks the schema
-    # of each copy whenever it parses, which took most of the time. A task sees the DAG's all the
-    # same. They are copied, because Airflow writes the values of a run into them.
-    dag.params = ParamsDict(deepcopy(dict(params)))
+    # Set behind the tasks: each task would get a copy of every param. And set around the DAG's own
+    # check of them, which takes a twelfth of a parse: they are constants, whose defaults tests hold
+    # against their schemas. They are copied, because Airflow writes the values of a run into them.
+    object.__setattr__(dag, "params", ParamsDict({n: copy(p) for n, p in params.items()}))
 
 
-def _timetable(schedule: str | None) -> CronTriggerTimetable | None:
+@lru_cache(maxsize=256)
+def _timetable(schedule: str | None) -> CronTriggerTimetable | NullTimetable:
     """Return the timetable of a spec's schedule (UTC). Its first run is the next one that is due.
 
     With a start date in the past, or by its defaults, Airflow would run a new DAG at once for the
     interval that has just ended.
+
+    It is the scheduler's own class, one for all DAGs of a schedule: of the one for DAG files
+    Airflow makes such a one at each parse of each DAG, and describes the cron fields in words.
     """
     if schedule is None:
-        return None
+        return NullTimetable()
     expression = (
         f"@{schedule.removeprefix('@')}" if schedule.removeprefix("@") in PRESETS else schedule
     )

@@ -133,7 +133,8 @@ class Steps:
 
 def current_settings() -> Settings:
     """Return the settings that the environment holds now."""
-    return _settings_in(tuple((n, v) for n, v in os.environ.items() if n.startswith(PREFIX)))
+    # Only the values that are used are decoded: it is asked for each DAG of a fleet
+    return _settings_in(tuple((n, os.environ[n]) for n in os.environ if n.startswith(PREFIX)))
 
 
 @lru_cache(maxsize=1)

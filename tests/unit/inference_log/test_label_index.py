@@ -6,12 +6,15 @@ Made from the log alone, right after any loss, and one label per row whoever bri
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from pipelines.errors import Busy, StorageFull
 from pipelines.inference_log.format import AnswerRecord, line
 from pipelines.inference_log.label_index import Index, NewLabel
+from pipelines.inference_log.label_index_update import IndexUpdate
 from pipelines.settings import Settings
 from pipelines.store.local import LocalStore
 from tests.unit.inference_log.label_log import MODEL, PREDICTIONS, Labels, predict
@@ -181,3 +184,14 @@ def test_of_two_processes_that_bring_a_label_at_once_one_writes_it(local_store, 
     late = "repeated" if others[0] == others[1] else "contradicting"
     assert all({a, b} == {"accepted", late} for a, b in zip(one, other, strict=True))
     assert sorted(i for i, _ in written + also) == sorted(f"k:k{i}" for i in range(30))
+
+
+def test_how_far_sources_were_read_is_asked_once_however_many_there_are(index, local_store, labels):
+    for name in "abc":
+        predict(local_store, name, (f"r{name}", ["k"]))
+    index.catch_up(MODEL)
+    asked: list[str] = []
+    with closing(sqlite3.connect(index.path)) as db:
+        db.set_trace_callback(asked.append)
+        IndexUpdate(db, local_store, MODEL).run()
+    assert [text.split()[0] for text in asked if "FROM sources" in text] == ["SELECT"]

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipelines.inference_log.rotated_entries import entries_of
 from tests.unit.steps.looks import DAY, auc, early, figures
 from tests.worlds import ROWS
 
@@ -62,3 +63,17 @@ def test_where_outcomes_come_after_the_window_it_is_said(watched):
 def test_rows_without_keys_have_no_labels_of_the_source(watched):
     watched.serve(watched.rows(DAY), keys=False)
     assert watched.look(DAY).labelled == 0
+
+
+def test_labels_that_are_told_weeks_later_count_and_those_before_are_not_read_again(watched):
+    rows, store = watched.rows(DAY), watched.ports.store
+    others = [float(not b) for b in rows["bought"].to_pylist()]
+    watched.serve(rows)
+    watched.tell(rows.slice(0, 50), others[:50], segment="soon")
+    soon = figures(watched, watched.look(DAY))["counts"]
+    objects = [entry.data.uri for entry in entries_of(store, "sales", "labels")[0].values()]
+    assert [store.remove("objects", uri) for uri in objects] == [True]
+    watched.tell(rows.slice(50), others[50:], segment="late", after=timedelta(days=60))
+    late = figures(watched, watched.look(DAY, run="later"))["counts"]
+    assert soon["contradicting"] == early(rows.slice(0, 50)).num_rows
+    assert (late["contradicting"], late["damaged"]) == (early(rows).num_rows, 0)

@@ -1,0 +1,282 @@
+"""What this host has read of a model's rotated log: its entries, and the labels in it by row.
+
+A SQLite file made from the store alone. The log is the truth: where the file is missing, damaged,
+of another version, or of another past than the log's, it is made anew. So a window's labels are
+found however old the log is and however late they were told, and nothing is read twice.
+
+The server's own index (`label_index`) is another one: it knows which rows were predicted, it cannot
+read Parquet, and no request waits for this one.
+
+Stored format, version 1 (`PRAGMA user_version`). To evolve it: raise FORMAT; every index is then
+made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from pipelines.errors import Busy, Corrupted
+from pipelines.inference_log.decode import MOMENT, together
+from pipelines.inference_log.reader import (
+    LABELS,
+    first_labels,
+)
+from pipelines.inference_log.rotated_entries import (
+    Rotated,
+    folder_of,
+    from_parquet,
+    parse_entry,
+    say_no_entry,
+)
+from pipelines.locks import hold_bare
+from pipelines.sqlite import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pipelines.inference_log.rotated_entries import LogKind
+    from pipelines.settings import Settings
+    from pipelines.store.port import Store
+
+FORMAT: Final = 1
+AT_ONCE: Final = 20_000
+"""Rows whose labels are asked for in one question."""
+
+_TABLES = f"""
+CREATE TABLE entries (
+    key TEXT PRIMARY KEY, mark INTEGER NOT NULL, torn INTEGER NOT NULL, damage TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE segments (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE labels (
+    identity TEXT PRIMARY KEY, label, at INTEGER NOT NULL, entry TEXT NOT NULL
+) WITHOUT ROWID;
+PRAGMA user_version = {FORMAT};
+"""
+_ADD_LABEL = """
+INSERT INTO labels VALUES (?, ?, ?, ?)
+ON CONFLICT (identity) DO UPDATE
+SET label = excluded.label, at = excluded.at, entry = excluded.entry
+WHERE (excluded.at, excluded.entry) < (labels.at, labels.entry)
+"""
+"""The first label counts, by its moment and then by its place in the log, in whichever order they
+are read."""
+_LABELS = """
+SELECT identity, label, at FROM labels
+WHERE identity IN (SELECT value FROM json_each(?))
+"""
+
+
+@dataclass(frozen=True)
+class RotatedLabels:
+    """The labels of the rows that were asked for, with the columns of `reader.LABELS`.
+
+    `segments` are those whose labels are among the rotated ones. `torn` and `damage` say what of
+    all rotated labels cannot be read.
+    """
+
+    table: pa.Table
+    segments: frozenset[str]
+    torn: int
+    damage: list[str]
+
+
+@dataclass
+class _Found:
+    """How many entries there are, the keys of what is none, and the damage of objects."""
+
+    entries: int = 0
+    bad_keys: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+
+
+class RotatedIndex:
+    """The index of one model's rotated log. Every call opens and closes the file."""
+
+    def __init__(self, settings: Settings, store: Store, model: str) -> None:
+        """Use the file `<state>/serving/rotated/<model>.db`, which is made when it is needed."""
+        self.path: Path = settings.state / "serving" / "rotated" / f"{model}.db"
+        self._store, self._model = store, model
+        self._patience = settings.lock_timeout_seconds
+
+    def rotated(self, kind: LogKind) -> Rotated:
+        """Return what was rotated by now.
+
+        Raises Corrupted where an entry cannot be read, Busy where others have the index too long.
+        """
+        with self._hold() as db:
+            found = self._read_on(db, kind)
+            if found.bad_keys:
+                raise say_no_entry(found.bad_keys[0])
+            return Rotated(found.entries, self._segments(db, kind))
+
+    def labels(self, identities: pa.Array) -> RotatedLabels:
+        """Return the first rotated label of each of these rows that has one, whenever it was told.
+
+        Raises Busy where others have the index too long.
+        """
+        with self._hold() as db:
+            found = self._read_on(db, "labels")
+            faults = db.execute(
+                "SELECT torn, damage FROM entries WHERE key GLOB ? AND (torn OR damage != '[]')"
+                " ORDER BY key",
+                (folder_of(self._model, "labels") + "/*",),
+            ).fetchall()
+            names = identities.to_pylist()
+            rows = [
+                row
+                for start in range(0, len(names), AT_ONCE)
+                for row in db.execute(_LABELS, (json.dumps(names[start : start + AT_ONCE]),))
+            ]
+            segments = self._segments(db, "labels")
+        no_entries = [f"entry {key}: it is no entry of a rotated log" for key in found.bad_keys]
+        told = [text for _, damage in faults for text in json.loads(damage)]
+        return RotatedLabels(
+            table=_table_of(rows),
+            segments=segments,
+            torn=sum(torn for torn, _ in faults),
+            damage=[*no_entries, *told, *found.damage],
+        )
+
+    def _segments(self, db: sqlite3.Connection, kind: LogKind) -> frozenset[str]:
+        folder = f"inference/{self._model}/{kind}/*"
+        rows = db.execute("SELECT name FROM segments WHERE name GLOB ?", (folder,))
+        return frozenset(name for (name,) in rows)
+
+    def _read_on(self, db: sqlite3.Connection, kind: LogKind) -> _Found:
+        """Read the entries that are new.
+
+        A log that was restored or rewritten lacks what is known, or its newest known entry is
+        another one: then all is read again.
+        """
+        folder = folder_of(self._model, kind)
+        keys = self._store.keys(folder)
+        rows = db.execute("SELECT key, mark FROM entries WHERE key GLOB ?", (folder + "/*",))
+        known: dict[str, int] = dict(rows.fetchall())
+        newest = max(known, default="")
+        if known and (not known.keys() <= set(keys) or known[newest] != self._mark(newest)):
+            for table in ("entries", "segments", "labels"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 -- one of three names
+            known = {}
+        found = _Found()
+        for key in keys:
+            if key not in known:
+                self._read(db, kind, key, found)
+        found.entries = len(keys) - len(found.bad_keys)
+        return found
+
+    def _mark(self, key: str) -> int | None:
+        data = self._bytes(key)
+        return None if data is None else zlib.crc32(data)
+
+    def _bytes(self, key: str) -> bytes | None:
+        try:
+            return self._store.read(key)
+        except Corrupted:
+            return None
+
+    def _read(self, db: sqlite3.Connection, kind: LogKind, key: str, found: _Found) -> None:
+        """Read an entry, and the labels that it names; what cannot be read is tried every time."""
+        data = self._bytes(key) or b""
+        entry = parse_entry(data)
+        if entry is None:
+            found.bad_keys.append(key)
+            return
+        db.executemany("INSERT OR IGNORE INTO segments VALUES (?)", ((n,) for n in entry.segments))
+        try:
+            if kind == "labels":
+                self._add_labels(db, key, from_parquet(self._store.get(entry.data)))
+        except Corrupted as error:
+            found.damage.append(f"entry {key}, {entry.rows} rows: {error.message}")
+            return
+        row = (key, zlib.crc32(data), entry.torn, json.dumps(entry.damage))
+        db.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", row)
+
+    def _add_labels(self, db: sqlite3.Connection, key: str, rows: pa.Table) -> None:
+        firsts = first_labels(rows.select(LABELS.names))
+        columns = [firsts["identity"], firsts["label"], firsts["at"].cast(pa.int64())]
+        values = zip(*(column.to_pylist() for column in columns), strict=True)
+        db.executemany(_ADD_LABEL, ((*row, key) for row in values))
+
+    @contextlib.contextmanager
+    def _hold(self) -> Iterator[sqlite3.Connection]:
+        """Yield the open index while this thread of this process alone has it.
+
+        What was read of the log is kept, whatever happens then.
+        """
+        lock = hold_bare(
+            self.path.with_suffix(".lock"),
+            f"The index of the rotated log was not free within {self._patience:g} s.",
+            seconds=self._patience,
+            remedy="try again later.",
+        )
+        with lock:
+            try:
+                with contextlib.closing(self._open()) as db:
+                    try:
+                        yield db
+                    finally:
+                        db.commit()
+            except sqlite3.Error as error:
+                if fault(error) == "damaged":
+                    self._discard()  # the next call makes it anew
+                raise Busy(
+                    f"The index {self.path} cannot be used now: {error}.",
+                    remedy="try again; it is made anew where it must be.",
+                ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        """Return the index as it is, or a new one where there is none that is fit."""
+        for _ in range(2):
+            self.path.touch(mode=0o600)
+            db = sqlite3.connect(self.path, isolation_level="IMMEDIATE")
+            try:
+                # what a power cut takes from the index is read again from the log
+                db.execute("PRAGMA synchronous = NORMAL")
+                version = db.execute("PRAGMA user_version").fetchone()[0]
+                if version == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    db.executescript(f"BEGIN; {_TABLES} COMMIT;")
+                    version = FORMAT
+            except sqlite3.DatabaseError as error:
+                if fault(error) != "damaged":
+                    db.close()
+                    raise
+                version = None
+            if version == FORMAT:
+                return db
+            db.close()
+            self._discard()
+        raise Busy(
+            f"The index {self.path} cannot be made anew.", remedy="remove the file and try again."
+        )
+
+    def _discard(self) -> None:
+        for path in (self.path, self.path.with_name(self.path.name + "-journal")):
+            path.unlink(missing_ok=True)
+
+
+def _table_of(rows: Sequence[tuple[str, Any, int]]) -> pa.Table:
+    """Return labels as a table: numbers, names of classes, or both as text, as the log's reader
+    does. SQLite holds NaN as null.
+    """
+    names = [row for row in rows if isinstance(row[1], str)]
+    numbers = [row for row in rows if not isinstance(row[1], str)]
+    tables = [
+        pa.table(
+            {
+                "identity": pa.array([r[0] for r in part], pa.string()),
+                "label": [float("nan") if r[1] is None else r[1] for r in part],
+                "at": pa.array([r[2] for r in part], pa.int64()).cast(MOMENT),
+            }
+        )
+        for part in (numbers, names)
+        if part
+    ]
+    return together(tables) if tables else LABELS.empty_table()

@@ -1,0 +1,71 @@
+"""What all DAGs of a model share: made once where they can be, and taken by Airflow as its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk.definitions.param import ParamsDict
+from airflow.serialization.serialized_objects import DagSerialization
+from jsonschema import Draft7Validator
+from perennial_airflow.dags import drift, prove, replay, retrain, rollback
+from perennial_airflow.dags.model_dag import model_dag
+
+from tests.dags.specs import make_spec
+
+KINDS = {m.__name__.rsplit(".", 1)[-1]: m.PARAMS for m in (drift, prove, replay, retrain, rollback)}
+
+
+def made(name: str, schedule: str | None, params=None) -> DAG:
+    with model_dag(
+        make_spec(name), "retrain", schedule=schedule, params=params or {}, doc=""
+    ) as dag:
+        return dag
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_params_of_each_dag_are_sound_for_airflow_is_not_asked_to_check_them(kind):
+    for param in KINDS[kind].values():
+        Draft7Validator.check_schema(param.schema)
+    assert ParamsDict(dict(KINDS[kind])).validate() == {n: p.value for n, p in KINDS[kind].items()}
+
+
+def test_a_dag_has_params_of_its_own():
+    param = retrain.PARAMS["reason"]
+    one, other = (made(name, None, {"reason": param}) for name in ("one", "other"))
+    one.params["reason"] = "mine"
+    assert (other.params["reason"], param.value) == ("by hand", "by hand")
+
+
+def test_airflow_stores_a_dag_as_if_it_were_scheduled_by_the_class_for_dag_files():
+    ours = made("demo", "daily")
+    plain = CronTriggerTimetable("@daily", timezone="UTC", run_immediately=timedelta(0))
+    theirs = DAG("retrain_demo", schedule=plain, auto_register=False)
+    unscheduled = DAG("retrain_demo", schedule=None, auto_register=False)
+    for one, like in ((ours, theirs), (made("demo", None), unscheduled)):
+        stored, expected = (DagSerialization.to_dict(dag)["dag"] for dag in (one, like))
+        assert stored["timetable"] == expected["timetable"]
+
+
+def test_dags_of_one_schedule_share_its_timetable():
+    assert made("one", "daily").timetable is made("other", "daily").timetable
+    assert made("one", "daily").timetable is not made("one", "hourly").timetable
+
+
+LOADS = """
+import sys
+from perennial_airflow.model_folders import load_serialization
+name = "airflow.providers.standard.operators.trigger_dagrun"
+before = name in sys.modules
+load_serialization()
+print(before, name in sys.modules)
+"""
+
+
+@pytest.mark.slow
+def test_what_serializing_loads_is_loaded_before_parses_are_forked():
+    done = subprocess.run([sys.executable, "-c", LOADS], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-2:] == ["False", "True"]
