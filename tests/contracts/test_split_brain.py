@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ def hosts(databases, moto_endpoint, tmp_path_factory):
 
 @contextlib.contextmanager
 def _running(
-    command: list[str], environ: dict[str, str] | None, folder: Path, url: str
+    command: list[str], environ: dict[str, str], folder: Path, url: str
 ) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log").open("wb") as log:
@@ -157,7 +158,8 @@ def _mlflow(folder: Path) -> Iterator[str]:
     command = ["mlflow", "server", "--host", "127.0.0.1", "--port", url.rpartition(":")[2]]
     command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
-    with _running(command, None, folder, f"{url}/health"):
+    environ = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with _running(command, environ, folder, f"{url}/health"):
         yield url
 
 
