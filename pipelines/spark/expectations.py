@@ -8,7 +8,7 @@ numbers and Decimals and texts of times: those that are sums, ends or means take
 """
 
 # mypy: disable-error-code="misc, untyped-decorator"
-# ruff: noqa: TID253 -- these classes extend Great Expectations; loaded when a file is judged
+# ruff: noqa: N805, TID253 -- these classes extend Great Expectations, which hands them over
 
 from __future__ import annotations
 
@@ -127,19 +127,19 @@ def _expression(what: str, column: Any, kind: str) -> Any:
 
 class _ColumnMax(metrics.ColumnMax):
     @metric_value(engine=SparkDFExecutionEngine)
-    def _spark(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> Any:  # noqa: N805
+    def _spark(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> Any:
         return execution_engine.figures[metric_domain_kwargs["column"]]["greatest"]
 
 
 class _ColumnMin(metrics.ColumnMin):
     @metric_value(engine=SparkDFExecutionEngine)
-    def _spark(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> Any:  # noqa: N805
+    def _spark(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> Any:
         return execution_engine.figures[metric_domain_kwargs["column"]]["least"]
 
 
 class _ColumnSum(metrics.ColumnSum):
     @metric_value(engine=SparkDFExecutionEngine)
-    def _spark(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> Any:  # noqa: N805
+    def _spark(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> Any:
         figures = execution_engine.figures[metric_domain_kwargs["column"]]
         nothing = 0.0 if figures["kind"] == "double" else 0
         return nothing if figures["total"] is None else figures["total"]
@@ -147,14 +147,14 @@ class _ColumnSum(metrics.ColumnSum):
 
 class _ColumnMean(metrics.ColumnMean):
     @metric_value(engine=SparkDFExecutionEngine)
-    def _spark(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> Any:  # noqa: N805
+    def _spark(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> Any:
         figures = execution_engine.figures[metric_domain_kwargs["column"]]
         return _ratio(figures["total"], figures["count"])
 
 
 class _ColumnStandardDeviation(metrics.ColumnStandardDeviation):
     @metric_value(engine=SparkDFExecutionEngine)
-    def _spark(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> Any:  # noqa: N805
+    def _spark(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> Any:
         found = execution_engine.figures[metric_domain_kwargs["column"]]["deviation"]
         return float("nan") if found is None else found
 
