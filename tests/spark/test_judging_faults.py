@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.errors import SpecError, TryAgain, Unreachable
+from pipelines.errors import TryAgain, Unreachable
 from pipelines.spark.session import end_sessions
 from pipelines.validation.on_spark import check_on_spark
 from pipelines.validation.run import TableRows, check_table
@@ -109,12 +109,13 @@ def test_executors_lost_again_and_again_are_named_and_not_taken_for_a_finding(ow
     assert caught.value.remedy
 
 
-def test_a_driver_without_room_says_so_and_what_to_do(cluster, events):
+def test_values_that_are_too_many_for_the_driver_are_judged_here(cluster, events, caplog):
     place = cluster.place(conf={"spark.driver.maxResultSize": "64k"})
-    distinct = expect("column_distinct_values_to_be_in_set", column="id", value_set=[1])
-    with pytest.raises(SpecError, match="Spark's driver has too little memory") as caught:
-        judge(events, place, [distinct])
-    assert "spark.driver.memory=4g" in caught.value.remedy
+    asked = [expect("column_most_common_value_to_be_in_set", column="id", value_set=[1])]
+    caplog.set_level("INFO", "perennial")
+    assert judge(events, place, asked) == check_table("events", events[1], asked, SUBJECT)
+    assert "most_common_value_to_be_in_set judged here: " in caplog.text
+    assert "maxResultSize" in caplog.text
 
 
 def test_a_master_that_is_away_is_named(own_cluster, events):

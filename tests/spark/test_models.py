@@ -1,4 +1,4 @@
-"""Each model of the repository: the bytes that DuckDB's features have, built by Spark."""
+"""Each model of the repository: DuckDB's features to the byte, and its findings, by Spark."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ MODELS = sorted(
     for folder in ("models", "examples")
     for path in (ROOT / folder).glob("*/model.yaml")
 )
+
+JUDGED = {"flight_delays", "odd_cells", "reviews"}
+"""Models whose suites are enough to see it here; on a cluster all are judged."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +43,13 @@ def on(place):
     }
 
 
-def compare(name, home, place):
-    """Judge the newest batch and build its features with both engines."""
+def compare(name, home, place, *, findings):
+    """Build the newest batch's features with both engines, and judge it."""
     model = ingested(name, home)
-    judged = model.judge()
-    assert model.judge(**on(place)) == judged
-    assert judged.findings
+    if findings:
+        judged = model.judge()
+        assert model.judge(**on(place)) == judged
+        assert judged.findings
     by_duckdb = model.build(home / "duckdb", batches=1)
     by_spark = model.build(home / "spark", batches=1, **on(place))
     assert [b.engine for b in by_duckdb] == ["duckdb"]
@@ -57,14 +61,14 @@ def compare(name, home, place):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_has_the_same_findings_and_features_on_spark(name, tmp_path, local_place):
-    compare(name, tmp_path / "home", local_place)
+def test_a_model_has_the_same_features_on_spark(name, tmp_path, local_place):
+    compare(name, tmp_path / "home", local_place, findings=name in JUDGED)
 
 
 @pytest.mark.cluster
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_has_the_same_findings_and_features_on_two_workers(name, tmp_path, cluster):
-    compare(name, tmp_path / "home", cluster.place())
+    compare(name, tmp_path / "home", cluster.place(), findings=True)
     assert cluster.executors(), "they have been used"
 
 
