@@ -25,6 +25,7 @@ from pipelines.messages import ValidateRequest, ValidateResult
 from pipelines.refs import Ref, Value, canonical, digest, sha256
 from pipelines.run_names import watch_run
 from pipelines.spark.place import spark_of
+from pipelines.spark.session import end_sessions
 from pipelines.store.pages import publish_page
 from pipelines.store.results import once
 from pipelines.tables import from_parquet, rows_at, to_parquet
@@ -97,15 +98,18 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
     plan = read_plan(store, request.ingest.plan)
     suites = {table: read_suite(path) for table, path in context.suites.items()}
     odd = type_findings(store, context.spec, plan)
-    results = [
-        (
-            batch,
-            findings_of(context, batch, suites, force=request.ingest.force).with_findings(
-                odd.get(batch.interval.name, [])
-            ),
-        )
-        for batch in plan.batches
-    ]
+    try:
+        results = [
+            (
+                batch,
+                findings_of(context, batch, suites, force=request.ingest.force).with_findings(
+                    odd.get(batch.interval.name, [])
+                ),
+            )
+            for batch in plan.batches
+        ]
+    finally:
+        end_sessions()  # a session holds the cluster's workers, which the next step needs
     title = f"Validation of {plan.model} as of {iso(plan.as_of)}"
     html = render(title, [_page_batch(context, b, f) for b, f in results]).encode()
     run = watch_run(request.run) if request.ingest.window else request.run

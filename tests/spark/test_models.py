@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.spark.place import spark_of
+from pipelines.spark.session import end_sessions
 from pipelines.spec.resources import Resources
 from pipelines.watch.window_rows import sample_table
 from tests.conftest import ROOT
@@ -50,6 +51,8 @@ def compare(name, home, place, *, findings):
         judged = model.judge()
         assert model.judge(**on(place)) == judged
         assert judged.findings
+        if not place.is_local:
+            end_sessions()  # it holds the workers, as `validate` does until its end
     by_duckdb = model.build(home / "duckdb", batches=1)
     by_spark = model.build(home / "spark", batches=1, **on(place))
     assert [b.engine for b in by_duckdb] == ["duckdb"]
