@@ -11,7 +11,7 @@ sum=$(cksum <"$lock" | tr ' ' '-')
 
 command -v java >/dev/null 2>&1 ||
     echo "Spark needs Java 17 or 21, which is not here (Debian: openjdk-17-jre-headless)." >&2
-echo "Making .venv-spark (about 500 MB) …"
+echo "Making .venv-spark (about 850 MB) …"
 rm -rf .venv-spark
 export UV_PYTHON_DOWNLOADS=never
 .venv/bin/uv venv -q --python .venv/bin/python .venv-spark

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pipelines.spark.place import SparkVersions
 
 PARTS = "spark-parts"
+_REMEDY = (
+    "say it in another way in build, or leave this model to DuckDB:"
+    " `resources: {engines: {features: duckdb, drift: duckdb}}`."
+)
 
 
 @dataclass
@@ -44,15 +48,13 @@ def compile_for_spark(built: Any, subject: str) -> SparkSql:
         name = error.operation.__name__
         raise SpecError(
             f"{subject}: {name} is not for Spark: {error.why}.",
-            remedy="say it in another way in build, or leave this model to DuckDB:"
-            " `resources: {engines: {features: duckdb}}`.",
+            remedy=_REMEDY,
             at=("resources", "engines"),
         ) from error
     except (sqlglot.errors.SqlglotError, AttributeError, AssertionError) as error:
         raise SpecError(
             f"{subject}: Ibis cannot write it for Spark: {type(error).__name__}: {error}.",
-            remedy="say it in another way in build, or leave this model to DuckDB:"
-            " `resources: {engines: {features: duckdb}}`.",
+            remedy=_REMEDY,
             at=("resources", "engines"),
         ) from error
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines.cli.check_spark import list_unjudged, say_build, say_unjudged
 from pipelines.cli.output import AsJson, print_json, print_table
 from pipelines.cli.running import CRASH, set_up_logging
 from pipelines.context import Context
@@ -101,7 +102,7 @@ def _check_model(
         ("source", lambda: _source(at, state)),
         ("expectations", lambda: _expectations(settings, state)),
         ("features", lambda: _features(state)),
-        ("spark", lambda: _spark(state)),
+        ("spark", lambda: say_build(state)),
         ("training", lambda: _training(state)),
     ]
     for title, run in checks:
@@ -251,6 +252,7 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
 
     context: Context = state["context"]
     spec, reasons, count = context.spec, [], 0
+    unjudged: list[str] = []
     for name, table in state["raws"][-1].tables.items():
         suite = read_suite(context.suites[name]) if name in context.suites else []
         columns = columns_of(table)
@@ -266,6 +268,7 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
             else without_rows([*always, *suite])
         )
         results = check_table(name, table, expectations, str(context.suites.get(name, name)))
+        unjudged += say_unjudged(context, table, expectations)
         count += len(results)
         reasons += [f"{f.table}: {f.expectation}: {f.observed}" for f in results if f.critical]
     if reasons:
@@ -274,7 +277,8 @@ def _expectations(settings: Settings, state: dict[str, Any]) -> str:
             + " | ".join(reasons[:5]),
             remedy=f"mend the data, or the suites in {settings.expectations.name}/.",
         )
-    return f"{how_many(count, 'expectation')} met"
+    met = f"{how_many(count, 'expectation')} met"
+    return "; WARNING: ".join(filter(None, [met, list_unjudged(unjudged)]))
 
 
 def _features(state: dict[str, Any]) -> str:
@@ -297,29 +301,6 @@ def _features(state: dict[str, Any]) -> str:
         text = "; ".join([text, *describe_sides(context.spec, table)])
     unique = warn_of_unique_texts(context.spec, table)
     return "; WARNING: ".join(filter(None, [text, merge_warning, unique]))
-
-
-def _spark(state: dict[str, Any]) -> str:
-    """Tell whether Spark could build the features, where it shall; it need not be here for that."""
-    from pipelines import user_code
-    from pipelines.data.feature_files import spark_of
-    from pipelines.data.feature_rows import build_timeout, subject_of, tables_of
-
-    context: Context = state["context"]
-    place = spark_of(context)
-    if place is None:
-        return ""
-    notes = user_code.call_judge_for_spark(
-        context.folder / "features.py",
-        tables_of(context, state["raws"], state["interval"]),
-        subject_of(context.folder),
-        build_timeout(context),
-        context.paths,
-    )
-    text = f"build can be written for Spark ({place.master})"
-    if not notes:
-        return f"{text}, with the rows that DuckDB gives"
-    return f"{text}; WARNING: rows may be other than DuckDB's in some digits or values: {notes}"
 
 
 def _training(state: dict[str, Any]) -> str:

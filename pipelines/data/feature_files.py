@@ -31,7 +31,7 @@ from pipelines.data.feature_rows import (
     time_of,
 )
 from pipelines.engine import Engine, configuration, engine_of
-from pipelines.spark.place import place_of
+from pipelines.spark.place import spark_of
 from pipelines.tables import COMPRESSION, from_parquet, is_read_alike, normalise, to_parquet
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pipelines.data.manifests import BatchManifest, BatchRef, Plan
     from pipelines.data.plan_types import PlanTypes
     from pipelines.spark.place import SparkPlace
+    from pipelines.spec.resources import EngineStep
 
 DUCKDB = "duckdb"
 IN_MEMORY = 8
@@ -63,11 +64,19 @@ class BuiltFile:
 
 
 def build_file(
-    context: Context, plan: Plan, batch: BatchRef, types: PlanTypes, folder: Path
+    context: Context,
+    plan: Plan,
+    batch: BatchRef,
+    types: PlanTypes,
+    folder: Path,
+    step: EngineStep = "features",
 ) -> BuiltFile:
-    """Build one batch's features into a file of the folder. Raises as `build_batch` does."""
+    """Build one batch's features into a file of the folder, by the engine of the step.
+
+    Raises as `build_batch` does.
+    """
     engine = engine_of(context.spec.resources, context.settings)
-    spark = spark_of(context)
+    spark = spark_of(context.spec.resources, context.settings, step)
     files = _RawFiles(context, types, folder, series_too=spark is not None)
     tables = files.tables(
         [read_manifest(context.ports.store, b) for b in batches_behind(context.spec, plan, batch)]
@@ -139,13 +148,6 @@ def _build_from_files(
     repeated = bool(answer.rows) and _repeats_keys(path, spec.key, engine, folder)
     refuse_unusable(answer.rows, spec, subject, repeated=repeated, infinite=answer.infinite)
     return BuiltFile(path, answer.rows, by)
-
-
-def spark_of(context: Context) -> SparkPlace | None:
-    """Return the Spark that builds a model's features; None where DuckDB does."""
-    settings = context.settings
-    engine = context.spec.resources.engine_of("features", settings.engine)
-    return place_of(settings) if engine == "spark" else None
 
 
 def _say_engine(context: Context, batch: str, answer: BuildAnswer) -> str:

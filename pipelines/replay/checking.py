@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import BadData, Corrupted
 from pipelines.refs import Value
+from pipelines.spark.session import end_sessions
 from pipelines.steps.validate import findings_of
 from pipelines.validation.suites import read_suite
 
@@ -27,3 +28,5 @@ def check_batch(context: Context, batch: BatchRef) -> Checked:
         return Checked(why="; ".join(findings_of(context, batch, suites).critical))
     except (BadData, Corrupted) as error:
         return Checked(why=error.message)
+    finally:
+        end_sessions()  # a session holds the cluster's workers, which building features needs

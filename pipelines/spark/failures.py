@@ -40,6 +40,13 @@ _MEANINGS = (
         ends_session=True,
     ),
     _Meaning(
+        r"No module named 'great_expectations'",
+        GiveUp,
+        "{python} has no Great Expectations, which judges batches on Spark",
+        "run `make spark`, or install the version of requirements.txt there; or leave it to DuckDB:"
+        " `resources: {engines: {validate: duckdb}}`.",
+    ),
+    _Meaning(
         r"JAVA_GATEWAY_EXITED|JAVA_HOME is not set|Java gateway process exited",
         GiveUp,
         "Java did not start for Spark's driver",
@@ -113,8 +120,29 @@ _MEANINGS = (
 )
 
 
-def failure_of(kind: str, text: str, place: SparkPlace) -> Failure:
-    """Return what an error of the driver means, by its class and its text."""
+def failure_of(kind: str, text: str, place: SparkPlace, what: str = "run") -> Failure:
+    """Return what an error of the driver means, by its class and its text.
+
+    `what` it was asked to do: run SQL, or judge.
+    """
+    failure = known_failure(text, place, kind)
+    if failure is not None:
+        return failure
+    if what == "judge":
+        words = f"Great Expectations failed on Spark: {kind}: {shorten(text)}"
+        remedy = "leave it to DuckDB: `resources: {engines: {validate: duckdb}}`."
+        return Failure(GiveUp(words, remedy=remedy))
+    return Failure(
+        SpecError(
+            f"build failed on Spark: {shorten(text)}",
+            remedy="mend build (`perennial check` says what Spark cannot); rows on which Spark"
+            " stops stop DuckDB too, or came out infinite.",
+        )
+    )
+
+
+def known_failure(text: str, place: SparkPlace, kind: str = "Error") -> Failure | None:
+    """Return what befell Spark itself; None where class and text of an error tell of nothing."""
     said = f"{kind}: {text}"
     for meaning in _MEANINGS:
         if re.search(meaning.pattern, said, re.DOTALL):
@@ -125,13 +153,7 @@ def failure_of(kind: str, text: str, place: SparkPlace) -> Failure:
                 meaning.kind(f"{words}: {shorten(text)}", remedy=meaning.remedy),
                 meaning.ends_session,
             )
-    return Failure(
-        SpecError(
-            f"build failed on Spark: {shorten(text)}",
-            remedy="mend build (`perennial check` says what Spark cannot); rows on which Spark"
-            " stops stop DuckDB too, or came out infinite.",
-        )
-    )
+    return None
 
 
 def say_ended(code: int | None, last_words: str) -> PerennialError:

@@ -10,6 +10,7 @@ from pipelines.refs import Value
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
+    from pipelines.spec.resources import EngineStep, Resources
 
 PYTHON = ".venv-spark/bin/python"
 """What `make spark` makes in the checkout."""
@@ -109,3 +110,8 @@ def place_of(settings: Settings) -> SparkPlace:
         folder=settings.spark_folder or "",
         seconds=settings.spark_seconds,
     )
+
+
+def spark_of(resources: Resources, settings: Settings, step: EngineStep) -> SparkPlace | None:
+    """Return the Spark that computes for a step of a model; None where DuckDB does."""
+    return place_of(settings) if resources.engine_of(step, settings.engine) == "spark" else None

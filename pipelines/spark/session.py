@@ -100,7 +100,8 @@ class SparkSession:
             raise say_ended(self._process.returncode, self._last_words())
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            failure = failure_of(answer["error"], answer["text"], self.place)
+            what = question.get("what", "run")
+            failure = failure_of(answer["error"], answer["text"], self.place, what)
             if failure.ends_session:
                 self.end()
             raise failure.error

@@ -39,8 +39,8 @@ StepName = Literal[
 
 
 EngineName = Literal["duckdb", "spark"]
-EngineStep = Literal["features"]
-"""The steps that Spark can run."""
+EngineStep = Literal["validate", "features", "drift"]
+"""The steps that Spark can compute for."""
 
 
 class Limits(Value):
@@ -93,7 +93,8 @@ class Resources(Limits):
     Spark is where PERENNIAL_SPARK_MASTER says.
     """
     engines: dict[EngineStep, EngineName] = Field(default_factory=dict)
-    """The same for single steps, such as `features: spark`."""
+    """The same for single steps: `validate`, `features`, `drift` (whose window's rows are built).
+    """
     serving: Limits = Limits()
     """The same of the container that serves."""
 

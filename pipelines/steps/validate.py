@@ -24,13 +24,16 @@ from pipelines.ledger import Quarantine, Validation, record_step
 from pipelines.messages import ValidateRequest, ValidateResult
 from pipelines.refs import Ref, Value, canonical, digest, sha256
 from pipelines.run_names import watch_run
+from pipelines.spark.place import spark_of
+from pipelines.spark.session import end_sessions
 from pipelines.store.pages import publish_page
 from pipelines.store.results import once
 from pipelines.tables import from_parquet, rows_at, to_parquet
-from pipelines.validation.large import check_file
+from pipelines.validation.large import check_file, rows_of_file
+from pipelines.validation.on_spark import check_on_spark
 from pipelines.validation.page import render
 from pipelines.validation.results import MOST_POSITIONS, ExpectationResult
-from pipelines.validation.run import check_table
+from pipelines.validation.run import TableRows, check_table
 from pipelines.validation.suites import always_main, always_side, read_suite, without_rows
 
 if TYPE_CHECKING:
@@ -95,15 +98,18 @@ def run(context: Context, request: ValidateRequest) -> ValidateResult:
     plan = read_plan(store, request.ingest.plan)
     suites = {table: read_suite(path) for table, path in context.suites.items()}
     odd = type_findings(store, context.spec, plan)
-    results = [
-        (
-            batch,
-            findings_of(context, batch, suites, force=request.ingest.force).with_findings(
-                odd.get(batch.interval.name, [])
-            ),
-        )
-        for batch in plan.batches
-    ]
+    try:
+        results = [
+            (
+                batch,
+                findings_of(context, batch, suites, force=request.ingest.force).with_findings(
+                    odd.get(batch.interval.name, [])
+                ),
+            )
+            for batch in plan.batches
+        ]
+    finally:
+        end_sessions()  # a session holds the cluster's workers, which the next step needs
     title = f"Validation of {plan.model} as of {iso(plan.as_of)}"
     html = render(title, [_page_batch(context, b, f) for b, f in results]).encode()
     run = watch_run(request.run) if request.ingest.window else request.run
@@ -227,13 +233,23 @@ def _check_table(
     context: Context, name: str, ref: TableRef, expectations: list[dict[str, Any]], subject: str
 ) -> TableFindings:
     store, engine = context.ports.store, engine_of(context.spec.resources, context.settings)
-    if ref.rows * len(ref.columns) * _VALUE_BYTES <= engine.memory:
+    spark = spark_of(context.spec.resources, context.settings, "validate")
+    fits = ref.rows * len(ref.columns) * _VALUE_BYTES <= engine.memory
+    if fits and (spark is None or not ref.rows):
         table = read_table(store, ref)
         return TableFindings(findings=check_table(name, table, expectations, subject))
-    context.log.info("table %s: large: judged part by part", name)
     with work_folder(context.settings.spill) as folder:
         path = store.path(ref.data)
-        findings = check_file(name, path, expectations, subject, engine, folder)
+        if spark is None:
+            context.log.info("table %s: large: judged part by part", name)
+            findings = check_file(name, path, expectations, subject, engine, folder)
+        else:
+            here = (
+                TableRows(name, read_table(store, ref))
+                if fits
+                else rows_of_file(name, path, engine, folder)
+            )
+            findings = check_on_spark(name, path, expectations, subject, spark, here)
     return TableFindings(findings=findings)
 
 

@@ -74,8 +74,15 @@ def check_file(
 
     `folder` takes what the engine spills.
     """
-    rows = FileRows(name, FileFigures(path, engine, folder), engine.memory, part_rows)
+    rows = rows_of_file(name, path, engine, folder, part_rows)
     return check_rows(name, rows, expectations, subject)
+
+
+def rows_of_file(
+    name: str, path: Path, engine: Engine, folder: Path, part_rows: int = PART_ROWS
+) -> FileRows:
+    """Return the rows of a Parquet file; `folder` takes what the engine spills."""
+    return FileRows(name, FileFigures(path, engine, folder), engine.memory, part_rows)
 
 
 class FileRows:

@@ -45,7 +45,7 @@ def batch_rows(
     """
     spec, schema = context.spec, bundle.manifest.inputs
     by = known_by or window.end
-    table, of = sample_table(context, plan)
+    table, of, missing = sample_table(context, plan)
     personal = {c.name for c in schema.columns if c.personal} | set(spec.features.personal)
     inputs = _in_kinds(table.select([c for c in spec.inputs if c not in personal]), schema)
     visible = (
@@ -94,6 +94,7 @@ def batch_rows(
             event_times=times,
             times=times,
             chances=answers if schema.classes else None,
+            missing=missing,
         ),
         labelled=Labelled(
             truth_of(rows, spec, schema),

@@ -100,7 +100,10 @@ def check(
         faults.append("the champion's bundle holds no training rows to compare with")
     tables = [table for _, table in sides]
     shares = {
-        c.name: (_missing_share(c, tables[0]), _missing_share(c, tables[1]))
+        c.name: (
+            window.missing.get(c.name, _missing_share(c, tables[0])),
+            _missing_share(c, tables[1]),
+        )
         for c in columns
         if _both(c, tables)
     }

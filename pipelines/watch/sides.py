@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipelines.science.metrics import THRESHOLD
@@ -43,6 +43,8 @@ class Rows:
     chances: Array | None = None
     """The probabilities (n, k) behind `predictions`, in the order of the champion's classes; None
     of other tasks, and where the log does not hold one of the classes."""
+    missing: Mapping[str, float] = field(default_factory=dict)
+    """Which share of all rows of the window has no value, by input, where these are a sample."""
 
 
 @dataclass(frozen=True)

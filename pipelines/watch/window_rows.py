@@ -7,11 +7,12 @@ traffic is then an empty one, and is never filled with batches in silence.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.building.quoting import quote_name
 from pipelines.columns.widening import together, with_types
 from pipelines.data.batches import read_manifest
 from pipelines.data.feature_files import build_file
@@ -19,10 +20,13 @@ from pipelines.data.feature_rows import build_batch
 from pipelines.data.plan_types import plan_types
 from pipelines.data.row_limit import most_rows, states_memory
 from pipelines.data.row_parts import RowFiles, RowParts
-from pipelines.engine import work_folder
+from pipelines.engine import configuration, engine_of, work_folder
 from pipelines.inference_log.rotated_entries import segments_of
+from pipelines.spark.place import spark_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
     from pipelines.context import Context
@@ -85,24 +89,69 @@ def build_table(context: Context, plan: Plan) -> pa.Table:
     return with_types(together(tables, "The features of the window", whole=spec.key))
 
 
-def sample_table(context: Context, plan: Plan) -> tuple[pa.Table, int]:
+class WindowSample(NamedTuple):
+    """Rows of a window, of how many, and by column which share of all of these has no value.
+
+    No shares where the rows are all there are.
+    """
+
+    rows: pa.Table
+    of: int
+    missing: dict[str, float]
+
+
+def sample_table(context: Context, plan: Plan) -> WindowSample:
     """Return features of the window's batches, and how many rows there are.
 
-    Where these are more than the stated memory holds, they are built into files, and a sample is
-    returned: of each batch the same share, drawn by the rows' keys alone. So the rows of a day are
-    fewer and no others, which the tests of a change see as a day with fewer rows.
+    Where these are more than the stated memory holds, or Spark computes for the step, they are
+    built into files. Of more rows than memory holds a sample is returned: of each batch the same
+    share, drawn by the rows' keys alone. So the rows of a day are fewer and no others, which the
+    tests of a change see as a day with fewer rows.
     """
-    if not _is_large(context, plan):
+    spark = spark_of(context.spec.resources, context.settings, "drift")
+    if spark is None and not _is_large(context, plan):
         table = build_table(context, plan)
-        return table, table.num_rows
+        return WindowSample(table, table.num_rows, {})
     types = plan_types(context.ports.store, context.spec, plan)
     with work_folder(context.settings.spill) as folder:
         built = {
-            b.interval.name: build_file(context, plan, b, types, folder).path for b in plan.holdout
+            b.interval.name: build_file(context, plan, b, types, folder, "drift")
+            for b in plan.holdout
         }
-        parts = RowParts(RowFiles(context.spec, built), by=None)
+        by = ", ".join(sorted({b.engine for b in built.values()}))
+        context.log.info("the window's rows: built by %s", by)
+        parts = RowParts(RowFiles(context.spec, {n: b.path for n, b in built.items()}), by=None)
         most = most_rows(context, parts.files.schema.types) or parts.count
-        return with_types(parts.sample(most)), parts.count
+        rows = with_types(parts.sample(most))
+        is_sample = rows.num_rows < parts.count
+        missing = _missing_shares(context, parts.files, folder) if is_sample else {}
+        return WindowSample(rows, parts.count, missing)
+
+
+def _missing_shares(context: Context, files: RowFiles, folder: Path) -> dict[str, float]:
+    """Return by column which share of all rows of the files is null or not a number.
+
+    A sample overlooks what is rare. Counting is a scan, which the engine here does sooner than
+    Spark is asked.
+    """
+    import duckdb
+
+    engine = engine_of(context.spec.resources, context.settings)
+    counts = [
+        f"count(*) FILTER ({quote_name(f.name)} IS NULL"
+        + (f" OR isnan({quote_name(f.name)}))" if pa.types.is_floating(f.type) else ")")
+        for f in files.schema
+    ]
+    query = (
+        f"SELECT count(*), {', '.join(counts)}"  # noqa: S608 -- names are quoted
+        " FROM read_parquet(?, union_by_name = true, hive_partitioning = false)"
+    )
+    with duckdb.connect(config=configuration(engine, folder)) as connection:
+        # DuckDB 2.0 believes that what Parquet's statistics do not tell, `isnan`, is false.
+        connection.execute("SET disabled_optimizers = 'statistics_propagation'")
+        paths = [str(path) for path in files.paths.values()]
+        rows, *found = connection.execute(query, [paths]).fetchone() or (0,)
+    return {f.name: count / rows for f, count in zip(files.schema, found, strict=True)}
 
 
 def _is_large(context: Context, plan: Plan) -> bool:

@@ -52,7 +52,9 @@ def test_a_model_can_be_moved_by_a_setting_or_its_spec(command, world, monkeypat
 
 def test_a_step_can_stay_with_duckdb(command, world, monkeypatch):
     monkeypatch.setenv("PERENNIAL_ENGINE", "spark")
-    world.respec("task: binary", "task: binary\nresources: {engines: {features: duckdb}}")
+    world.respec(
+        "task: binary", "task: binary\nresources: {engines: {features: duckdb, drift: duckdb}}"
+    )
     assert found(command, "spark") == (0, None)
 
 
@@ -80,7 +82,7 @@ def test_what_spark_cannot_is_named_with_its_line_and_what_to_do(
     assert f"models/sales/features.py: {name} is not for Spark: {why}" in finding["detail"]
     assert f"See line {line_of(path, code)} of features.py." in finding["detail"]
     assert (
-        "leave this model to DuckDB: `resources: {engines: {features: duckdb}}`"
+        "leave this model to DuckDB: `resources: {engines: {features: duckdb, drift: duckdb}}`"
         in (finding["detail"])
     )
 
@@ -108,3 +110,20 @@ def test_what_may_come_out_otherwise_is_a_warning(command, world, monkeypatch):
     code, finding = found(command, "spark")
     assert code == 0
     assert "in some digits or values: the order of rows matters to" in finding["detail"]
+
+
+def test_expectations_that_spark_does_not_judge_are_named_with_their_reason(
+    command, world, monkeypatch
+):
+    monkeypatch.setenv("PERENNIAL_ENGINE", "spark")
+    path = world.home / "expectations" / "sales.json"
+    suite = json.loads(path.read_text())
+    kind = "expect_column_median_to_be_between"
+    suite["expectations"].append({"type": kind, "kwargs": {"column": "pages", "min_value": 1}})
+    path.write_text(json.dumps(suite))
+    code, finding = found(command, "expectations")
+    assert code == 0
+    assert "1 expectation is not judged on Spark, but here: " in finding["detail"]
+    assert f"{kind} of pages: it would bring the whole column" in finding["detail"]
+    monkeypatch.setenv("PERENNIAL_ENGINE", "duckdb")
+    assert "Spark" not in found(command, "expectations")[1]["detail"]

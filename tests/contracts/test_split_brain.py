@@ -135,9 +135,7 @@ def hosts(databases, moto_endpoint, tmp_path_factory):
 
 
 @contextlib.contextmanager
-def _running(
-    command: list[str], environ: dict[str, str], folder: Path, url: str
-) -> Iterator[None]:
+def _running(command: list[str], environ: dict[str, str], folder: Path, url: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -18,8 +18,9 @@ from pipelines.ports import Ports
 from pipelines.registry.memory import MemoryRegistry
 from pipelines.settings import load_settings
 from pipelines.spec import load_spec
-from pipelines.steps import ingest
+from pipelines.steps import ingest, validate
 from pipelines.store.memory import MemoryStore
+from pipelines.validation.suites import read_suite
 from pipelines.versions.memory import MemoryVersions
 from tests.conftest import ROOT
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.data.feature_files import BuiltFile
+    from pipelines.steps.validate import BatchFindings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AS_OF = {
@@ -47,11 +49,21 @@ class Model:
     context: Context
     plan: Any
 
+    def changed(self, **changes: Any) -> Context:
+        """The model's context with these settings."""
+        settings = self.context.settings.replace(**changes)
+        return Context(self.context.spec, settings, self.context.ports)
+
+    def judge(self, **changes: Any) -> BatchFindings:
+        """Judge the newest batch anew, with these settings."""
+        suites = {table: read_suite(path) for table, path in self.context.suites.items()}
+        newest = [*self.plan.train, *self.plan.holdout][-1]
+        return validate.findings_of(self.changed(**changes), newest, suites, force=True)
+
     def build(self, folder: Path, batches: int = 2, **changes: Any) -> list[BuiltFile]:
         """Build the features of the newest batches, with these settings."""
         folder.mkdir()
-        settings = self.context.settings.replace(**changes)
-        context = Context(self.context.spec, settings, self.context.ports)
+        context = self.changed(**changes)
         types = plan_types(context.ports.store, context.spec, self.plan)
         newest = [*self.plan.train, *self.plan.holdout][-batches:]
         return [build_file(context, self.plan, batch, types, folder) for batch in newest]
@@ -65,6 +77,9 @@ def ingested(name: str, home: Path) -> Model:
     shutil.copytree(folder, target)
     shutil.copy(ROOT / "requirements.txt", home)
     _replace_far_source(target, name)
+    suites = folder.parent / "expectations"
+    suites = suites if suites.is_dir() else ROOT / "expectations"
+    shutil.copytree(suites, home / "expectations")
     settings = load_settings({"PERENNIAL_HOME": str(home), "PERENNIAL_STATE": str(home / "var")})
     ports = Ports(MemoryStore(), MemoryVersions(), MemoryRegistry(), MemoryLedger())
     context = Context(load_spec(settings.models, name), settings, ports)

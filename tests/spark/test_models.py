@@ -1,9 +1,13 @@
-"""Each model of the repository: the bytes that DuckDB's features have, built by Spark."""
+"""Each model of the repository: DuckDB's features to the byte, and its findings, by Spark."""
 
 from __future__ import annotations
 
 import pytest
 
+from pipelines.spark.place import spark_of
+from pipelines.spark.session import end_sessions
+from pipelines.spec.resources import Resources
+from pipelines.watch.window_rows import sample_table
 from tests.conftest import ROOT
 from tests.examples.reviews import fetch_reviews
 from tests.spark.models import ingested
@@ -16,6 +20,9 @@ MODELS = sorted(
     for path in (ROOT / folder).glob("*/model.yaml")
 )
 
+JUDGED = {"flight_delays", "odd_cells", "reviews"}
+"""Models whose suites are enough to see it here; on a cluster all are judged."""
+
 
 @pytest.fixture(autouse=True)
 def _data(real_data, monkeypatch, tmp_path, request):
@@ -27,33 +34,61 @@ def _data(real_data, monkeypatch, tmp_path, request):
         monkeypatch.setenv("REVIEWS", str(fetch_reviews(tmp_path)))
 
 
-def compare(name, home, place):
-    """Build the newest batch with both engines."""
+def on(place):
+    """The settings that let Spark compute."""
+    return {
+        "engine": "spark",
+        "spark_master": place.master,
+        "spark_python": place.python,
+        "spark_conf": ";".join(f"{key}={value}" for key, value in place.conf.items()),
+    }
+
+
+def compare(name, home, place, *, findings):
+    """Build the newest batch's features with both engines, and judge it."""
     model = ingested(name, home)
-    conf = ";".join(f"{key}={value}" for key, value in place.conf.items())
+    if findings:
+        judged = model.judge()
+        assert model.judge(**on(place)) == judged
+        assert judged.findings
+        if not place.is_local:
+            end_sessions()  # it holds the workers, as `validate` does until its end
     by_duckdb = model.build(home / "duckdb", batches=1)
-    by_spark = model.build(
-        home / "spark",
-        batches=1,
-        engine="spark",
-        spark_master=place.master,
-        spark_python=place.python,
-        spark_conf=conf,
-    )
+    by_spark = model.build(home / "spark", batches=1, **on(place))
     assert [b.engine for b in by_duckdb] == ["duckdb"]
     assert [b.engine for b in by_spark] == ["spark 4.0.5"]
     for one, other in zip(by_duckdb, by_spark, strict=True):
         assert one.rows == other.rows > 0
         assert one.path.read_bytes() == other.path.read_bytes()
+    return model
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_has_the_same_features_on_spark(name, tmp_path, local_place):
-    compare(name, tmp_path / "home", local_place)
+    compare(name, tmp_path / "home", local_place, findings=name in JUDGED)
 
 
 @pytest.mark.cluster
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_has_the_same_features_on_two_workers(name, tmp_path, cluster):
-    compare(name, tmp_path / "home", cluster.place())
+def test_a_model_has_the_same_findings_and_features_on_two_workers(name, tmp_path, cluster):
+    compare(name, tmp_path / "home", cluster.place(), findings=True)
     assert cluster.executors(), "they have been used"
+
+
+def test_a_window_has_the_same_rows_on_spark(tmp_path, local_place, caplog):
+    model = ingested("bike_days", tmp_path / "home")
+    caplog.set_level("INFO", "perennial")
+    here = sample_table(model.context, model.plan)
+    there = sample_table(model.changed(**on(local_place)), model.plan)
+    assert there.rows.equals(here.rows)
+    assert there.of == here.of == here.rows.num_rows > 0
+    assert "the window's rows: built by spark 4.0.5" in caplog.text
+
+
+def test_a_step_stays_where_the_spec_leaves_it(tmp_path, local_place):
+    model = ingested("iris", tmp_path / "home")
+    engines = Resources(engines={"validate": "duckdb"})
+    spec = model.context.spec.model_copy(update={"resources": engines})
+    settings = model.context.settings.replace(**on(local_place))
+    assert spark_of(spec.resources, settings, "validate") is None
+    assert spark_of(spec.resources, settings, "drift") == local_place

@@ -65,7 +65,7 @@ def test_what_may_differ_is_said(build, why):
 def test_what_spark_cannot_is_named(build, name):
     with pytest.raises(SpecError, match=f"{name} is not for Spark") as caught:
         compile_for_spark(build(EVENTS), SUBJECT)
-    assert "engines: {features: duckdb}" in caught.value.remedy
+    assert "engines: {features: duckdb, drift: duckdb}" in caught.value.remedy
 
 
 def test_a_name_may_hold_any_sign():

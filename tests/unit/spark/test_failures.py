@@ -13,7 +13,7 @@ from pipelines.errors import (
     Unreachable,
 )
 from pipelines.settings import load_settings
-from pipelines.spark.failures import failure_of, say_ended, shorten
+from pipelines.spark.failures import failure_of, known_failure, say_ended, shorten
 from pipelines.spark.place import ALWAYS, SparkPlace, place_of
 from pipelines.spark.session import SparkSession
 
@@ -26,6 +26,7 @@ PLACE = SparkPlace(
     ("kind", "text", "error", "words"),
     [
         ("ModuleNotFoundError", "No module named 'pyspark'", GiveUp, "/p/python has no PySpark"),
+        ("ModuleNotFoundError", "No module named 'great_expectations'", GiveUp, "has no Great"),
         ("PySparkRuntimeError", "[JAVA_GATEWAY_EXITED] Java gateway", GiveUp, "Java did not start"),
         ("NoWorker", "", Unreachable, "gave no worker within 60 s"),
         ("Py4JJavaError", "All masters are unresponsive! Giving up.", Unreachable, "went away"),
@@ -43,6 +44,17 @@ def test_an_error_has_a_name_and_a_remedy(kind, text, error, words):
     assert type(found) is error
     assert words in found.message
     assert found.remedy
+
+
+def test_what_befell_spark_is_told_from_what_an_expectation_met():
+    lost = known_failure("Job aborted: ExecutorLostFailure (executor 3 exited caused by", PLACE)
+    assert isinstance(lost.error, TryAgain)
+    assert lost.ends_session
+    assert known_failure("[CAST_INVALID_INPUT] The value 'x' cannot be cast", PLACE) is None
+    found = failure_of("KeyError", "'c0'", PLACE, "judge").error
+    assert type(found) is GiveUp
+    assert found.message == "Great Expectations failed on Spark: KeyError: 'c0'."
+    assert "engines: {validate: duckdb}" in found.remedy
 
 
 def test_a_stack_of_java_is_left_out():

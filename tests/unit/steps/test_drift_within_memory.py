@@ -22,7 +22,7 @@ def test_a_sample_of_the_window_is_looked_at_and_everything_says_so(watched):
     settings = watched.context.settings.model_copy(update={"memory": "8m"})
     context = replace(watched.context, settings=settings)
     plan = read_plan(context.ports.store, request.ingest.plan)
-    rows, of = sample_table(context, plan)
+    rows, of, missing = sample_table(context, plan)
     whole = build_table(context, plan)
     most = most_rows(context, whole.select(context.spec.feature_columns).schema.types)
     assert (rows.num_rows, of) == (most, ROWS)
@@ -31,8 +31,14 @@ def test_a_sample_of_the_window_is_looked_at_and_everything_says_so(watched):
     mask = [visit in kept for visit in whole["visit"].to_pylist()]
     assert rows.sort_by("visit").equals(whole.filter(mask).sort_by("visit"))
 
+    share = whole["minutes"].null_count / ROWS
+    assert 0 < share != rows["minutes"].null_count / rows.num_rows
+    assert missing["minutes"] == share
+
     found = drift.run(context, request)
     assert found.verdict == "no_drift", found.reasons
+    columns = {c["name"]: c for c in figures(watched, found)["facts"]["columns"]}
+    assert columns["minutes"]["missing"] == share, "of all rows"
     assert (found.rows, found.of) == (most, ROWS)
     said = words.looked_at(most, ROWS)
     assert said in figures(watched, found)["facts"]["notes"]
