@@ -119,8 +119,8 @@ def _rotate(context: Context, *, as_json: bool) -> None:
     index.catch_up(
         context.spec.name
     )  # also where there is nothing to rotate: an index that was lost is made anew
-    rotated = RotatedIndex(context.settings, store, context.spec.name).rotated
-    rotation = rotate(store, context.spec.name, catch_up=index.catch_up, rotated=rotated)
+    read_rotated = RotatedIndex(context.settings, store, context.spec.name).read_rotated
+    rotation = rotate(store, context.spec.name, catch_up=index.catch_up, read_rotated=read_rotated)
     if as_json:
         print_json(
             {

@@ -106,7 +106,7 @@ class RotatedIndex:
         self._store, self._model = store, model
         self._patience = settings.lock_timeout_seconds
 
-    def rotated(self, kind: LogKind) -> Rotated:
+    def read_rotated(self, kind: LogKind) -> Rotated:
         """Return what was rotated by now.
 
         Raises Corrupted where an entry cannot be read, Busy where others have the index too long.

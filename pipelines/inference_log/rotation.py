@@ -60,14 +60,14 @@ def rotate(
     model: str,
     *,
     catch_up: Callable[[str], None],
-    rotated: Callable[[LogKind], Rotated] | None = None,
+    read_rotated: Callable[[LogKind], Rotated] | None = None,
     object_bytes: int = OBJECT_BYTES,
 ) -> Rotation:
     """Rotate all closed segments of a model.
 
     `catch_up` is called with the model before an entry is added: whoever remembers something of
-    segments reads them now. `rotated` tells what was rotated by now, where somebody remembers it
-    (`RotatedIndex.rotated`): else every entry is read, of which there are more from day to day.
+    segments reads them now. `read_rotated` tells what was rotated by now, where somebody remembers
+    it (`RotatedIndex.read_rotated`): else every entry is read, of which there are more each day.
 
     A segment that somebody holds open is left alone, and so is one whose header cannot be read:
     nothing is known of its rows, and the reader goes on naming it. Raises Corrupted where an entry
@@ -75,8 +75,8 @@ def rotate(
     """
     rotation = Rotation()
     for kind in ("predictions", "labels"):
-        tell = partial(rotated or partial(rotated_of, store, model), kind)
-        work = _Rotator(store, model, kind, catch_up, tell, object_bytes)
+        read = partial(read_rotated or partial(rotated_of, store, model), kind)
+        work = _Rotator(store, model, kind, catch_up, read, object_bytes)
         while (entry := work.next_entry()) is not None:
             rotation.entries += 1
             rotation.rows += entry.rows
@@ -93,14 +93,14 @@ class _Rotator:
         model: str,
         kind: LogKind,
         catch_up: Callable[[str], None],
-        rotated: Callable[[], Rotated],
+        read_rotated: Callable[[], Rotated],
         object_bytes: int,
     ) -> None:
         self._store = store
         self._model = model
         self._kind = kind
         self._catch_up = catch_up
-        self._rotated = rotated
+        self._read_rotated = read_rotated
         self._object_bytes = object_bytes
         self._headers: dict[str, Header | None] = {}
 
@@ -115,7 +115,7 @@ class _Rotator:
             names = [name for name in names if not self._store.is_open(name)]
             if not names:
                 return None
-            before = self._rotated()
+            before = self._read_rotated()
             self._drop([n for n in names if n in before.segments])
             group = self._first_group([n for n in names if n not in before.segments])
             if group is None:

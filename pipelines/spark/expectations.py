@@ -199,7 +199,7 @@ def judge(session: Any, question: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _configuration(one: dict[str, Any]) -> Any:
-    kwargs = {name: _value(value) for name, value in one["kwargs"].items()}
+    kwargs = {name: _from_json(value) for name, value in one["kwargs"].items()}
     kind = EXACT[one["type"]].expectation_type if one["type"] in EXACT else one["type"]
     return ExpectationConfiguration(type=kind, kwargs=kwargs, meta={"number": one["number"]})
 
@@ -211,7 +211,7 @@ def _answer(result: Any) -> dict[str, Any]:
     raised = [p for p in parts if isinstance(p, dict) and p.get("raised_exception")]
     if raised:
         return {"why": "; ".join(dict.fromkeys(str(p.get("exception_message")) for p in raised))}
-    facts = {name: _told(result.result[name]) for name in KEPT if name in result.result}
+    facts = {name: _as_json(result.result[name]) for name in KEPT if name in result.result}
     return {"success": bool(result.success), "result": facts}
 
 
@@ -248,10 +248,10 @@ def _condition(expectation: Any, engine: Any) -> Any:
     )
 
 
-def _value(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     """Return a value as it was before it became JSON."""
     if isinstance(value, list):
-        return [_value(one) for one in value]
+        return [_from_json(one) for one in value]
     if not isinstance(value, dict):
         return value
     if "time" in value:  # in UTC, as PySpark has it: this process lives in UTC
@@ -259,10 +259,10 @@ def _value(value: Any) -> Any:
     return decimal.Decimal(value["decimal"])
 
 
-def _told(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     """Return a value as JSON can hold it."""
     if isinstance(value, (list, tuple, set)):
-        return [_told(one) for one in value]
+        return [_as_json(one) for one in value]
     if isinstance(value, datetime):
         return {"time": value.isoformat()}
     if isinstance(value, decimal.Decimal):

@@ -177,15 +177,15 @@ def _as_json(value: Any, *, exact: bool = False) -> Any:
 
 def _as_theirs(answer: dict[str, Any]) -> Any:
     """Return Spark's answer as Great Expectations' result in memory is."""
-    body = {name: _told(value) for name, value in answer["result"].items()}
+    body = {name: _from_json(value) for name, value in answer["result"].items()}
     return SimpleNamespace(success=answer["success"], result=body, exception_info={})
 
 
-def _told(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     import pandas as pd
 
     if isinstance(value, list):
-        return [_told(one) for one in value]
+        return [_from_json(one) for one in value]
     if not isinstance(value, dict):
         return value
     if "time" in value:

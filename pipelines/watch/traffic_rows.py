@@ -66,7 +66,7 @@ def traffic_rows(
     spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
     index = RotatedIndex(context.settings, store, spec.name)
     catch_up = Index(context.settings, store).catch_up
-    rotate(store, spec.name, catch_up=catch_up, rotated=index.rotated)
+    rotate(store, spec.name, catch_up=catch_up, read_rotated=index.read_rotated)
     log = read_log(store, spec.name, since=window.start, until=window.end)
     asks = log.rows.num_rows and spec.has_target
     source = _source_labels(context, plan, schema, log) if asks else None

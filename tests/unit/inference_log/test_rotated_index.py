@@ -55,7 +55,7 @@ def tell_days(store, days):
         rows = [(f"k:{day}a", 0.0, at), (f"k:{day}b", 1.0, at)]
         tell(store, f"{day:05d}", *rows, late)
         before = {"labels": Rotated(day, frozenset()), "predictions": Rotated(0, frozenset())}
-        rotate(store, MODEL, catch_up=nobody, rotated=before.get)
+        rotate(store, MODEL, catch_up=nobody, read_rotated=before.get)
 
 
 def found(store, index, *identities):
@@ -95,7 +95,7 @@ def test_of_a_thousand_objects_none_is_read_again_and_late_labels_are_found(sett
     assert (store.objects, store.entries) == (0, 1)  # the newest: is it still the same?
     tell(store, "later", ("k:late995", 1.0, 2_000_000))  # told years afterwards
     store.objects = store.entries = 0
-    done = rotate(store, MODEL, catch_up=nobody, rotated=rotated.rotated)
+    done = rotate(store, MODEL, catch_up=nobody, read_rotated=rotated.read_rotated)
     assert (done.entries, store.objects, store.entries) == (1, 0, 1)
     assert found(store, rotated, "k:late995") == {"k:late995": 1.0}
     assert store.objects == 1
@@ -107,7 +107,7 @@ def test_an_earlier_label_that_is_read_later_counts(store, rotated):
     assert found(store, rotated, "k:1") == {"k:1": 1.0}
     tell(store, "b", ("k:1", 0.0, 20))  # another host's, whose segment came later
     assert found(store, rotated, "k:1") == {"k:1": 0.0}
-    rotate(store, MODEL, catch_up=nobody, rotated=rotated.rotated)
+    rotate(store, MODEL, catch_up=nobody, read_rotated=rotated.read_rotated)
     assert found(store, rotated, "k:1") == {"k:1": 0.0} == all_of(store, "k:1")
 
 
@@ -123,7 +123,7 @@ def test_any_log_is_read_as_by_reading_all_of_it(store, rotated, seed):
         ]
         tell(store, f"{part:02d}", *labels, close=rng.random() < 0.8)
         if rng.random() < 0.4:
-            rotate(store, MODEL, catch_up=nobody, rotated=rotated.rotated)
+            rotate(store, MODEL, catch_up=nobody, read_rotated=rotated.read_rotated)
         asked = rng.sample(names, rng.randrange(1, 12))
         mine = read_labels_of(store, MODEL, pa.array(asked), rotated).table
         whole = read_labels(store, MODEL).table
@@ -164,7 +164,7 @@ def test_a_lost_or_damaged_index_is_made_anew(store, rotated, spoil):
     assert found(store, rotated, "k:1") == {"k:1": 1.0}
     spoil(rotated.path)
     assert found(store, rotated, "k:1") == {"k:1": 1.0}
-    assert rotated.rotated("labels").entries == 1
+    assert rotated.read_rotated("labels").entries == 1
 
 
 def test_an_index_of_another_past_is_made_anew(settings, rotated, store, tmp_path):
@@ -201,7 +201,7 @@ def test_what_cannot_be_read_is_said_as_the_reader_says_it_and_tried_again(local
     mine = read_labels_of(store, MODEL, pa.array(["k:3"]), index)
     assert f"entry {key}: it is no entry of a rotated log" in mine.damage
     with pytest.raises(Corrupted, match="cannot be read"):
-        index.rotated("labels")
+        index.read_rotated("labels")
     path.write_bytes(whole)
     assert found(store, index, "k:3") == {"k:3": 1.0}
 
@@ -216,13 +216,13 @@ def test_labels_of_a_damaged_object_come_when_it_was_restored(local_store, setti
     path.write_bytes(whole[:-1])
     mine = read_labels_of(store, MODEL, pa.array(["k:1"]), index)
     assert (mine.table.num_rows, mine.damage) == (0, read_labels(store, MODEL).damage)
-    assert index.rotated("labels").entries == 1
+    assert index.read_rotated("labels").entries == 1
     path.write_bytes(whole)
     assert found(store, index, "k:1") == {"k:1": 1.0}
 
 
 def test_the_file_is_its_owners_only(store, rotated):
-    rotated.rotated("labels")
+    rotated.read_rotated("labels")
     assert rotated.path.stat().st_mode & 0o777 == 0o600
 
 
