@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from airflow.sdk import DAG, CronTriggerTimetable
@@ -16,6 +18,7 @@ from perennial_airflow.dags.model_dag import model_dag
 
 from tests.dags.specs import make_spec
 
+ROOT = Path(__file__).resolve().parents[2]
 KINDS = {m.__name__.rsplit(".", 1)[-1]: m.PARAMS for m in (drift, prove, replay, retrain, rollback)}
 
 
@@ -67,5 +70,11 @@ print(before, name in sys.modules)
 
 @pytest.mark.slow
 def test_what_serializing_loads_is_loaded_before_parses_are_forked():
-    done = subprocess.run([sys.executable, "-c", LOADS], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"},
+    )
     assert done.stdout.split()[-2:] == ["False", "True"]

@@ -68,6 +68,7 @@ OWN = {
     "draining",  # of a pod alone, like the next ones
     "personal_key_from",
     "release",
+    "packages",  # its image
     "personal_key",  # below the state
     "proof_token",
     "releases",
