@@ -37,6 +37,7 @@ RETRAINS = ("population", "concept")
 """The kinds on which a policy may retrain."""
 HELD_BACK = "held-out severities"
 HELD_SET = "held-out data set"
+UNSEEN = "data sets that nobody had looked at"
 SEEN = "seen while it was written"
 
 
@@ -126,7 +127,9 @@ def _one(
     except NoPlaceError:
         return None
     cause = name_cause(model.sample(struck), reference, seed=number)
-    part = HELD_SET if data.get("held_out") else HELD_BACK if severity.get("held_out") else SEEN
+    part = HELD_BACK if severity.get("held_out") else SEEN
+    if data.get("held_out") or data.get("unseen"):
+        part = HELD_SET if data.get("held_out") else UNSEEN
     return Case(
         data["name"],
         fault["name"],
@@ -142,6 +145,12 @@ def _one(
 
 def summarise(cases: list[Case]) -> Iterator[Measure]:
     """Give the shares that were named right, and how often a broken pipe would have retrained."""
+    unseen = [c for c in cases if c.part == UNSEEN]
+    if unseen:
+        title = f"cause named right: {UNSEEN}, {len(unseen):,} windows"
+        yield _share(title, unseen, f">= {ASKED}")
+        yield from _count_wrong(unseen, f"{UNSEEN}: ")
+    cases = [c for c in cases if c.part != UNSEEN]
     held = [c for c in cases if c.part != SEEN]
     for title, part in (
         ("all that was held out", held),
@@ -155,33 +164,34 @@ def summarise(cases: list[Case]) -> Iterator[Measure]:
     for fault in dict.fromkeys(c.fault for c in cases):
         own = [c for c in held if c.fault == fault] or [c for c in cases if c.fault == fault]
         yield _share(f"cause named right: {fault}, {len(own):,} windows", own, "")
-    for data in dict.fromkeys(c.data for c in cases):
-        own = [c for c in cases if c.data == data]
+    for data in dict.fromkeys(c.data for c in [*cases, *unseen]):
+        own = [c for c in [*cases, *unseen] if c.data == data]
         yield _share(f"cause named right: {data}, {len(own):,} windows", own, "")
+    yield from _count_wrong(cases, "")
+
+
+def _count_wrong(cases: list[Case], where: str) -> Iterator[Measure]:
+    """Give how often something would be learnt from a broken pipe, or held that is sound."""
     broken = [c for c in cases if c.expected == "broken_upstream"]
     retrained = sum(c.kind in RETRAINS for c in broken)
-    yield {
-        "measure": f"broken pipes taken for something to learn from, of {len(broken):,}",
-        "value": retrained,
-        "unit": "windows",
-        "asked": "<= 0",
-    }
     others = [c for c in cases if c.expected != "broken_upstream"]
-    yield {
-        "measure": f"windows that no pipe broke, held as broken for sure, of {len(others):,}",
-        "value": sum((c.kind, c.sureness) == ("broken_upstream", "sure") for c in others),
-        "unit": "windows",
-        "asked": "",
-    }
     held = [c for c in broken if (c.kind, c.sureness) == ("broken_upstream", "sure")]
-    yield _share_of(f"broken pipes held for sure, of {len(broken):,}", len(held), len(broken))
     calm = [c for c in cases if c.expected in {"nothing", "season"}]
-    yield {
-        "measure": f"quiet or seasonal windows called broken, of {len(calm):,}",
-        "value": sum(c.kind == "broken_upstream" for c in calm),
-        "unit": "windows",
-        "asked": "",
-    }
+    wrongly = sum((c.kind, c.sureness) == ("broken_upstream", "sure") for c in others)
+    called = sum(c.kind == "broken_upstream" for c in calm)
+    for title, count, asked in (
+        (f"broken pipes taken for something to learn from, of {len(broken):,}", retrained, "<= 0"),
+        (
+            f"windows that no pipe broke, held as broken for sure, of {len(others):,}",
+            wrongly,
+            "",
+        ),
+        (f"quiet or seasonal windows called broken, of {len(calm):,}", called, ""),
+    ):
+        yield {"measure": where + title, "value": count, "unit": "windows", "asked": asked}
+    yield _share_of(
+        f"{where}broken pipes held for sure, of {len(broken):,}", len(held), len(broken)
+    )
 
 
 def _share(measure: str, cases: list[Case], asked: str) -> Measure:
@@ -203,7 +213,7 @@ def _is_met(row: Measure) -> bool:
 
 def print_confusion(cases: list[Case]) -> None:
     """Print for each fault what was named, by who had seen it."""
-    for part in (HELD_SET, HELD_BACK, SEEN):
+    for part in (UNSEEN, HELD_SET, HELD_BACK, SEEN):
         own = [c for c in cases if c.part == part]
         if own:
             print(f"Named, by fault ({part}):")

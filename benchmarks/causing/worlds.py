@@ -243,14 +243,39 @@ def flights() -> World:
     return _world(frame, times, y, classes=True, name="flights", hourly=True)
 
 
+def beijing_pm() -> World:
+    """Hours of five years: how much fine dust was in Beijing's air (UCI 381, CC BY 4.0)."""
+    raw = pd.read_csv(DATA / FILES["beijing_pm"]).dropna(subset=["pm2.5"])
+    times = pd.to_datetime(raw[["year", "month", "day", "hour"]])
+    frame = raw[["DEWP", "TEMP", "PRES", "cbwd", "Iws", "Is", "Ir"]]
+    return _world(frame, times, raw["pm2.5"], classes=False, name="beijing_pm", hourly=True)
+
+
+def online_retail() -> World:
+    """Lines of invoices of two years: what a piece costs (UCI 502, CC BY 4.0)."""
+    raw = pd.read_csv(DATA / FILES["online_retail"], dtype={"StockCode": str})
+    raw = raw[raw["Price"].between(0, 100, inclusive="neither")].sample(80_000, random_state=0)
+    times = pd.to_datetime(raw["InvoiceDate"], format="%m/%d/%Y %H:%M")
+    frame = raw[["Quantity", "Country"]].copy()
+    frame["group"] = raw["StockCode"].str[:2]
+    frame["is_guest"] = raw["Customer ID"].isna().astype(float)
+    frame["words"] = raw["Description"].str.split().str.len()
+    y = np.log(raw["Price"])
+    return _world(frame, times, y, classes=False, name="online_retail", hourly=True)
+
+
 WORLDS: dict[str, Callable[[], World]] = {
     make.__name__: make
-    for make in (simulated, bike_sharing, hotel_bookings, metro_traffic, flights)
-}
+    for make in (
+        simulated, bike_sharing, hotel_bookings, metro_traffic, flights, beijing_pm, online_retail,
+    )
+}  # fmt: skip
 FILES = {
     "bike_sharing": "bike_sharing/hour.csv",
     "hotel_bookings": "hotel_bookings/hotel_bookings.csv.zip",
     "metro_traffic": "metro_traffic/Metro_Interstate_Traffic_Volume.csv",
+    "beijing_pm": "beijing_pm/PRSA_data_2010.1.1-2014.12.31.csv",
+    "online_retail": "online_retail/online_retail_II.csv",
 }
 
 

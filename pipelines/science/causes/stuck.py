@@ -94,7 +94,7 @@ def _spike(view: View, name: str) -> tuple[float, float, float] | None:
     has = (values == value).astype(np.int64), (past == value).astype(np.int64)
     if measure_shift(*has, 2, blocks=view.blocks).p_value > _SURE:
         return None
-    if counts[best] / len(values) < _usual_top(view, past) + _MORE:
+    if gained[best] < _usual_gain(view, past) + _MORE:
         return None
     # Of a column of few values more of one is a mix of rows, unless nobody has seen the value.
     few = len(old) < 20 and before[best] > 0  # noqa: PLR2004
@@ -103,22 +103,25 @@ def _spike(view: View, name: str) -> tuple[float, float, float] | None:
     )  # fmt: skip
 
 
-def _usual_top(view: View, past: Array) -> float:
-    """Return the greatest share that one value has in as many days of the reference, drawn several
-    times: a column that is the same for hours or days has a great one.
+def _usual_gain(view: View, past: Array) -> float:
+    """Return by how much a value has more of as many days of the reference, drawn several times,
+    than of all of it: a column that is the same for hours or days has a great gain, one of which a
+    third is always the same value has none.
     """
-    tops = [0.0]
+    gains = [0.0]
+    values, place = np.unique(past, return_inverse=True)
+    is_known = ~np.isnan(values)
+    overall = np.bincount(place, minlength=len(values))[is_known]
     days = view.blocks[1]
     if view.window.times is not None and view.reference.times is not None:
         # On weekends alone a column of working days is one value, and so it was before.
         alike = same_kind_of_day(view.window.times, view.reference.times)
-        past, days = past[alike], block_rows(view.reference.times[alike], int(alike.sum()))
+        place, days = place[alike], block_rows(view.reference.times[alike], int(alike.sum()))
     for rows in draw_like(view.blocks[0], days, _DRAWS, 0):
-        drawn = past[rows]
-        drawn = drawn[~np.isnan(drawn)]
-        if len(drawn) >= _LEAST_RUN:
-            tops.append(float(np.unique(drawn, return_counts=True)[1].max()) / len(drawn))
-    return max(tops)
+        drawn = np.bincount(place[rows], minlength=len(values))[is_known]
+        if drawn.sum() >= _LEAST_RUN:
+            gains.append(float((drawn / drawn.sum() - overall / overall.sum()).max()))
+    return max(gains)
 
 
 def _days_with(view: View, name: str, value: float) -> float:

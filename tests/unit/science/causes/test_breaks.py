@@ -133,3 +133,13 @@ def wandering(seed):
     times = np.datetime64("2024-01-01", "us") + hours.astype("timedelta64[h]")
     everything = Sample({f"x{i}": values[:, i] for i in range(5)}, times)
     return everything.take(slice(84 * a_day, None)), everything.take(slice(0, 84 * a_day))
+
+
+@pytest.mark.parametrize(("every", "found"), [(4, ["one_value"]), (40, [])])
+def test_a_value_is_filled_in_though_a_third_of_the_rows_have_another_as_ever(every, found):
+    """As of a quantity that is 1 in many orders, and was once as strange as what is filled in."""
+    quantity = np.where(WHOLE.columns["age"] < 38, 1.0, WHOLE.columns["amount"])
+    quantity[np.argmax(WHOLE.columns["amount"])] = -1_500.0
+    window, past = cut(with_columns(WHOLE, quantity=quantity), random_days())
+    window.columns["quantity"][::every] = -999.0
+    assert [b.detail for b in find_breaks(View(window, past), 0)] == found
