@@ -37,7 +37,7 @@ RETRAINS = ("population", "concept")
 """The kinds on which a policy may retrain."""
 HELD_BACK = "held-out severities"
 HELD_SET = "held-out data set"
-UNSEEN = "data sets that nobody had looked at"
+UNSEEN = "data sets that came when it was finished"
 SEEN = "seen while it was written"
 
 
