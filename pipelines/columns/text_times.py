@@ -81,8 +81,8 @@ def _iso_times(texts: pa.ChunkedArray, writing: Writing, zone: str) -> pa.Chunke
 
 def _begins_with_zone(texts: pa.ChunkedArray) -> bool:
     """Tell whether the first text that is there has a zone."""
-    first = next((text.as_py() for text in texts if text.is_valid), "")
-    return re.search(_ISO_ZONE, first) is not None
+    there = texts.drop_null()
+    return len(there) > 0 and re.search(_ISO_ZONE, there[0].as_py()) is not None
 
 
 def _at_once(texts: pa.ChunkedArray, usual: set[int], kind: pa.DataType) -> Any:

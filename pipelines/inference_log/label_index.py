@@ -13,20 +13,16 @@ made anew.
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from pipelines.errors import Busy
 from pipelines.inference_log.format import identity
+from pipelines.inference_log.index_file import IndexFile
 from pipelines.inference_log.label_index_update import IndexUpdate
-from pipelines.locks import hold_bare
-from pipelines.sqlite import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    import sqlite3
+    from collections.abc import Callable, Sequence
 
     from pipelines.settings import Settings
     from pipelines.store.port import Store
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 2
 Outcome = Literal["accepted", "repeated", "contradicting", "unknown", "ambiguous"]
 
-_TABLES = f"""
+_TABLES = """
 CREATE TABLE sources (
     name TEXT PRIMARY KEY, read INTEGER NOT NULL, state INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -44,7 +40,6 @@ CREATE TABLE requests (
 ) WITHOUT ROWID;
 CREATE TABLE keys (model TEXT, key TEXT, PRIMARY KEY (model, key)) WITHOUT ROWID;
 CREATE TABLE labels (model TEXT, identity TEXT, label, PRIMARY KEY (model, identity)) WITHOUT ROWID;
-PRAGMA user_version = {FORMAT};
 """
 
 
@@ -71,7 +66,8 @@ class Index:
         """Use the file `<state>/serving/feedback.db`; it is made when it is first needed."""
         self.path = settings.state / "serving" / "feedback.db"
         self._store = store
-        self._patience = settings.lock_timeout_seconds
+        patience = settings.lock_timeout_seconds
+        self.file = IndexFile(self.path, "inference log", FORMAT, _TABLES, patience)
 
     def catch_up(self, model: str) -> None:
         """Read what the model's log holds and the index has not read yet.
@@ -79,12 +75,12 @@ class Index:
         Raises Busy where others hold the index too long, Corrupted where rotated rows that it has
         not seen cannot be read.
         """
-        with self._hold() as db:
+        with self.file.hold() as db:
             IndexUpdate(db, self._store, model).run()
 
     def catch_up_near(self, model: str) -> None:
         """Read what this host's segments hold and the index has not read yet. Raises Busy."""
-        with self._hold() as db:
+        with self.file.hold() as db:
             IndexUpdate(db, self._store, model).run_near()
 
     def accept(
@@ -100,7 +96,7 @@ class Index:
         A far store is asked only about rows that this host does not know. What `write` raises is
         raised, and then nothing was accepted. Raises as `catch_up` does.
         """
-        with self._hold() as db:
+        with self.file.hold() as db:
             update = IndexUpdate(db, self._store, model)
             if self._store.is_far:
                 update.run_near()
@@ -117,70 +113,6 @@ class Index:
                     ((model, i, label) for i, label in new.items()),
                 )
             return outcomes
-
-    @contextlib.contextmanager
-    def _hold(self) -> Iterator[sqlite3.Connection]:
-        """Yield the open index while this thread of this process alone has it.
-
-        What was done in between is one transaction.
-
-        It is committed even after an error of somebody else's: what was read of the log until then
-        need not be read again.
-        """
-        lock = hold_bare(
-            self.path.with_suffix(".lock"),
-            f"The index of the inference log was not free within {self._patience:g} s.",
-            seconds=self._patience,
-            remedy="try again later.",
-        )
-        with lock:
-            try:
-                with contextlib.closing(self._open()) as db:
-                    try:
-                        yield db
-                    finally:
-                        db.commit()
-            except sqlite3.Error as error:
-                if fault(error) == "damaged":
-                    self._discard()  # where the opening did not see it: the next call makes it anew
-                raise Busy(
-                    f"The index {self.path} cannot be used now: {error}.",
-                    remedy="try again; it is made anew where it must be.",
-                ) from error
-
-    def _open(self) -> sqlite3.Connection:
-        """Return the index as it is, or a new one where there is none that is fit."""
-        db = _connect(self.path)
-        if _format(db) == FORMAT:
-            return db
-        db.close()
-        self._discard()
-        db = _connect(self.path)
-        db.executescript(f"BEGIN; {_TABLES} COMMIT;")
-        return db
-
-    def _discard(self) -> None:
-        for path in (self.path, self.path.with_name(self.path.name + "-journal")):
-            path.unlink(missing_ok=True)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    path.touch(mode=0o600)
-    return sqlite3.connect(path, isolation_level="IMMEDIATE")
-
-
-def _format(db: sqlite3.Connection) -> int | None:
-    """Return the format of an open file, 0 of an empty one, None of a file that is no database."""
-    try:
-        db.execute("PRAGMA journal_mode = TRUNCATE")
-        # what a power cut takes from the index is read again from the log
-        db.execute("PRAGMA synchronous = NORMAL")
-        version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as error:
-        if fault(error) != "damaged":
-            raise
-        return None
-    return version
 
 
 def _judge(

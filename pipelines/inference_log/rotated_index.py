@@ -13,17 +13,16 @@ made anew.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from pipelines.errors import Busy, Corrupted
+from pipelines.errors import Corrupted
 from pipelines.inference_log.decode import MOMENT, together
+from pipelines.inference_log.index_file import IndexFile
 from pipelines.inference_log.reader import (
     LABELS,
     first_labels,
@@ -35,11 +34,10 @@ from pipelines.inference_log.rotated_entries import (
     parse_entry,
     say_no_entry,
 )
-from pipelines.locks import hold_bare
-from pipelines.sqlite import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import sqlite3
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipelines.inference_log.rotated_entries import LogKind
@@ -50,7 +48,7 @@ FORMAT: Final = 1
 AT_ONCE: Final = 20_000
 """Rows whose labels are asked for in one question."""
 
-_TABLES = f"""
+_TABLES = """
 CREATE TABLE entries (
     key TEXT PRIMARY KEY, mark INTEGER NOT NULL, torn INTEGER NOT NULL, damage TEXT NOT NULL
 ) WITHOUT ROWID;
@@ -58,7 +56,6 @@ CREATE TABLE segments (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE labels (
     identity TEXT PRIMARY KEY, label, at INTEGER NOT NULL, entry TEXT NOT NULL
 ) WITHOUT ROWID;
-PRAGMA user_version = {FORMAT};
 """
 _ADD_LABEL = """
 INSERT INTO labels VALUES (?, ?, ?, ?)
@@ -104,14 +101,15 @@ class RotatedIndex:
         """Use the file `<state>/serving/rotated/<model>.db`, which is made when it is needed."""
         self.path: Path = settings.state / "serving" / "rotated" / f"{model}.db"
         self._store, self._model = store, model
-        self._patience = settings.lock_timeout_seconds
+        patience = settings.lock_timeout_seconds
+        self.file = IndexFile(self.path, "rotated log", FORMAT, _TABLES, patience)
 
     def read_rotated(self, kind: LogKind) -> Rotated:
         """Return what was rotated by now.
 
         Raises Corrupted where an entry cannot be read, Busy where others have the index too long.
         """
-        with self._hold() as db:
+        with self.file.hold() as db:
             found = self._read_on(db, kind)
             if found.bad_keys:
                 raise say_no_entry(found.bad_keys[0])
@@ -122,7 +120,7 @@ class RotatedIndex:
 
         Raises Busy where others have the index too long.
         """
-        with self._hold() as db:
+        with self.file.hold() as db:
             found = self._read_on(db, "labels")
             faults = db.execute(
                 "SELECT torn, damage FROM entries WHERE key GLOB ? AND (torn OR damage != '[]')"
@@ -204,62 +202,6 @@ class RotatedIndex:
         columns = [firsts["identity"], firsts["label"], firsts["at"].cast(pa.int64())]
         values = zip(*(column.to_pylist() for column in columns), strict=True)
         db.executemany(_ADD_LABEL, ((*row, key) for row in values))
-
-    @contextlib.contextmanager
-    def _hold(self) -> Iterator[sqlite3.Connection]:
-        """Yield the open index while this thread of this process alone has it.
-
-        What was read of the log is kept, whatever happens then.
-        """
-        lock = hold_bare(
-            self.path.with_suffix(".lock"),
-            f"The index of the rotated log was not free within {self._patience:g} s.",
-            seconds=self._patience,
-            remedy="try again later.",
-        )
-        with lock:
-            try:
-                with contextlib.closing(self._open()) as db:
-                    try:
-                        yield db
-                    finally:
-                        db.commit()
-            except sqlite3.Error as error:
-                if fault(error) == "damaged":
-                    self._discard()  # the next call makes it anew
-                raise Busy(
-                    f"The index {self.path} cannot be used now: {error}.",
-                    remedy="try again; it is made anew where it must be.",
-                ) from error
-
-    def _open(self) -> sqlite3.Connection:
-        """Return the index as it is, or a new one where there is none that is fit."""
-        for _ in range(2):
-            self.path.touch(mode=0o600)
-            db = sqlite3.connect(self.path, isolation_level="IMMEDIATE")
-            try:
-                # what a power cut takes from the index is read again from the log
-                db.execute("PRAGMA synchronous = NORMAL")
-                version = db.execute("PRAGMA user_version").fetchone()[0]
-                if version == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    db.executescript(f"BEGIN; {_TABLES} COMMIT;")
-                    version = FORMAT
-            except sqlite3.DatabaseError as error:
-                if fault(error) != "damaged":
-                    db.close()
-                    raise
-                version = None
-            if version == FORMAT:
-                return db
-            db.close()
-            self._discard()
-        raise Busy(
-            f"The index {self.path} cannot be made anew.", remedy="remove the file and try again."
-        )
-
-    def _discard(self) -> None:
-        for path in (self.path, self.path.with_name(self.path.name + "-journal")):
-            path.unlink(missing_ok=True)
 
 
 def _table_of(rows: Sequence[tuple[str, Any, int]]) -> pa.Table:

@@ -151,7 +151,7 @@ def test_the_index_file_is_for_its_owner_only(index):
 
 def test_a_lock_that_is_held_too_long_is_said(local_store, tmp_path):
     index = Index(Settings(state=tmp_path, lock_timeout_seconds=0.05), local_store)
-    with index._hold(), pytest.raises(Busy, match="not free"):
+    with index.file.hold(), pytest.raises(Busy, match="not free"):
         index.catch_up(MODEL)
 
 
