@@ -113,7 +113,8 @@ class ReaderProcess:
         except (UnreadableRows, PerennialError):
             self._is_sending = False
             raise
-        self._is_sending = False
+        # It keeps nothing of rows that came part by part, and its memory is wanted to sort them.
+        self._end()
 
     @contextlib.contextmanager
     def _limits(self, interval: Interval) -> Iterator[None]:

@@ -67,6 +67,20 @@ def test_a_process_apart_answers_as_the_reader_does_and_says_what_the_reader_say
     assert source.read(DAY).tables["events"].num_rows == 2
 
 
+def test_a_process_that_sent_rows_part_by_part_ends_with_the_last(tmp_path):
+    rows = 2_000_000
+    times = pa.array([FIRST], pa.timestamp("us", tz="UTC")).take(pa.array([0] * rows))
+    pq.write_table(pa.table({"at": times, "x": pa.array(range(rows))}), tmp_path / "day.parquet")
+    source = apart(files("day.parquet"), tmp_path, most=100 * MIB)
+    for _ in range(2):
+        parts = source.stream(DAY, tmp_path).tables
+        taken = next(parts).num_rows
+        process = psutil.Process(source._child._process.pid)
+        taken += sum(part.num_rows for part in parts)
+        assert taken == rows
+        assert not process.is_running()
+
+
 class _Dripping(http.server.BaseHTTPRequestHandler):
     """Answers for the first day; for any other it sends one byte after another, for ever."""
 
