@@ -48,6 +48,8 @@ _CHANCE = 24.0
 """The squared standard errors over the day that chance alone makes of a column."""
 _RHYTHM = 4.0
 """The squared standard errors of a half hour from the day's mean that a rhythm has, on average."""
+_BORROWED = 10.0
+"""A half hour's variance is that of its rows and of so many of the whole day."""
 _OF_A_DAY = 0.5
 """The part of the median day's rows without which a day is left out."""
 _OF_TIME = 0.02
@@ -152,7 +154,7 @@ def _costs(name: str, window: _Side, reference: _Side) -> tuple[Array, float] | 
     weaker; None of a column without a rhythm, or made from the time itself.
     """
     (now, mine), (then, theirs) = (
-        _profile(sample.columns[name], slots, blocks) if name else _count_rows(slots, blocks)
+        find_profile(sample.columns[name], slots, blocks) if name else _count_rows(slots, blocks)
         for sample, slots, blocks in (window, reference)
     )
     if name and _is_of_time(reference[0].columns[name], reference[1]):
@@ -206,7 +208,7 @@ def _is_of_time(values: Array, slots: Array) -> bool:
     return left <= _OF_TIME * total
 
 
-def _profile(values: Array, slots: Array, blocks: Blocks) -> tuple[Array, Array]:
+def find_profile(values: Array, slots: Array, blocks: Blocks) -> tuple[Array, Array]:
     """Return the mean of a column in each half hour (48,), without its day's level, and its squared
     standard error; NaN where no row is.
     """
@@ -222,7 +224,10 @@ def _profile(values: Array, slots: Array, blocks: Blocks) -> tuple[Array, Array]
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(slots, weights=away, minlength=_SLOTS) / count
         left = (away - mean[slots]) ** 2
-        variance = np.bincount(slots, weights=left, minlength=_SLOTS) / count
+        # A few rows that are alike by chance, at the ends of a day, are not known exactly.
+        borrowed = _BORROWED * (left.mean() if len(left) else 0.0)
+        variance = np.bincount(slots, weights=left, minlength=_SLOTS) + borrowed
+        variance /= count + _BORROWED
         # Rows of one half hour of one day are taken for one: they are alike.
         error = variance / np.minimum(count, blocks.count)
     return mean, np.where(count > 1, error, np.nan)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.science.causes.blocks import block_rows, draw_like
 from pipelines.science.causes.cause import Break
-from pipelines.science.causes.seasons import is_later_in_calendar, same_kind_of_day
+from pipelines.science.causes.seasons import is_later_in_calendar, is_of_calendar, same_kind_of_day
 from pipelines.science.causes.shift import measure_shift
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def find_stuck(view: View) -> Iterator[Break]:
         if found is None:
             continue
         value, now, before = found
-        if is_later_in_calendar(view, name, value):
+        if is_later_in_calendar(view, name, value) or _is_of_own_times(view, name):
             continue
         start = _frozen_from(view, name, value)
         if start is not None:
@@ -94,7 +94,7 @@ def _spike(view: View, name: str) -> tuple[float, float, float] | None:
     has = (values == value).astype(np.int64), (past == value).astype(np.int64)
     if measure_shift(*has, 2, blocks=view.blocks).p_value > _SURE:
         return None
-    if gained[best] < _usual_gain(view, past) + _MORE:
+    if gained[best] < _usual_gain(view, past, is_new=before[best] == 0) + _MORE:
         return None
     # Of a column of few values more of one is a mix of rows, unless nobody has seen the value.
     few = len(old) < 20 and before[best] > 0  # noqa: PLR2004
@@ -103,10 +103,10 @@ def _spike(view: View, name: str) -> tuple[float, float, float] | None:
     )  # fmt: skip
 
 
-def _usual_gain(view: View, past: Array) -> float:
+def _usual_gain(view: View, past: Array, *, is_new: bool) -> float:
     """Return by how much a value has more of as many days of the reference, drawn several times,
     than of all of it: a column that is the same for hours or days has a great gain, one of which a
-    third is always the same value has none.
+    third is always the same value has none. `is_new`: a value that no other day has.
     """
     gains = [0.0]
     values, place = np.unique(past, return_inverse=True)
@@ -119,9 +119,23 @@ def _usual_gain(view: View, past: Array) -> float:
         place, days = place[alike], block_rows(view.reference.times[alike], int(alike.sum()))
     for rows in draw_like(view.blocks[0], days, _DRAWS, 0):
         drawn = np.bincount(place[rows], minlength=len(values))[is_known]
-        if drawn.sum() >= _LEAST_RUN:
-            gains.append(float((drawn / drawn.sum() - overall / overall.sum()).max()))
+        if drawn.sum() < _LEAST_RUN:
+            continue
+        usual = overall / overall.sum()
+        if is_new:
+            usual = np.where(drawn == overall, 0.0, 1.0)  # of a value that other days have too
+        gains.append(float((drawn / drawn.sum() - usual).max()))
     return max(gains)
+
+
+def _is_of_own_times(view: View, name: str) -> bool:
+    """Tell whether the window's times make a column, as the hour of a wrong clock: it is not stuck,
+    whatever hours those are.
+    """
+    values, times = view.window.columns[name], view.window.times
+    return times is not None and np.nanmax(values) > np.nanmin(values) and is_of_calendar(
+        values, times
+    )  # fmt: skip
 
 
 def _days_with(view: View, name: str, value: float) -> float:

@@ -143,3 +143,15 @@ def test_a_value_is_filled_in_though_a_third_of_the_rows_have_another_as_ever(ev
     window, past = cut(with_columns(WHOLE, quantity=quantity), random_days())
     window.columns["quantity"][::every] = -999.0
     assert [b.detail for b in find_breaks(View(window, past), 0)] == found
+
+
+def test_a_value_that_no_day_had_is_filled_in_though_on_some_days_one_value_is_common():
+    """An offer is a third of a month's orders; that excuses no value that was never there."""
+    day = (WHOLE.times - WHOLE.times.min()).astype("timedelta64[D]").astype(int)
+    offered = np.arange(WHOLE.rows) % 3 == 0
+    quantity = np.where(offered, day // 40 - 9.0, np.round(WHOLE.columns["amount"] - 30))
+    quantity[:2] = [-5_000.0, 9_000.0]
+    window, past = cut(with_columns(WHOLE, quantity=quantity), np.arange(300, 330))
+    assert not find_breaks(View(window, past), 0)
+    window.columns["quantity"][1::3] = -999.0
+    assert [b.detail for b in find_breaks(View(window, past), 0)] == ["one_value"]

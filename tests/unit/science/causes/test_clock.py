@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.science.causes.clock import find_clock
+from pipelines.science.causes.blocks import block_rows
+from pipelines.science.causes.clock import find_clock, find_profile
 from pipelines.science.causes.late_outcomes import find_late_outcomes
 from pipelines.science.causes.naming import name_cause
 from pipelines.science.causes.summer import is_of_other_season
@@ -65,6 +66,37 @@ def test_a_stronger_rhythm_at_the_same_hours_is_no_other_clock():
     swing = 5 * np.sin(2 * np.pi * (hours.astype(int) - 9) / 24)
     warmer = with_columns(WINDOW, temperature=WINDOW.columns["temperature"] + swing)
     assert not list(find_clock(View(warmer, PAST), 0))
+
+
+def of_a_shop(days, seed, hours_late=0):
+    """A shop that is open from 10 to 16, with guests in the afternoon."""
+    rng = np.random.default_rng(seed)
+    day, hour = np.repeat(np.arange(days), 60), rng.integers(10, 17, days * 60)
+    times = np.datetime64("2025-01-01T00:00", "m") + day * 1440 + (hour + hours_late) * 60
+    is_guest = (rng.random(len(hour)) < np.where(hour > 12, 0.6, 0.2)).astype(float)
+    spent = np.round(np.exp(rng.normal(3, 0.5, len(hour))), 2)
+    columns = {"is_guest": is_guest, "spent": spent, "hour": hour + float(hours_late)}
+    return Sample(columns, times.astype("datetime64[us]"))
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_the_clock_of_a_shop_is_off_and_its_hours_are_no_values_filled_in(seed):
+    past = of_a_shop(200, 1)
+    cause = name_cause(of_a_shop(30, seed, hours_late=3), past)
+    assert (cause.kind, cause.detail) == ("broken_upstream", "clock")
+    assert "3 hours back" in cause.evidence[0]
+    assert name_cause(of_a_shop(30, seed), past).kind == "nothing"
+
+
+def test_a_few_rows_that_are_alike_are_not_known_exactly():
+    """Two guests at night say less of the night than hundreds of rows say of noon."""
+    shop = of_a_shop(30, 4)
+    values = np.append(shop.columns["is_guest"], [1.0, 1.0])
+    days = shop.times[[0, 70]].astype("datetime64[D]")
+    times = np.append(shop.times, (days + 3 * HOUR).astype(shop.times.dtype))
+    hours = (times - times.astype("datetime64[D]")).astype("timedelta64[h]").astype(int)
+    _, error = find_profile(values, 2 * hours, block_rows(times, len(times)))
+    assert error[2 * 3] > 2 * error[2 * 12]
 
 
 def test_answers_that_know_the_hour_are_wrong_as_those_of_another_one():
