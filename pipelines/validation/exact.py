@@ -28,7 +28,7 @@ finally:
 # For each Decimal that it makes a float of, Great Expectations looks through all frames of the call
 # stack, and through all modules for each frame, for its profiler, which nothing here calls: most of
 # the time of a bound on Decimals.
-util.stack = tuple  # type: ignore[assignment]
+util.stack = tuple
 
 
 class ExactlyBetween(theirs.ExpectColumnValuesToBeBetween):
