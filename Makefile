@@ -19,10 +19,11 @@ WATCHING := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	replay replay_evidence replay_speed season)
 SCALE := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	bucket fleet growth large large_training ledger queue rolling spark worker_kills)
+CODE := benchmarks dags demo door pipelines plugins serving stack tools
 LOCKED_IMAGES := airflow door mlflow serving serving-native spark steps
 
-.PHONY: help venv venv-dev spark lock check format test test-fast test-all \
-	test-cluster up status down demo example \
+.PHONY: help venv venv-dev spark lock check format-check types imports format \
+	test test-fast test-all test-cluster up status down demo example \
 	bench bench-judgement bench-watching bench-growth bench-scale gate-proof \
 	images clean secrets signing-key
 
@@ -48,16 +49,25 @@ lock: venv ## compile the *.in files into locked requirements with hashes
 	done
 
 check: venv-dev ## format, lint, types, import contracts
+	@$(MAKE) -j 2 --output-sync=target --no-print-directory format-check types imports
+
+format-check:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types:
 	$(BIN)/mypy
+
+imports:
 	PYTHONPATH=plugins $(BIN)/lint-imports --no-logo
 
 format: venv-dev ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Tests start hundreds of processes. Where PYTHONDONTWRITEBYTECODE is set, each would compile all.
 test: venv-dev spark ## all tests but the long ones (this is what CI runs)
+	@$(BIN)/python -m compileall -q -j 0 $(CODE)
 	$(BIN)/python -m pytest -m "not long" -n 3 --no-loadscope-reorder
 
 test-fast: venv-dev ## the tests without servers, trainings and processes: a minute and a half

@@ -96,6 +96,11 @@ HEAVY = (
 """Rooms and files whose tests run whole steps, train, or start processes."""
 
 
+LONGEST = ("tests/spark/", "unit/rebuilding/", "unit/replay/", "cli/test_walkthrough")
+"""Rooms and files that one worker is busy with for minutes, and that compute, while those with
+servers and containers wait: where one of them came last, the other workers would wait for it."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits longest, so that the workers end together; give slow tests time."""
     for item in items:
@@ -105,7 +110,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
         if item.get_closest_marker("slow") or item.get_closest_marker("engine"):
             item.add_marker(pytest.mark.flaky(reruns=RERUNS))
-    rooms = ("docker/test_compose", "/e2e/", "/docker/", "/stack/", *HEAVY)
+    rooms = ("docker/test_compose", "/e2e/", *LONGEST, "/docker/", "/stack/", *HEAVY)
     items.sort(
         key=lambda item: (
             next((i for i, room in enumerate(rooms) if room in item.path.as_posix()), len(rooms)),
@@ -118,7 +123,10 @@ TOGETHER = (
     "tests/e2e/",
     "docker/test_compose",
     "contracts/test_sql_",
+    "tests/spark/",
     "unit/ops/",
+    "unit/rebuilding/",
+    "unit/replay/",
     "unit/steps/test_drift",
 )
 """Rooms and files that share, beyond a file, what takes long to make: one worker has them all."""

@@ -12,7 +12,7 @@ from pipelines.ledger.chain import StoredEntry, chain_entry, first_stored_break
 from pipelines.ledger.port import GENESIS, Champion, Entry, Head, champion_of, expect_champion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pipelines.ledger.decision import Decision
     from pipelines.ledger.entries import Crown, Kind
@@ -50,7 +50,7 @@ class MemoryLedger:
                 del self._entries[before:]
                 self._head = head
                 raise
-            return [entry.model_copy(deep=True) for entry in found]
+            return _copies(found)
 
     def _append(self, model: str, key: str, decision: Decision) -> Entry:
         entry = self._find_entry(model, decision.kind, key)
@@ -85,28 +85,27 @@ class MemoryLedger:
         """Return entries oldest first; with `limit`, the newest of them."""
         with self._lock:
             selection = [
-                e.model_copy(deep=True)
-                for e in self._entries
-                if model in {None, e.model} and kind in {None, e.kind}
+                e for e in self._entries if model in {None, e.model} and kind in {None, e.kind}
             ]
-        return selection if limit is None else selection[max(len(selection) - max(limit, 0), 0) :]
+            begin = 0 if limit is None else max(len(selection) - max(limit, 0), 0)
+            return _copies(selection[begin:])
 
     def newest(self, models: Sequence[str], kinds: Sequence[Kind]) -> list[Entry]:
         """Return the newest entry of each of these models and kinds, oldest first."""
-        found = {
-            (e.model, e.kind): e for e in self.entries() if e.model in models and e.kind in kinds
-        }
-        return sorted(found.values(), key=lambda e: e.seq)
+        names, wanted = frozenset(models), frozenset(kinds)
+        with self._lock:
+            found = {
+                (e.model, e.kind): e for e in self._entries if e.kind in wanted and e.model in names
+            }
+            return _copies(sorted(found.values(), key=lambda e: e.seq))
 
     def since(self, models: Sequence[str], kinds: Sequence[Kind], moment: datetime) -> list[Entry]:
         """Return the entries of these models and kinds from a moment on, oldest first."""
         names, wanted = frozenset(models), frozenset(kinds)
         with self._lock:
-            return [
-                e.model_copy(deep=True)
-                for e in self._entries
-                if e.at >= moment and e.kind in wanted and e.model in names
-            ]
+            return _copies(
+                e for e in self._entries if e.at >= moment and e.kind in wanted and e.model in names
+            )
 
     def walk(self, model: str | None = None) -> Iterator[Entry]:
         """Yield entries oldest first."""
@@ -148,3 +147,8 @@ class MemoryLedger:
             if place is not None:
                 raise Corrupted(f"Entry {place} of the ledger was touched.")
             return self._head.seq
+
+
+def _copies(entries: Iterable[Entry]) -> list[Entry]:
+    """Return what callers may change; of a long ledger, copies take longer than the search."""
+    return [entry.model_copy(deep=True) for entry in entries]

@@ -21,6 +21,7 @@ LONG = ("loop", "demo", "kills", "init", "suites", "metrics", "replay", "replay_
 LONG += ("plain_replay", "gate_proof", "gate_speed", "quiet_lives", "parity", "proof", "drift")
 LONG += ("worker_kills", "bucket", "large", "large_batch", "large_training", "growth", "queue")
 LONG += ("rolling", "spark")
+LONG += ("search_parallel",)  # it starts processes; tests of the search do too, and kill them
 
 
 def test_each_benchmark_is_started_by_a_test():
@@ -66,7 +67,6 @@ TOGETHER = {
     "leaks": "harmless columns",
     "ledger": "touched rows that verify names",
     "resume": "same best trial as undisturbed",
-    "search_parallel": "searches with the same trials as one process",
     "choice": "one standard error takes the simple one",
     "folds": "30 rows: equal, better",
     "forecast": "as good as the seasonal naive, proven better",

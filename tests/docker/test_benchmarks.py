@@ -13,9 +13,9 @@ LOCAL = "python-base:local"
 """The base of the images, where they were not built from the official one."""
 
 
-LONG = ("required", "containers")
-"""Of these each takes minutes, and what it measures is tested in `test_deploy_packages.py` and
-`test_place_containers.py` too.
+LONG = ("required", "containers", "deploy")
+"""Of these each takes minutes, and what it measures is tested in `test_deploy_packages.py`,
+`test_place_containers.py` and `test_deploy.py` too.
 """
 
 
