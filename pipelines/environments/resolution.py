@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from pipelines.store.port import Store
 
+RESOLVED = "environments"
+"""The folder of the entries that say what requirements were resolved to."""
 _YANKED = re.compile(r"`([^`=]+==[^`]+)` is yanked(?: \(reason: \"?(.*?)\"?\))?", re.MULTILINE)
 
 
@@ -39,7 +41,7 @@ def resolve(requirements: Sequence[str], store: Store) -> EnvironmentRecord:
     """
     asked = sorted(requirements)
     base, locked = base_lock()
-    key = f"environments/{digest(asked, base, running_python())}"
+    key = f"{RESOLVED}/{digest(asked, base, running_python())}"
     found = _read(store, key)
     if found is not None:
         return found

@@ -21,6 +21,7 @@ from pipelines.spec.model import Spec
 from pipelines.spec.reading import MAX_BYTES, NotYaml, read_yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SPEC_FILE = "model.yaml"
@@ -34,20 +35,21 @@ _KINDS = {
 }
 
 
-def model_names(models: Path) -> list[str]:
+def model_names(models: Path, wanted: Callable[[str], bool] | None = None) -> list[str]:
     """Return the names of the folders under `models/` that have a `model.yaml`, sorted.
 
-    Its kind and state do not matter.
+    Its kind and state do not matter. Of names that are not `wanted` no folder is looked at.
 
     Folders whose names begin with a dot belong to tools. Raises SpecError where `models/` itself
     cannot be listed.
     """
     try:
         with os.scandir(models) as entries:
+            named = ((_printable(e.name), e) for e in entries if not e.name.startswith("."))
             return sorted(
-                _printable(entry.name)
-                for entry in entries
-                if not entry.name.startswith(".") and _is_model(entry)
+                name
+                for name, entry in named
+                if (wanted is None or wanted(name)) and _is_model(entry)
             )
     except FileNotFoundError:
         return []
@@ -100,8 +102,9 @@ def load_spec(models: Path, name: str) -> Spec:
             f"{subject}: name: {spec.name!r} is not the folder's name.",
             remedy=f"write `name: {name}` or rename the folder.",
         )
+    folder = models / name
     for candidate in spec.candidates:
-        candidate.locate(models / name)
+        candidate.locate(folder)
     return spec
 
 

@@ -12,12 +12,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 50_000
@@ -75,12 +72,9 @@ def read_yaml(data: bytes) -> Document:
             line, f"the byte 0x{data[error.start]:02x} is no UTF-8", "save the file as UTF-8"
         ) from error
     try:
-        _refuse_bombs(text)
         loader = _LOADER(text)
         try:
-            node = loader.get_single_node()
-            lines: dict[tuple[str | int, ...], int] = {}
-            return Document(None if node is None else _value(loader, node, (), lines), lines)
+            return _Reader(loader).document()
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -104,77 +98,115 @@ def _reason(text: str, error: yaml.MarkedYAMLError) -> str:
     return f"{why} (the line holds a tab: YAML wants blanks)" if tab else why
 
 
-def _refuse_bombs(text: str) -> None:
-    """Raise NotYaml where the values would take very much memory or depth.
+class _Reader:
+    """Makes the values of a text from the parser's events, one after the other.
 
-    Nothing is built before.
+    So the text is gone through once, and what would take very much memory or depth is refused
+    before it is built.
     """
-    depth = 0
-    events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
-    for count, event in enumerate(events):
-        line = event.start_mark.line + 1
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
-            event, yaml.CollectionEndEvent
-        )
-        if isinstance(event, yaml.AliasEvent):
-            raise NotYaml(line, "aliases (*name) are not allowed", "write the value out")
+
+    def __init__(self, loader: Any) -> None:
+        """Begin at the loader's first event."""
+        self._loader = loader
+        self._first = loader.yaml_implicit_resolvers
+        """By the first letter, what else than a text an unquoted value may be."""
+        self._count = 0
+        self._lines: dict[tuple[str | int, ...], int] = {}
+
+    def document(self) -> Document:
+        """Return the one document of the text; a text without one says None."""
+        self._next()  # the stream's start
+        if type(self._next()) is yaml.StreamEndEvent:
+            return Document(None)
+        event = self._next()
+        self._lines[()] = _line(event)
+        body = self._value(event, ())
+        self._next()  # the document's end
+        following = self._next()
+        if type(following) is not yaml.StreamEndEvent:
+            raise NotYaml(_line(following), "but found another document")
+        return Document(body, self._lines)
+
+    def _next(self) -> Any:
+        event = self._loader.get_event()
+        if self._count > MAX_VALUES:
+            raise NotYaml(
+                _line(event), f"more than {MAX_VALUES:,} values are too many", "keep it small"
+            )
+        self._count += 1
+        if type(event) is yaml.AliasEvent:
+            raise NotYaml(_line(event), "aliases (*name) are not allowed", "write the value out")
         if getattr(event, "tag", None) is not None:
             raise NotYaml(
-                line,
+                _line(event),
                 f"tags ({str(event.tag).replace(_TAG, '!!')[:40]}) are not allowed",
                 "write the value without it",
             )
-        if count > MAX_VALUES:
-            raise NotYaml(line, f"more than {MAX_VALUES:,} values are too many", "keep it small")
-        if depth > MAX_DEPTH:
+        return event
+
+    def _value(self, event: Any, path: tuple[str | int, ...]) -> Any:
+        if type(event) is yaml.ScalarEvent:
+            return _scalar(self._loader, event, self._kind(event), path)
+        if len(path) >= MAX_DEPTH:
             raise NotYaml(
-                line,
+                _line(event),
                 f"more than {MAX_DEPTH} lists and mappings within one another are too many",
                 "keep it flat",
             )
+        if type(event) is yaml.MappingStartEvent:
+            return self._mapping(path)
+        return self._sequence(path)
+
+    def _kind(self, event: yaml.ScalarEvent) -> str:
+        """Return what YAML takes a single value for, such as `str`."""
+        if not event.implicit[0] or event.value[:1] not in self._first:
+            return "str"
+        tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        return str(tag).removeprefix(_TAG)
+
+    def _sequence(self, path: tuple[str | int, ...]) -> list[Any]:
+        values: list[Any] = []
+        while type(event := self._next()) is not yaml.SequenceEndEvent:
+            place = (*path, len(values))
+            self._lines[place] = _line(event)
+            values.append(self._value(event, place))
+        return values
+
+    def _mapping(self, path: tuple[str | int, ...]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        while type(event := self._next()) is not yaml.MappingEndEvent:
+            key = self._key(event)
+            if key in values:
+                raise NotYaml(_line(event), f"the key {key[:80]!r} stands twice", "remove one")
+            place = (*path, key)
+            self._lines[place] = _line(event)
+            values[key] = self._value(self._next(), place)
+        return values
+
+    def _key(self, event: Any) -> str:
+        """Return a mapping's key. Raises NotYaml where it is no text."""
+        if type(event) is not yaml.ScalarEvent:
+            name = "which is a list or a mapping"
+        else:
+            key, kind = str(event.value), self._kind(event)
+            if kind == "str":
+                return key
+            if kind == "merge":
+                raise NotYaml(_line(event), "merging (<<) is not allowed", "write the values out")
+            name = repr(key[:MAX_DIGITS])
+        raise NotYaml(_line(event), f"the key {name} is no text", "write it in quotes")
 
 
-def _value(
-    loader: Any, node: Any, path: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]
-) -> Any:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _value(loader, child, (*path, place), lines) for place, child in enumerate(node.value)
-        ]
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(loader, node, path, lines)
-    return _scalar(loader, node, path)
+def _line(event: Any) -> int:
+    line: int = event.start_mark.line
+    return line + 1
 
 
-def _mapping(
-    loader: Any,
-    node: yaml.MappingNode,
-    path: tuple[str | int, ...],
-    lines: dict[tuple[str | int, ...], int],
-) -> dict[str, Any]:
-    mapping: dict[str, Any] = {}
-    for key_node, child in node.value:
-        line, key = key_node.start_mark.line + 1, getattr(key_node, "value", "")
-        if key_node.tag == f"{_TAG}merge":
-            raise NotYaml(line, "merging (<<) is not allowed", "write the values out")
-        if key_node.tag != f"{_TAG}str" or not isinstance(key, str):
-            name = (
-                repr(key[:MAX_DIGITS]) if isinstance(key, str) else "which is a list or a mapping"
-            )
-            raise NotYaml(line, f"the key {name} is no text", "write it in quotes")
-        if key in mapping:
-            raise NotYaml(line, f"the key {key[:80]!r} stands twice", "remove one")
-        lines[*path, key] = line
-        mapping[key] = _value(loader, child, (*path, key), lines)
-    return mapping
-
-
-def _scalar(loader: Any, node: Any, path: tuple[str | int, ...]) -> Any:
+def _scalar(loader: Any, event: yaml.ScalarEvent, kind: str, path: tuple[str | int, ...]) -> Any:
     """Return a single value, where it is the one that was written."""
-    line, text, kind = node.start_mark.line + 1, str(node.value), node.tag.removeprefix(_TAG)
+    line, text = _line(event), str(event.value)
     if kind == "str":
-        plain = not node.style and len(text) <= MAX_DIGITS and _EXPONENT.match(text)
+        plain = not event.style and len(text) <= MAX_DIGITS and _EXPONENT.match(text)
         return _finite(float(text), line, path, text) if plain else text
     if kind in {"int", "float"} and len(text) > MAX_DIGITS:
         raise NotYaml(
@@ -195,7 +227,7 @@ def _scalar(loader: Any, node: Any, path: tuple[str | int, ...]) -> Any:
             "put it in quotes",
         )
     try:
-        value = loader.construct_object(node)
+        value = loader.construct_object(yaml.ScalarNode(f"{_TAG}{kind}", text))
     except (ValueError, OverflowError) as error:
         raise NotYaml(
             line,

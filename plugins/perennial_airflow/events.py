@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
@@ -38,7 +39,7 @@ def outlets_of(step: str, model: str) -> list[Asset | AssetAlias]:
     Of a drift check it is an alias, since not every check is an event.
     """
     if step in CROWNING:
-        return [champion_asset(model)]
+        return [_champion(model)]
     return [_alias(model)] if step == "drift" else []
 
 
@@ -51,6 +52,12 @@ def add_events(context: Context, step: str, model: str, result: Mapping[str, Any
     elif step == "drift" and result["verdict"] in TROUBLE:
         facts = {"verdict": result["verdict"], "window_end": result["window"]["end"]}
         context["outlet_events"][_alias(model)].add(incidents_asset(model), extra={**run, **facts})
+
+
+@lru_cache(maxsize=8)
+# Two DAGs of a model have it, and Airflow takes long to check its address.
+def _champion(model: str) -> Asset:
+    return champion_asset(model)
 
 
 def _alias(model: str) -> AssetAlias:

@@ -8,16 +8,13 @@ change costs its own group alone.
 from __future__ import annotations
 
 import time
-from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow import settings as airflow_settings
 from airflow.dag_processing.bundles.base import BaseDagBundle
-from airflow.sdk import DAG, BaseOperator
-from airflow.timetables.trigger import CronTriggerTimetable
 
+from perennial_airflow.before_fork import load_for_parses
 from perennial_airflow.groups import (
     BROKEN,
     BROKEN_TEXT,
@@ -69,7 +66,7 @@ class ModelFolders(BaseDagBundle):
 
     def refresh(self) -> None:
         """Look at every folder, and let the groups be parsed in which one has changed."""
-        load_serialization()
+        load_for_parses()
         models = load_settings().models
         seen: dict[int, dict[str, str]] = {}
         for name in model_names(models):
@@ -112,17 +109,3 @@ class ModelFolders(BaseDagBundle):
         """Remove the file of a group that has no model any more, and what was noted of it."""
         (self.path / file_name(group)).unlink(missing_ok=True)
         (self.path / "notes" / f"models_{group:02d}.json").unlink(missing_ok=True)
-
-
-@cache
-def load_serialization() -> None:
-    """Serialize a DAG of no model, once in the DAG processor, which forks a process for each parse.
-
-    So what Airflow loads for the first DAG is there in all of them, and not loaded by each.
-    """
-    from airflow.serialization.serialized_objects import DagSerialization
-
-    schedule = CronTriggerTimetable("@daily", timezone="UTC", run_immediately=timedelta(0))
-    with DAG(dag_id="none", schedule=schedule, auto_register=False) as dag:
-        BaseOperator(task_id="none")
-    DagSerialization.to_dict(dag)

@@ -50,6 +50,7 @@ class _RetrainingOperator(BaseOperator):
 
     template_fields: Sequence[str] = ()
     operator_extra_links = (RetrainingLink(), ModelLink())
+    retraining: str | None = None
 
     def __init__(self, *, model: str, decision: Any, **kwargs: Any) -> None:
         """Remember the model and where `decide` puts its result.
@@ -59,7 +60,6 @@ class _RetrainingOperator(BaseOperator):
         super().__init__(**kwargs)
         self.model = model
         self.decision = decision
-        self.retraining: str | None = None
 
     @property
     def retrain_dag(self) -> str:

@@ -1,4 +1,8 @@
-"""Packages of models that nobody used for long: they are installed again when they are needed."""
+"""Packages of models that nobody used for long: they are installed again when they are needed.
+
+Those that are kept in the store for pods cannot be: a pod reaches no index. They go where nothing
+is left that a pod would need them for.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.bundle.load import read_manifest
+from pipelines.environments.kept import KEPT
 from pipelines.environments.overlay import find_overlay, overlays
 from pipelines.environments.ready import read_lock
+from pipelines.environments.record import EnvironmentRecord
 from pipelines.environments.recorded_files import RECORD
+from pipelines.environments.resolution import RESOLVED
 from pipelines.locks import hold
 from pipelines.ops.prune.leftover import Leftover
+from pipelines.ops.prune.needed import reachable_objects, read_json_entry
+from pipelines.spec import load_all
+from pipelines.store.references import references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
+    from pipelines.store.port import Store
 
 
 def unused_environments(
@@ -36,6 +47,35 @@ def unused_environments(
             size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
             remove = partial(_remove, settings, folder, limit)
             yield Leftover("packages of a model", folder.name, size, remove)
+
+
+def unneeded_kept(settings: Settings, ports: ConfiguredPorts, limit: float) -> Iterator[Leftover]:
+    """Yield old entries of packages that are kept for pods and that nobody can need any more.
+
+    Needed are those of every environment that the ledger reaches, by a bundle or the recipe of a
+    version, and that a model of this folder asks for now. Where a spec is broken nothing goes: what
+    it asks for is not known. The archives go with the other objects that nothing refers to.
+    """
+    store = ports.store
+    old = [item for item in store.contents("entries", KEPT) if item.used_at < limit]
+    specs, broken = load_all(settings.models) if old else ({}, {})
+    if not old or broken:
+        return
+    refs = (ref for e in ports.ledger.walk() for ref in references(e.body))
+    # An environment is named by the hash of its lock
+    needed = {uri.rsplit("/", 1)[-1].split(".")[0] for uri in reachable_objects(store, refs)}
+    needed |= _asked_for(store, [sorted(spec.requires) for spec in specs.values()])
+    for item in old:
+        if item.name.split("/")[1] not in needed:
+            remove = partial(store.remove, "entries", item.name, unused_since=limit)
+            yield Leftover("packages for pods", item.name, item.size, remove)
+
+
+def _asked_for(store: Store, requirements: Collection[list[str]]) -> set[str]:
+    """Return the environments to which these requirements were resolved, by whatever Python."""
+    bodies = (read_json_entry(store, item.name) for item in store.contents("entries", RESOLVED))
+    records = (EnvironmentRecord.model_validate(body) for body in bodies if body is not None)
+    return {record.sha256 for record in records if record.requirements in requirements}
 
 
 def _used_at(folder: Path) -> float:

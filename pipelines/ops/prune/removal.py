@@ -13,7 +13,7 @@ from pipelines.ops.agreement import mlflow_and_ledger, store_and_ledger
 from pipelines.ops.lock import hold_features, hold_state
 from pipelines.ops.prune import files, store_leftovers
 from pipelines.ops.prune.deployments import unused_deployments
-from pipelines.ops.prune.environments import unused_environments
+from pipelines.ops.prune.environments import unneeded_kept, unused_environments
 from pipelines.ops.prune.images import unused_environment_images, unused_images
 from pipelines.ops.prune.mlflow_runs import unused_runs
 
@@ -75,7 +75,10 @@ def _find(
     ports.ledger.verify()
     now = utc_now()
     limit, write_limit = (now - older_than).timestamp(), now.timestamp() - UNFINISHED_SECONDS
-    entries = list(store_leftovers.old_entries(ports, limit))
+    entries = [
+        *store_leftovers.old_entries(ports, limit),
+        *unneeded_kept(settings, ports, limit),
+    ]
     objects = list(store_leftovers.old_objects(settings, ports, entries, limit))
     return [
         *store_leftovers.unfinished_objects(ports.store, write_limit),

@@ -5,6 +5,8 @@ What one model's spec or DAG does wrong is kept apart, and harms no other.
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +18,15 @@ from perennial_airflow.dags.retrain import retrain
 from perennial_airflow.dags.rollback import rollback
 from perennial_airflow.dags.time_limit import TookTooLong, time_limit
 from perennial_airflow.groups import Notes, group_in, group_of, read_notes, write_notes
+from perennial_airflow.kept_settings import current_settings, kept_settings
 from pipelines.errors import SpecError
 from pipelines.settings import load_settings
 from pipelines.spec import load_all, load_spec, model_names
 from pipelines.spec.folders import SLOW_SECONDS, Stopwatch, fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.sdk import DAG
 
     from pipelines.spec import Spec
@@ -39,7 +44,7 @@ def dags(dag_id: str | None) -> dict[str, DAG]:
     if dag_id is not None:
         return _load_one(dag_id)
     specs = load_all(load_settings().models)[0]
-    made = [dag for spec in specs.values() for dag in _make_all(spec)[0]]
+    made = [dag for spec in specs.values() for dag in model_dags(spec)[0]]
     return {dag.dag_id: dag for dag in made}
 
 
@@ -50,14 +55,26 @@ def group_dags(file: str, dag_id: str | None) -> dict[str, DAG]:
     """
     if dag_id is not None:
         return _load_one(dag_id)
-    group, folder, models = group_in(file), Path(file).parent, load_settings().models
+    group, folder, models = group_in(file), Path(file).parent, current_settings().models
     before, now = read_notes(folder, group), Notes()
     made: list[DAG] = []
-    for name in model_names(models):
-        if group_of(name) == group:
+    with kept_settings(), _paused_collection():
+        for name in model_names(models, lambda name: group_of(name) == group):
             made += _read(models, name, before, now)
     write_notes(folder, group, now)
     return {dag.dag_id: dag for dag in made}
+
+
+@contextmanager
+def _paused_collection() -> Iterator[None]:
+    """Let no garbage be looked for: what is made within is kept, and there is much of it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _read(models: Path, name: str, before: Notes, now: Notes) -> list[DAG]:
@@ -70,7 +87,7 @@ def _read(models: Path, name: str, before: Notes, now: Notes) -> list[DAG]:
     made: list[DAG] = []
     try:
         with time_limit(LONGEST_SECONDS):
-            made, problems = _make_all(load_spec(models, name))
+            made, problems = model_dags(load_spec(models, name))
     except SpecError as error:
         problems = [str(error)]
     except TookTooLong:
@@ -112,11 +129,11 @@ def problems() -> list[str]:
     good, errors = load_all(load_settings().models)
     return [
         *(str(error) for error in errors.values()),
-        *(problem for spec in good.values() for problem in _make_all(spec)[1]),
+        *(problem for spec in good.values() for problem in model_dags(spec)[1]),
     ]
 
 
-def _make_all(spec: Spec) -> tuple[list[DAG], list[str]]:
+def model_dags(spec: Spec) -> tuple[list[DAG], list[str]]:
     """Return a model's DAGs, and in words what Airflow refuses of it."""
     attempts = [_make(kind, spec) for kind in KINDS]
     made = [dag for dag in attempts if dag is not None and not isinstance(dag, str)]

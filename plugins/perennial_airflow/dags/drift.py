@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.dag_names import DRIFT, RETRAIN, dag_name
 from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
-from perennial_airflow.dags.tasks import Steps, current_settings
+from perennial_airflow.dags.tasks import Steps
 from perennial_airflow.deadlines import deadline_of
+from perennial_airflow.kept_settings import current_settings
 from perennial_airflow.retraining_operators import WAIT, AwaitRetraining, StartRetraining
 from pipelines.spec.drift import TRAFFIC
 from pipelines.spec.units import batches_text, duration_text

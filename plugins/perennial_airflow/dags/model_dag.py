@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from copy import copy
 from datetime import timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param
 from airflow.sdk.definitions.param import ParamsDict
-from airflow.timetables.simple import NullTimetable
+from airflow.sdk.definitions.timetables.simple import NullTimetable
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from perennial_airflow.dag_names import dag_name
@@ -78,7 +78,7 @@ def model_dag(
     with DAG(
         dag_id=dag_name(kind, spec.name),
         description=spec.description,
-        schedule=_timetable(schedule),
+        schedule=timetable(schedule),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,  # a run of a paused DAG waits for ever
@@ -89,6 +89,7 @@ def model_dag(
         tags=list(dict.fromkeys(["perennial", kind, spec.name, spec.task, *spec.tags])),
         doc_md=doc,
         deadline=deadline,
+        **_configured(),
     ) as dag:
         yield dag
     # Set behind the tasks: each task would get a copy of every param. And set around the DAG's own
@@ -98,14 +99,15 @@ def model_dag(
 
 
 @lru_cache(maxsize=256)
-def _timetable(schedule: str | None) -> CronTriggerTimetable | NullTimetable:
+def timetable(schedule: str | None) -> CronTriggerTimetable | NullTimetable:
     """Return the timetable of a spec's schedule (UTC). Its first run is the next one that is due.
 
     With a start date in the past, or by its defaults, Airflow would run a new DAG at once for the
     interval that has just ended.
 
-    It is the scheduler's own class, one for all DAGs of a schedule: of the one for DAG files
-    Airflow makes such a one at each parse of each DAG, and describes the cron fields in words.
+    Of a schedule it is the scheduler's own class, one for all DAGs that have it: of the one for DAG
+    files Airflow makes such a one at each parse of each DAG, and describes the cron fields in
+    words. Without a schedule it is the one for DAG files, which is compared faster.
     """
     if schedule is None:
         return NullTimetable()
@@ -113,3 +115,11 @@ def _timetable(schedule: str | None) -> CronTriggerTimetable | NullTimetable:
         f"@{schedule.removeprefix('@')}" if schedule.removeprefix("@") in PRESETS else schedule
     )
     return CronTriggerTimetable(expression, timezone="UTC", run_immediately=timedelta(0))
+
+
+@cache
+def _configured() -> dict[str, Any]:
+    """Return what Airflow takes for each DAG from its configuration, which it reads slowly."""
+    dag = DAG("none", schedule=None, auto_register=False)
+    names = ("max_active_tasks", "max_consecutive_failed_dag_runs", "disable_bundle_versioning")
+    return {name: getattr(dag, name) for name in names}

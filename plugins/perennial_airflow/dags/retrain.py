@@ -11,7 +11,8 @@ from airflow.sdk import Param
 
 from perennial_airflow.dag_names import RETRAIN, dag_name
 from perennial_airflow.dags.model_dag import model_dag, moment_param, reason_param
-from perennial_airflow.dags.tasks import Steps, current_settings
+from perennial_airflow.dags.tasks import Steps
+from perennial_airflow.kept_settings import current_settings
 from perennial_airflow.turn_operator import wait_for_turn
 from pipelines.spec.units import duration_text
 
@@ -141,6 +142,8 @@ def _helpers(spec: Spec) -> list[tuple[str, int]]:
     """Return the helpers of each candidate's search: its name and their numbers, in turn, so that
     where workers are few each candidate has one of them.
     """
+    if spec.search.parallel == 1:
+        return []
     helpers = [
         (candidate.name, number)
         for candidate in spec.candidates

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from perennial_airflow.events import outlets_of
+from perennial_airflow.kept_settings import current_settings
 from perennial_airflow.places.choice import operator_for
 from pipelines.errors import SpecError
-from pipelines.settings import PREFIX, load_settings
 from pipelines.spec.resources import say_unknown_pool
 from pipelines.steps.catalogue import STEPS
 
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 
     from perennial_airflow.places.step_operator import StepOperator
-    from pipelines.settings import Settings
     from pipelines.spec import Spec
 
 
@@ -64,7 +61,8 @@ class Steps:
             trigger_rule=trigger_rule,
             gives=gives,
         )
-        task.set_upstream(list(needs.values()))
+        if needs:
+            task.set_upstream(list(needs.values()))
         return task
 
     def each(self, step: str, candidates: Sequence[str], **needs: StepOperator) -> MappedOperator:
@@ -129,15 +127,3 @@ class Steps:
         if pool and pool not in self._known_pools:
             raise SpecError(say_unknown_pool(pool, self._known_pools))
         return {"pool": pool} if pool else {}
-
-
-def current_settings() -> Settings:
-    """Return the settings that the environment holds now."""
-    # Only the values that are used are decoded: it is asked for each DAG of a fleet
-    return _settings_in(tuple((n, os.environ[n]) for n in os.environ if n.startswith(PREFIX)))
-
-
-@lru_cache(maxsize=1)
-# The settings take longer to load than the tasks of a DAG to make: of a thousand models, once.
-def _settings_in(environment: tuple[tuple[str, str], ...]) -> Settings:
-    return load_settings(dict(environment))

@@ -14,6 +14,7 @@ from docker.errors import DockerException
 from docker.types import Mount
 from requests import RequestException
 
+from perennial_airflow.kept_settings import current_settings
 from perennial_airflow.places.container_setup import Setup
 from perennial_airflow.places.docker_engine import StepEngine, make_unreachable
 from perennial_airflow.places.docker_place import DockerPlace
@@ -22,7 +23,6 @@ from perennial_airflow.places.step_operator import StepOperator
 from pipelines.container_paths import STATE, TRUST, trust_in_container
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
-from pipelines.settings import Settings, load_settings
 from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from perennial_airflow.places.place import Place
+    from pipelines.settings import Settings
 
 GATEWAY = "/gateway"
 """Where a step's container finds what it shares with the gateway."""
@@ -60,7 +61,7 @@ class DockerStepOperator(StepOperator, DockerOperator):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         """Remember what to run; the engine is not asked before `execute`."""
-        used_settings, used_limits = settings or load_settings(), dict(limits or {})
+        used_settings, used_limits = settings or current_settings(), dict(limits or {})
         super().__init__(
             image=used_settings.steps_image,
             docker_url=used_settings.docker_host,

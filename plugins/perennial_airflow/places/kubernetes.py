@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from perennial_airflow.kept_settings import current_settings
 from perennial_airflow.places.step_operator import StepOperator
-from pipelines.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from perennial_airflow.places.place import Place
+    from pipelines.settings import Settings
 
 
 class KubernetesStepOperator(StepOperator):
@@ -36,7 +37,7 @@ class KubernetesStepOperator(StepOperator):
         """Remember what to run; the cluster is not asked before `execute`."""
         super().__init__(**kwargs)
         self.limits = dict(limits or {})
-        self._settings = settings or load_settings()
+        self._settings = settings or current_settings()
 
     def _place(self, context: Context) -> Place:
         """Return a pod for this try of the step."""

@@ -130,6 +130,7 @@ def test_what_is_no_model_is_passed_over(world):
     (models / "moved").symlink_to("/nowhere/at/all")
     assert model_names(models) == ["moved", "sales"]
     assert "link to nothing" in str(load_all(models)[1]["moved"])
+    assert model_names(models, lambda name: name != "sales") == ["moved"]
     assert model_names(models / "none") == []
     with pytest.raises(SpecError, match=r"README\.md/ cannot be listed"):
         model_names(models / "README.md")

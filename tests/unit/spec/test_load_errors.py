@@ -237,7 +237,7 @@ def test_the_error_names_file_field_and_remedy(change, field, remedy):
         pytest.param(b"a: 1\nb: \xe9", "yaml:2: .*save the file as UTF-8", id="another encoding"),
         pytest.param(b"[" * 100_000, "within one another", id="deeply nested"),
         pytest.param(b"a:\n" + b"- " * 100_000, "within one another", id="deeply nested blocks"),
-        pytest.param(b"x: 1\n" * 60_000, "too many", id="very many values"),
+        pytest.param(b"x:\n" + b"- 1\n" * 60_000, "too many", id="very many values"),
         pytest.param(b"a: 1\nb:\n\t- 1", "yaml:3: .*holds a tab", id="a tab"),
         pytest.param(
             b"a: 1\n? {b: 2}\n: 3",
