@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def bucket_variables(settings: Settings) -> dict[str, str]:
     """Return the variables by which MLflow reaches the bucket; none where the store is in none.
 
-    It does not reach Azure.
+    It reaches S3 alone.
     """
     if scheme_of(settings.store) != "s3":
         return {}

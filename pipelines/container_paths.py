@@ -21,6 +21,7 @@ KEY_VARIABLES = (
     "AWS_SESSION_TOKEN",
     "AZURE_STORAGE_ACCOUNT_KEY",
     "AZURE_STORAGE_SAS_TOKEN",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
 )
 """Variables that may hold the key to a bucket."""
 TRUST = "/trust"
@@ -60,7 +61,6 @@ def store_in_container(settings: Settings) -> dict[str, str]:
 
 def expect_state_in_pods(settings: Settings) -> None:
     """Raise GiveUp where the pods of steps would not see the state, whichever step it is."""
-    _refuse_azure_in_pods(settings)
     store_in_container(settings)
     if settings.is_set("versions"):
         path_in_container(f"{PREFIX}VERSIONS", settings.versions, settings.state)
@@ -72,6 +72,9 @@ def expect_state_in_pods(settings: Settings) -> None:
         for field in ("ledger_url", "mlflow_uri")
         if getattr(settings, field).startswith("sqlite:")
     ]
+    if settings.has_bucket and scheme_of(settings.store) != "s3" and not settings.mlflow_proxied:
+        # MLflow's artifacts are in no bucket but one of S3
+        lacking.append(f"{PREFIX}MLFLOW_PROXIED=true")
     if lacking:
         raise GiveUp(
             "The steps' pods have no state: what they write would go with them.",
@@ -84,7 +87,6 @@ def expect_state_in_pods(settings: Settings) -> None:
 
 def expect_store_in_pods(settings: Settings) -> None:
     """Raise GiveUp where the pods of releases would not see the store."""
-    _refuse_azure_in_pods(settings)
     if settings.has_bucket:
         return
     if settings.kubernetes_serving_volume is None:
@@ -113,15 +115,6 @@ def _bucket_in_container(settings: Settings) -> dict[str, str]:
             variables[name] = path_in_container(name, path, settings.state)
     keys = {name: os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)}
     return {name: value for name, value in variables.items() if value} | keys
-
-
-def _refuse_azure_in_pods(settings: Settings) -> None:
-    """Raise GiveUp where the store is a container of Azure, whose key no pod is given."""
-    if scheme_of(settings.store) == "az":
-        raise GiveUp(
-            "Pods are given the key to a bucket of S3, and none to a container of Azure.",
-            remedy=f"let {PREFIX}STORE name an s3:// bucket, or PERENNIAL_PLACE another place.",
-        )
 
 
 def trust_in_container(settings: Settings) -> dict[str, str]:

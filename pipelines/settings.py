@@ -138,16 +138,18 @@ SECRET = frozenset(
 
 ELSEWHERE = {
     "docker_host": ("DOCKER_HOST",),
-    "store_endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "store_endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "GOOGLE_BASE_URL"),
     "store_region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    "store_credentials": ("AWS_SHARED_CREDENTIALS_FILE",),
+    "store_credentials": ("AWS_SHARED_CREDENTIALS_FILE", "GOOGLE_APPLICATION_CREDENTIALS"),
     "store_ca": ("AWS_CA_BUNDLE",),
     "store_account": ("AZURE_STORAGE_ACCOUNT_NAME",),
 }
 """Settings that other programs' variables give, where ours is not set.
 
-Those of AWS say nothing of a store on Azure.
+Those of one service say nothing of a store on another.
 """
+_SERVICES = {"az": "AZURE", "gs": "GOOGLE"}
+"""How the variables of a store's service begin; those of any other store do with AWS."""
 
 
 PORTS = ("airflow_port", "mlflow_port", "serving_port")
@@ -183,22 +185,23 @@ class Settings(Value):
     state: Annotated[Path, Field(validate_default=True)] = Path("var")
     """Where all state lives; relative paths count from `home`."""
     store: str = Field(default_factory=lambda known: str(known["state"] / "store"))
-    """The store: a folder's path, or a URL such as file:///path, s3://bucket/prefix or
-    az://container/prefix.
+    """The store: a folder's path, or a URL such as file:///path, s3://bucket/prefix,
+    gs://bucket/prefix or az://container/prefix.
 
     Default <state>/store.
     """
     store_endpoint: str = ""
-    """URL of the endpoint; empty: AWS's or Azure's own.
+    """URL of the endpoint; empty: AWS's, Google's or Azure's own.
 
-    Where the environment does not name it, its AWS_ENDPOINT_URL is taken.
+    Where the environment does not name it, its AWS_ENDPOINT_URL or GOOGLE_BASE_URL is taken.
     """
     store_region: str = "us-east-1"
     """The bucket's region; else AWS_REGION or AWS_DEFAULT_REGION."""
     store_account: str = ""
     """The account of Azure's that az:// is in; else AZURE_STORAGE_ACCOUNT_NAME."""
     store_credentials: Path | None = None
-    """A file of AWS's form (mode 600) with the key; else AWS_SHARED_CREDENTIALS_FILE.
+    """A file (mode 600) with the key, of AWS's form or a service account's of Google; else
+    AWS_SHARED_CREDENTIALS_FILE or GOOGLE_APPLICATION_CREDENTIALS.
 
     None: the key is in the environment, or it is the machine's role.
     """
@@ -535,9 +538,9 @@ class Settings(Value):
     def has_bucket(self) -> bool:
         """Tell whether the store is in a bucket; features are then in it, too.
 
-        So are MLflow's artifacts, unless it is a container of Azure.
+        So are MLflow's artifacts where it is one of S3.
         """
-        return scheme_of(self.store) in {"s3", "az"}
+        return scheme_of(self.store) in {"s3", "az", "gs"}
 
     @property
     def has_line(self) -> bool:
@@ -598,9 +601,10 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     source = dict(os.environ) if environ is None else environ
     fields = {PREFIX + field.upper(): field for field in Settings.model_fields}
     variables = {field: source[name] for name, field in fields.items() if source.get(name)}
-    is_azure = scheme_of(variables.get("store", "")) == "az"
+    service = _SERVICES.get(scheme_of(variables.get("store", "")), "AWS")
+    foreign = {"AWS", *_SERVICES.values()} - {service}
     for field, others in ELSEWHERE.items():
-        names = [name for name in others if not (is_azure and name.startswith("AWS_"))]
+        names = [name for name in others if name.partition("_")[0] not in foreign]
         found = next((source[name] for name in names if source.get(name)), None)
         if found is not None:
             variables.setdefault(field, found)

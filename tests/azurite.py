@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipelines.store.bucket.address import BucketAddress, Credentials
+from pipelines.store.bucket.address import BucketAddress
+from pipelines.store.bucket.credentials import Credentials
 from tests.buckets import ENVIRON
 
 if TYPE_CHECKING:

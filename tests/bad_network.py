@@ -61,12 +61,12 @@ class BadNetwork:
 
 
 @contextlib.contextmanager
-def bad_network(upstream: str, certificate: Path | None = None) -> Iterator[BadNetwork]:
+def bad_network(
+    upstream: str, certificate: Path | None = None, host: str = "127.0.0.1"
+) -> Iterator[BadNetwork]:
     """Run the proxy, with TLS where there is a certificate (a file with its key)."""
     network = BadNetwork(upstream)
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), type("Handler", (_Handler,), {"network": network})
-    )
+    server = ThreadingHTTPServer((host, 0), type("Handler", (_Handler,), {"network": network}))
     server.daemon_threads = True
     scheme = "http"
     if certificate is not None:
@@ -76,7 +76,7 @@ def bad_network(upstream: str, certificate: Path | None = None) -> Iterator[BadN
             server.socket, server_side=True, do_handshake_on_connect=False
         )
         scheme = "https"
-    network.url = f"{scheme}://127.0.0.1:{server.server_port}"
+    network.url = f"{scheme}://{host}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -98,14 +98,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        body = self.rfile.read(size)
+        body = self.rfile.read(size) if size else self.read_chunks()
         refusal = self.network.next_refusal(self.command)
         if refusal is not None:
             status, code = refusal
             self.answer(status, {}, f"<Error><Code>{code}</Code></Error>".encode())
             return
         status, headers, data = self.hand_on(body)
-        if size and self.command == "PUT" and self.network.take("lost_answers"):
+        if body and self.command == "PUT" and self.network.take("lost_answers"):
             self.close_connection = True
             self.connection.close()
             return
@@ -113,8 +113,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do  # noqa: N815
 
+    def read_chunks(self) -> bytes:
+        """Return a body whose length nobody told before: boto sends such ones by TLS."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return b""
+        del self.headers["Transfer-Encoding"]
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        self.headers["Content-Length"] = str(len(body))
+        return body
+
     def hand_on(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        headers = dict(self.headers.items())
+        # "Expect" was answered here.
+        headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
         if self.network.ignores_conditions:
             headers = {k: v for k, v in headers.items() if k.lower() != "if-none-match"}
         upstream = http.client.HTTPConnection(self.network.upstream, timeout=60)
@@ -147,14 +161,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1; return the file with its key, and the one without."""
+def self_signed(folder: Path, host: str = "127.0.0.1") -> tuple[Path, Path]:
+    """Make a certificate for an address; return the file with its key, and the one without."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -165,7 +179,7 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), critical=False
         )
         .sign(key, hashes.SHA256())
     )

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipelines.store.bucket.address import BucketAddress, Credentials
+from pipelines.store.bucket.address import BucketAddress
+from pipelines.store.bucket.client import PART_BYTES
+from pipelines.store.bucket.credentials import Credentials
 from pipelines.store.bucket.store import BucketStore
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 ENVIRON = dict(os.environ)
 """As it was before a test takes it away."""
+LARGE = bytes(range(256)) * (PART_BYTES // 256 * 5 // 2)
+"""Two and a half parts."""
 CACHE = 1_000_000
 START_SECONDS = 60
 

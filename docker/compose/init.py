@@ -1,8 +1,9 @@
 """Prepare the databases before Airflow starts.
 
-Its database and the ledger's are migrated; the administrator gets the password of the secrets;
-Airflow's pools get their slots; the key that signs bundles becomes a trusted one, where signatures
-are required.
+The certificates of a bucket's endpoint are put into the state, where every container of a step and
+of a release sees them. Airflow's database and the ledger's are migrated; the administrator gets the
+password of the secrets; Airflow's pools get their slots; the key that signs bundles becomes a
+trusted one, where signatures are required.
 
 Each of it may run again, and does at every `docker compose up`.
 """  # noqa: INP001 -- a script, mounted into a container
@@ -21,6 +22,25 @@ from pipelines.settings import load_settings
 from pipelines.store.opening import open_store
 
 ADMIN = "admin"
+GIVEN_CERTIFICATES = Path("/run/store-ca.pem")
+"""The host's file that PERENNIAL_STORE_CA names, in the composed stack; empty where none is."""
+CERTIFICATES = Path("/state/store-ca.pem")
+
+
+def _certificates() -> None:
+    if not GIVEN_CERTIFICATES.exists():
+        return  # on Kubernetes, where each pod has them as a volume of its own
+    try:
+        data = GIVEN_CERTIFICATES.read_bytes()
+    except OSError as error:
+        sys.exit(f"PERENNIAL_STORE_CA cannot be read here ({error.strerror}): chmod 644 it.")
+    if not data:
+        CERTIFICATES.unlink(missing_ok=True)
+        return
+    draft = CERTIFICATES.with_suffix(".draft")
+    draft.write_bytes(data)
+    draft.chmod(0o600)
+    draft.replace(CERTIFICATES)
 
 
 def _airflow() -> None:
@@ -81,6 +101,7 @@ def _signing_key() -> None:
 
 
 if __name__ == "__main__":
+    _certificates()
     _ledger()
     _signing_key()
     _airflow()

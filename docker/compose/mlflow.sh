@@ -23,6 +23,9 @@ case "${PERENNIAL_STORE:-}" in s3://*)
     if [ -n "${PERENNIAL_STORE_ENDPOINT:-}" ]; then
         export MLFLOW_S3_ENDPOINT_URL="$PERENNIAL_STORE_ENDPOINT"
     fi
+    if [ -s /run/store-ca.pem ]; then
+        export AWS_CA_BUNDLE=/run/store-ca.pem
+    fi
     if [ -n "${PERENNIAL_STORE_ENCRYPTION:-}" ]; then
         asked="\"ServerSideEncryption\": \"$PERENNIAL_STORE_ENCRYPTION\""
         key="${PERENNIAL_STORE_KMS_KEY:+, \"SSEKMSKeyId\": \"$PERENNIAL_STORE_KMS_KEY\"}"

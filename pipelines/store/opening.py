@@ -34,6 +34,7 @@ STORES: dict[str, Callable[[str, Settings | None], Store]] = {
     "file": _open_local,
     "s3": _open_bucket,
     "az": _open_bucket,
+    "gs": _open_bucket,
     # Another store is a file beside local.py and its line here: "hdfs": open_hdfs,
 }
 """How a store is opened, by its URL's scheme; a path has none."""

@@ -46,9 +46,12 @@ class BucketRemote:
         if address.scheme == "az":
             container = f"azure://{address.bucket}/{address.prefix}".rstrip("/")
             return {"url": f"{container}/{DVC}", "account_name": address.account}
-        options = {"url": address.below(DVC), "region": address.region}
+        options = {"url": address.below(DVC)}
         if address.endpoint:
             options["endpointurl"] = address.endpoint
+        if address.scheme == "gs":
+            return options
+        options["region"] = address.region
         if address.encryption:
             options["sse"] = address.encryption
         if address.kms_key:

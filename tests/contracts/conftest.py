@@ -8,6 +8,7 @@ import contextlib
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -20,10 +21,12 @@ from pipelines.ledger.sql import SqlLedger
 from pipelines.registry.mlflow import MlflowRegistry
 from pipelines.versions.dvc import DvcVersions
 from tests.bad_network import bad_network
-from tests.buckets import bucket_store, moto, real_endpoint
+from tests.buckets import bucket_store, moto
 from tests.contracts.databases import KINDS, Databases
 from tests.contracts.sql_files import url
 from tests.decisions import raw
+from tests.google_storage import google_storage
+from tests.services import S3, endpoint_of
 
 ROWS = np.arange(40.0).reshape(20, 2)
 
@@ -103,15 +106,17 @@ def moto_endpoint():
         yield endpoint
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("moto", marks=pytest.mark.slow),
-        pytest.param("real", marks=pytest.mark.cluster),
-    ]
-)
+@pytest.fixture(scope="session")
+def google_endpoint():
+    """Google's storage-testbench, where one is named."""
+    with google_storage() as storage:
+        yield storage
+
+
+@pytest.fixture(params=S3)
 def endpoint(request):
-    """An S3 endpoint, moto's and a real one."""
-    return request.getfixturevalue("moto_endpoint") if request.param == "moto" else real_endpoint()
+    """An S3 endpoint, moto's and a real one; also another service's (`on_every_service`)."""
+    return endpoint_of(request, request.param)
 
 
 @pytest.fixture
@@ -137,4 +142,11 @@ def network(address):
 @pytest.fixture
 def far(address, network, tmp_path):
     """A store in the bucket behind that way, which gives up early."""
-    return bucket_store(replace(address, endpoint=network.url, retry_seconds=15), tmp_path / "far")
+    behind = network.url + urlsplit(address.endpoint).path
+    return bucket_store(replace(address, endpoint=behind, retry_seconds=15), tmp_path / "far")
+
+
+@pytest.fixture
+def impatient(far, tmp_path):
+    """A store behind that way that gives up at once."""
+    return bucket_store(replace(far.address, retry_seconds=0.5), tmp_path / "impatient")

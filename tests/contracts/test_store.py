@@ -11,17 +11,10 @@ from pipelines.errors import Corrupted
 from pipelines.refs import Ref, sha256
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
-from tests.azurite import azurite
-from tests.buckets import bucket_store, real_endpoint
+from tests.buckets import bucket_store
+from tests.services import EVERY, endpoint_of
 
-ALL = [
-    "local",
-    "memory",
-    pytest.param("moto", marks=pytest.mark.slow),
-    pytest.param("real", marks=pytest.mark.cluster),
-    pytest.param("azurite", marks=pytest.mark.cluster),
-]
-ENDPOINTS = {"real": real_endpoint, "azurite": azurite}
+ALL = ["local", "memory", *EVERY]
 
 
 @pytest.fixture
@@ -30,9 +23,7 @@ def bucket(request, tmp_path):
     with contextlib.ExitStack() as stack:
 
         def make(kind):
-            endpoint = (
-                request.getfixturevalue("moto_endpoint") if kind == "moto" else ENDPOINTS[kind]()
-            )
+            endpoint = endpoint_of(request, kind)
             return bucket_store(stack.enter_context(endpoint.bucket()), tmp_path / "host")
 
         yield make

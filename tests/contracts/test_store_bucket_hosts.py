@@ -4,12 +4,16 @@ import pytest
 
 from pipelines.errors import Corrupted
 from pipelines.refs import canonical
+from pipelines.store.bucket.client import Client
 from tests.buckets import bucket_store
 from tests.contracts.writers import count_won
+from tests.services import on_every_service
+
+pytestmark = on_every_service
 
 
 class TestTwoHosts:
-    def test_of_two_hosts_exactly_one_publishes_and_the_other_reads_its_entry(
+    def test_of_three_hosts_exactly_one_publishes_and_the_other_reads_its_entry(
         self, endpoint, address, tmp_path
     ):
         assert count_won(endpoint.environment(address), tmp_path) == 20
@@ -46,13 +50,8 @@ class TestTwoHosts:
 
 class TestBehindOurBack:
     @pytest.fixture
-    def tamper(self, endpoint, in_bucket):
-        boto, address = endpoint.boto(), in_bucket.address
-
-        def change(path, data):
-            boto.put_object(Bucket=address.bucket, Key=f"{address.prefix}/{path}", Body=data)
-
-        return change
+    def tamper(self, address):
+        return Client(address).put
 
     def test_a_changed_object_is_refused_though_the_cache_has_it_and_put_heals_it(
         self, in_bucket, tamper

@@ -11,10 +11,14 @@ from pipelines.versions.bucket_remote import BucketRemote
 from pipelines.versions.dvc import DvcVersions
 from pipelines.versions.shared_history import SharedHistory
 from tests.contracts.processes import finish, start
+from tests.services import on_every_service
 
 # DVC 3.67 asks pygtrie for the value of a step that is not there; pygtrie 2.5 will raise
 # AttributeError some day.
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will soon raise:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:_NoneStep.value will soon raise:DeprecationWarning"),
+    on_every_service,
+]
 
 WRITER = """
 import pathlib, sys
@@ -97,7 +101,7 @@ def test_hosts_that_write_at_once_lose_nothing(hosts, endpoint):
         assert set(hosts.host(name).files("m")) == expected
 
 
-def test_a_commit_that_did_not_reach_the_bucket_is_seen_by_nobody_and_made_again(hosts):
+def test_a_commit_that_did_not_reach_the_bucket_is_seen_by_nobody_and_made_again(hosts, endpoint):
     one, two = hosts.host("one"), hosts.host("two")
     one.commit("m", {"a": file(b"ann")}, "one")
     program = (
@@ -108,10 +112,7 @@ def test_a_commit_that_did_not_reach_the_bucket_is_seen_by_nobody_and_made_again
     killed = start(
         program,
         "lost",
-        PERENNIAL_STORE=hosts.address.url.replace(" ", "%20"),
-        PERENNIAL_STORE_ENDPOINT=hosts.address.endpoint,
-        AWS_ACCESS_KEY_ID=hosts.address.credentials.key_id,
-        AWS_SECRET_ACCESS_KEY=hosts.address.credentials.secret,
+        **endpoint.environment(hosts.address),
         PERENNIAL_STATE=str(hosts.folder / "var"),
         PERENNIAL_VERSIONS=str(hosts.folder / "one"),
     )

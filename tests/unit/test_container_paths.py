@@ -77,8 +77,23 @@ def test_a_container_of_azure_is_named_with_its_account_and_key(tmp_path, monkey
     assert found.items() >= {**azure, "AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}.items()
 
 
-@pytest.mark.parametrize("expect", [expect_state_in_pods, expect_store_in_pods])
-def test_pods_are_given_no_key_to_azure(tmp_path, expect):
-    azure = {"PERENNIAL_STORE": "az://models/team", "PERENNIAL_STORE_ACCOUNT": "ours"}
-    with pytest.raises(GiveUp, match="none to a container of Azure"):
-        expect(settings(tmp_path, **azure))
+def test_a_bucket_of_google_is_named_with_its_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", "{}")
+    google = {"PERENNIAL_STORE": "gs://models/team"}
+    found = store_in_container(settings(tmp_path, **google))
+    assert found.items() >= {**google, "GOOGLE_SERVICE_ACCOUNT_KEY": "{}"}.items()
+
+
+@pytest.mark.parametrize("store", ["az://models/team", "gs://models/team"])
+def test_pods_reach_a_bucket_of_another_service_where_a_server_takes_the_artifacts(tmp_path, store):
+    servers = {
+        "PERENNIAL_STORE": store,
+        "PERENNIAL_STORE_ACCOUNT": "ours",
+        "PERENNIAL_LEDGER_URL": "postgresql://db/ledger",
+        "PERENNIAL_MLFLOW_URI": "http://mlflow:5000",
+    }
+    expect_store_in_pods(settings(tmp_path, **servers))
+    with pytest.raises(GiveUp, match="have no state") as refused:
+        expect_state_in_pods(settings(tmp_path, **servers))
+    assert "set PERENNIAL_MLFLOW_PROXIED=true" in refused.value.remedy
+    expect_state_in_pods(settings(tmp_path, **servers, PERENNIAL_MLFLOW_PROXIED="true"))

@@ -241,7 +241,9 @@ def _store(settings: Settings) -> dict[str, str]:
         if scheme_of(settings.store) not in {"", "file"}:
             return {name: settings.store}
         return {name: path_in_container(name, local_path(settings.store), settings.state)}
-    plain = ("endpoint", "region", "encryption", "kms_key", "cache_bytes", "retry_seconds")
+    plain = (
+        "endpoint", "region", "account", "encryption", "kms_key", "cache_bytes", "retry_seconds",
+    )  # fmt: skip
     fields = [f"store_{field}" for field in plain]
     variables = {f"{PREFIX}{field.upper()}": str(getattr(settings, field)) for field in fields}
     if settings.kubernetes_serving_ca:

@@ -115,7 +115,7 @@ def _unseen_in_bucket(settings: Settings) -> list[str]:
     if not settings.has_bucket:
         return []
     url = without_password(settings.store)
-    artifacts = "" if scheme_of(settings.store) == "az" else "MLflow's artifacts and "
+    artifacts = "MLflow's artifacts and " if scheme_of(settings.store) == "s3" else ""
     return [
         f"{artifacts}DVC's remote in {url}, and what it keeps of removed objects",
         f"read caches of other hosts ({settings.store_folder}/cache on each of them)",

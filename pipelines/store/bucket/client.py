@@ -40,11 +40,15 @@ T = TypeVar("T")
 
 
 class Fetched(NamedTuple):
-    """What lies at a path, and the tag by which the endpoint knows this very content."""
+    """What lies at a path, and the tag by which the endpoint knows this very content.
+
+    `version` is its generation at Google, which writes over a generation and over no tag.
+    """
 
     data: bytes
     tag: str
     writer: str
+    version: str = ""
 
 
 class Client:
@@ -84,9 +88,10 @@ class Client:
         """
         return self._put_if("create", path, data, writer)
 
-    def replace(self, path: str, data: bytes, writer: str, tag: str) -> bool:
-        """Write in one piece where the content with this tag is there; tell whether it was."""
-        return self._put_if({"e_tag": tag}, path, data, writer)
+    def replace(self, path: str, data: bytes, writer: str, found: Fetched) -> bool:
+        """Write in one piece where what was found is still there; tell whether it was."""
+        known = {"e_tag": found.tag} | ({"version": found.version} if found.version else {})
+        return self._put_if(known, path, data, writer)
 
     def _put_if(
         self, mode: Literal["create"] | dict[str, str], path: str, data: bytes, writer: str
@@ -125,7 +130,8 @@ class Client:
                 if code_of(error) in self._service.missing:
                     raise
                 return None
-            return Fetched(data, str(found.meta["e_tag"]), found.attributes.get("writer", ""))
+            tag, version = str(found.meta["e_tag"]), found.meta.get("version") or ""
+            return Fetched(data, tag, found.attributes.get("writer", ""), version)
 
         return self._try("read", path, get)
 

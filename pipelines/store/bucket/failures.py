@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Denied, PerennialError, RequestError, Unreachable
-from pipelines.store.bucket.services import SERVICES
+from pipelines.store.bucket.services import SERVICES, endpoint_of
 
 if TYPE_CHECKING:
     from pipelines.store.bucket.address import BucketAddress
@@ -17,6 +17,9 @@ _STATUS = re.compile(r"(?:non-2xx status code:|\(code:) (\d{3})")
 _AGAIN = frozenset({"408", "409", "429"})
 """Statuses of the fours after which another try may do."""
 _CERTIFICATE = re.compile(r"certificate|UnknownIssuer|NotValidForName", re.IGNORECASE)
+
+_IDENTITY = re.compile(r"169\.254\.169\.254|computeMetadata")
+"""Where a machine of a cloud asks for its own identity."""
 
 
 def code_of(error: Exception) -> str:
@@ -45,6 +48,13 @@ def name_failure(
     the library is shown: it may hold a signature.
     """
     code, service = code_of(error), SERVICES[address.scheme]
+    if _IDENTITY.search(str(error)):
+        kind = Denied if is_final(error) else Unreachable
+        return kind(
+            f"No key to the {service.bucket} {address.url} is set, and this machine has no identity"
+            " of its own that would do.",
+            remedy=f"set {service.key_settings}.",
+        )
     if code in service.denied | {"403", "401"}:
         return Denied(
             f"The {service.bucket} {address.url} denied access to {path}: the right"
@@ -53,7 +63,7 @@ def name_failure(
         )
     if code in service.keys:
         return Denied(
-            f"The endpoint {_endpoint(address)} does not take the credentials ({code}).",
+            f"The endpoint {endpoint_of(address)} does not take the credentials ({code}).",
             remedy=f"correct or renew them: {service.key_settings}.",
         )
     if is_final(error):
@@ -70,32 +80,24 @@ def _name_refusal(error: Exception, address: BucketAddress, path: str) -> Reques
     code = code_of(error)
     if not code:
         return RequestError(
-            f"The certificate of {_endpoint(address)} is not trusted here.",
+            f"The certificate of {endpoint_of(address)} is not trusted here.",
             remedy="name the file of its authority: PERENNIAL_STORE_CA.",
         )
     service = SERVICES[address.scheme]
     if code in service.missing:
         return RequestError(
-            f"There is no {service.bucket} {address.bucket} at {_endpoint(address)}.",
+            f"There is no {service.bucket} {address.bucket} at {endpoint_of(address)}.",
             remedy="make it, or correct PERENNIAL_STORE (docs/bucket.md).",
         )
     if code == "RequestTimeTooSkewed":
         return RequestError(
-            f"The endpoint {_endpoint(address)} refuses requests: the clock of this machine and its"
-            " own differ by more than 15 minutes.",
+            f"The endpoint {endpoint_of(address)} refuses requests: the clock of this machine and"
+            " its own differ by more than 15 minutes.",
             remedy="set the clock (NTP), then run again.",
         )
     return RequestError(
-        f"The endpoint {_endpoint(address)} refused a request about {path} ({code}).",
+        f"The endpoint {endpoint_of(address)} refused a request about {path} ({code}).",
         remedy=(
-            "see whether it is an endpoint for"
-            f" {address.scheme}://, whether PERENNIAL_STORE_REGION is right, and whether it knows"
-            " PERENNIAL_STORE_ENCRYPTION."
+            f"see whether it is an endpoint for {address.scheme}://{SERVICES[address.scheme].hint}."
         ),
-    )
-
-
-def _endpoint(address: BucketAddress) -> str:
-    return address.endpoint or (
-        f"Azure ({address.account})" if address.scheme == "az" else f"AWS ({address.region})"
     )

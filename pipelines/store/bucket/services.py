@@ -15,7 +15,7 @@ from pipelines.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from obstore.store import AzureStore, S3Store
+    from obstore.store import AzureStore, GCSStore, S3Store
 
     from pipelines.store.bucket.address import BucketAddress
 
@@ -34,29 +34,49 @@ class Service:
     """One kind of service.
 
     `missing` are its codes for a bucket that is not there, `keys` for credentials that are not
-    taken, `denied` for a right that is missing.
+    taken, `denied` for a right that is missing. `own` is its own endpoint, in words; `hint` what
+    may be wrong with the settings where it refuses a request.
     """
 
-    open: Callable[[BucketAddress], S3Store | AzureStore]
+    open: Callable[[BucketAddress], S3Store | AzureStore | GCSStore]
     bucket: str
     missing: frozenset[str]
     keys: frozenset[str]
     denied: frozenset[str]
     rights: dict[Right, str]
     key_settings: str
+    how_to_allow: Callable[[BucketAddress, Right], str]
+    own: Callable[[BucketAddress], str]
+    hint: str = ""
 
-    def how_to_allow(self, address: BucketAddress, right: Right) -> str:
-        """Return what gives a right, as a remedy."""
-        if address.scheme == "az":
-            return (
-                "give this identity the role Storage Blob Data Contributor on the container"
-                f" {address.bucket} of {address.account}; or correct the key: {self.key_settings}."
-            )
-        resource = address.arn() if right == "list" else address.arn("*")
-        key = f", and the use of the KMS key {address.kms_key}" if address.kms_key else ""
-        return (
-            f"allow {self.rights[right]} on {resource}{key} (docs/bucket.md has the whole policy)."
-        )
+
+def endpoint_of(address: BucketAddress) -> str:
+    """Return where a bucket is asked: its endpoint's URL, or its service in words."""
+    return address.endpoint or SERVICES[address.scheme].own(address)
+
+
+def _allow_s3(address: BucketAddress, right: Right) -> str:
+    resource = address.arn() if right == "list" else address.arn("*")
+    key = f", and the use of the KMS key {address.kms_key}" if address.kms_key else ""
+    return (
+        f"allow {SERVICES['s3'].rights[right]} on {resource}{key} (docs/bucket.md has the whole"
+        " policy)."
+    )
+
+
+def _allow_azure(address: BucketAddress, _: Right) -> str:
+    return (
+        "give this identity the role Storage Blob Data Contributor on the container"
+        f" {address.bucket} of {address.account}; or correct the key:"
+        f" {SERVICES['az'].key_settings}."
+    )
+
+
+def _allow_google(address: BucketAddress, _: Right) -> str:
+    who = address.credentials.key_id if address.credentials is not None else "this identity"
+    return (
+        f"give {who} the role roles/storage.objectUser on gs://{address.bucket} (docs/bucket.md)."
+    )
 
 
 def _open_s3(address: BucketAddress) -> S3Store:
@@ -97,6 +117,32 @@ def _open_azure(address: BucketAddress) -> AzureStore:
         raise RequestError(
             f"The account {address.account} of {address.url} cannot be used as it is set.",
             remedy=f"an account's key is written in base64: {SERVICES['az'].key_settings}.",
+        ) from None
+
+
+def _open_google(address: BucketAddress) -> GCSStore:
+    from obstore.exceptions import BaseError
+    from obstore.store import GCSStore
+
+    config: dict[str, Any] = {}
+    if address.endpoint:
+        config["base_url"] = address.endpoint
+    if address.credentials is not None:
+        config["service_account_key"] = address.credentials.secret
+    elif address.credentials_file is not None:
+        config["application_credentials"] = str(address.credentials_file)
+    try:
+        return GCSStore(
+            address.bucket, prefix=address.prefix or None, **_manners(address), **config
+        )
+    except (BaseError, ValueError):
+        # Not a word of it: it may show the key.
+        raise RequestError(
+            f"The key to {address.url} cannot be used as it is set.",
+            remedy=(
+                "let one of these hold a whole service account's key, as JSON:"
+                f" {SERVICES['gs'].key_settings}."
+            ),
         ) from None
 
 
@@ -147,6 +193,12 @@ SERVICES: Final[dict[str, Service]] = {
             "list": "s3:ListBucket",
         },
         key_settings="PERENNIAL_STORE_CREDENTIALS, or AWS_ACCESS_KEY_ID",
+        how_to_allow=_allow_s3,
+        own=lambda address: f"AWS ({address.region})",
+        hint=(
+            ", whether PERENNIAL_STORE_REGION is right, and whether it knows"
+            " PERENNIAL_STORE_ENCRYPTION"
+        ),
     ),
     "az": Service(
         open=_open_azure,
@@ -167,6 +219,34 @@ SERVICES: Final[dict[str, Service]] = {
             "list": "blobs/read",
         },
         key_settings="PERENNIAL_STORE_CREDENTIALS, or AZURE_STORAGE_ACCOUNT_KEY",
+        how_to_allow=_allow_azure,
+        own=lambda address: f"Azure ({address.account})",
+    ),
+    "gs": Service(
+        open=_open_google,
+        bucket="bucket",
+        missing=frozenset({"NoSuchBucket"}),
+        keys=frozenset(
+            {
+                "AuthenticationRequired",
+                "InvalidSecurity",
+                "ExpiredToken",
+                "SignatureDoesNotMatch",
+            }
+        ),
+        denied=frozenset({"AccessDenied"}),
+        rights={
+            "read": "storage.objects.get",
+            "write": "storage.objects.create (or storage.objects.delete, to write over one)",
+            "remove": "storage.objects.delete",
+            "list": "storage.objects.list",
+        },
+        key_settings=(
+            "PERENNIAL_STORE_CREDENTIALS, GOOGLE_APPLICATION_CREDENTIALS or"
+            " GOOGLE_SERVICE_ACCOUNT_KEY"
+        ),
+        how_to_allow=_allow_google,
+        own=lambda _: "Google",
     ),
 }
 """The services, by their URL's scheme."""

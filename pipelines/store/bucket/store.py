@@ -125,7 +125,7 @@ class BucketStore:
         Where the endpoint refuses the right tag too (Ceph 16 does), it is written over and read
         back: of two that heal at the same moment the later one counts.
         """
-        if self.client.replace(path, sealed, mark, damaged.tag):
+        if self.client.replace(path, sealed, mark, damaged):
             return True
         found = self._fetch(path)
         if found is None or found.data != damaged.data:

@@ -37,6 +37,9 @@ SECRET_VARIABLES = frozenset(
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_SAS_TOKEN",
+        "GOOGLE_SERVICE_ACCOUNT_KEY",
     }
 )
 """What is secret of the environment beside our own settings."""

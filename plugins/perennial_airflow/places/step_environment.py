@@ -75,6 +75,7 @@ PASSED_VARIABLES = frozenset(
         "AWS_ENDPOINT_URL",
         "AZURE_STORAGE_ACCOUNT_KEY",
         "AZURE_STORAGE_SAS_TOKEN",
+        "GOOGLE_SERVICE_ACCOUNT_KEY",
     }
 )
 """What a step's container gets of the worker's environment beside our own settings."""

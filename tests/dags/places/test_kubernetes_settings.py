@@ -20,6 +20,8 @@ WORKER = {
     "PERENNIAL_SQL_SHOP": "postgresql://u:hunter2@db/shop",
     "MLFLOW_TRACKING_PASSWORD": "hunter2",
     "AWS_SECRET_ACCESS_KEY": "hunter2",
+    "AZURE_STORAGE_ACCOUNT_KEY": "hunter2",
+    "GOOGLE_SERVICE_ACCOUNT_KEY": '{"private_key": "hunter2"}',
     "UV_DEFAULT_INDEX": "https://u:hunter2@mirror.example/simple",
     "PERENNIAL_SIGNING_KEY": "hunter2",
     "PERENNIAL_LOG_LEVEL": "$(PERENNIAL_LEDGER_URL)",
@@ -37,6 +39,8 @@ def test_what_is_secret_stands_in_no_pod_but_where_it_is():
         "PERENNIAL_SQL_SHOP",
         "MLFLOW_TRACKING_PASSWORD",
         "AWS_SECRET_ACCESS_KEY",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "GOOGLE_SERVICE_ACCOUNT_KEY",
         "UV_DEFAULT_INDEX",
     }
     assert got["PERENNIAL_MLFLOW_URI"] == "http://mlflow:5000"
@@ -79,6 +83,8 @@ def test_a_secret_that_is_in_no_secret_of_the_cluster_is_refused_by_name_not_by_
         ("PERENNIAL_LEDGER_ANCHOR", "https://u:p@anchor", True),
         ("PERENNIAL_LOG_LEVEL", "INFO", False),
         ("AWS_ACCESS_KEY_ID", "x", True),
+        ("AZURE_STORAGE_ACCOUNT_KEY", "x", True),
+        ("GOOGLE_SERVICE_ACCOUNT_KEY", "{}", True),
     ],
 )
 def test_what_may_hold_a_password_counts_as_secret(name, value, found):

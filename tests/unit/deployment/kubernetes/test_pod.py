@@ -111,6 +111,15 @@ def test_the_server_is_told_what_whoever_deploys_has_set(made):
     assert Release.model_validate_json(told["PERENNIAL_RELEASE"]) == made[0]
 
 
+def test_a_container_of_azure_is_named_with_its_account(made):
+    settings = Settings(store="az://models/state", store_account="ours")
+    told = variables(pod(made, settings))
+    assert (told["PERENNIAL_STORE"], told["PERENNIAL_STORE_ACCOUNT"]) == (
+        "az://models/state",
+        "ours",
+    )
+
+
 def test_the_same_release_gives_the_same_template(made):
     assert every(made, bucket()) == every(made, bucket())
 

@@ -4,20 +4,12 @@ import pytest
 
 from pipelines.errors import RequestError
 from pipelines.settings import load_settings
-from pipelines.store.bucket.address import bucket_address, read_credentials
+from pipelines.store.bucket.address import artifacts_url, bucket_address
 from pipelines.store.bucket.store import BucketStore
 from pipelines.store.local import folder_of
 from pipelines.store.opening import open_store
 
-KEYS = """[default]
-aws_access_key_id = id-of-default
-aws_secret_access_key = secret-of-default
-
-[other]
-aws_access_key_id = id-of-other
-aws_secret_access_key = secret%of-other
-aws_session_token = token-of-other
-"""
+KEYS = "[default]\naws_access_key_id = id-of-default\naws_secret_access_key = secret\n"
 
 
 @pytest.fixture
@@ -50,6 +42,7 @@ class TestTheURL:
             "s3:///prefix",
             "s3://AB/prefix",
             "s3://ab",
+            "s3://my_models",
             "s3://models/../other",
             "s3://models/a//b",
             "s3://models/.hidden",
@@ -109,36 +102,6 @@ class TestTheSettings:
         assert not store.folder.exists()
 
 
-class TestCredentials:
-    def test_they_are_of_the_profile_that_is_named(self, key_file, monkeypatch):
-        assert read_credentials(key_file).key_id == "id-of-default"
-        monkeypatch.setenv("AWS_PROFILE", "other")
-        found = read_credentials(key_file)
-        assert (found.key_id, found.secret, found.token) == (
-            "id-of-other",
-            "secret%of-other",
-            "token-of-other",
-        )
-        assert "secret" not in repr(found)
-        assert "token-of" not in repr(found)
-
-    def test_a_file_that_others_can_read_is_refused(self, key_file):
-        key_file.chmod(0o640)
-        with pytest.raises(RequestError, match="others can read the file"):
-            read_credentials(key_file)
-
-    @pytest.mark.parametrize("text", ["", "secret-of-default", "[default]\nregion = x", "\x00"])
-    def test_a_file_without_a_key_is_refused_and_not_shown(self, key_file, text):
-        key_file.write_text(text)
-        with pytest.raises(RequestError, match="PERENNIAL_STORE_CREDENTIALS") as refused:
-            read_credentials(key_file)
-        assert "secret-of" not in str(refused.value)
-
-    def test_a_file_that_is_not_there_is_named(self, tmp_path):
-        with pytest.raises(RequestError, match="cannot be read"):
-            read_credentials(tmp_path / "none")
-
-
 AZURE = {"PERENNIAL_STORE": "az://models/team", "PERENNIAL_STORE_ACCOUNT": "ours"}
 
 
@@ -154,15 +117,6 @@ class TestAzure:
         address = bucket_address("az://models/team", load_settings(AZURE | aws))
         assert (address.endpoint, address.credentials) == ("", None)
 
-    def test_a_key_is_read_from_a_file(self, tmp_path):
-        file = tmp_path / "azure"
-        file.write_text("[default]\nazure_storage_account_key = a2V5\n")
-        file.chmod(0o600)
-        assert read_credentials(file, "az").secret == "a2V5"
-        file.write_text(KEYS)
-        with pytest.raises(RequestError, match="holds no azure_storage_account_key"):
-            read_credentials(file, "az")
-
     @pytest.mark.parametrize(
         ("more", "words"),
         [
@@ -173,3 +127,38 @@ class TestAzure:
     def test_settings_that_azure_lacks_or_does_not_know_are_refused(self, more, words):
         with pytest.raises(RequestError, match=words):
             bucket_address("az://models", load_settings(AZURE | more))
+
+
+class TestGoogle:
+    def test_a_bucket_is_named(self):
+        address = bucket_address("gs://my_models/team", load_settings({}))
+        assert (address.scheme, address.bucket, address.prefix) == ("gs", "my_models", "team")
+        assert (address.url, address.credentials) == ("gs://my_models/team", None)
+
+    def test_its_own_variables_count_and_those_of_others_do_not(self, key_file, google_file):
+        environ = {
+            "PERENNIAL_STORE": "gs://models/team",
+            "GOOGLE_BASE_URL": "https://storage.example.org/",
+            "GOOGLE_APPLICATION_CREDENTIALS": str(google_file),
+            "AWS_ENDPOINT_URL": "https://s3",
+            "AWS_SHARED_CREDENTIALS_FILE": str(key_file),
+            "AWS_CA_BUNDLE": "/etc/ca.pem",
+        }
+        address = bucket_address("gs://models/team", load_settings(environ))
+        assert (address.endpoint, address.ca) == ("https://storage.example.org", None)
+        assert address.credentials is not None
+        assert address.credentials.key_id == "perennial@tests"
+        s3 = load_settings(environ | {"PERENNIAL_STORE": "s3://models/team"})
+        assert bucket_address("s3://models/team", s3).endpoint == "https://s3"
+        assert s3.store_credentials == key_file
+
+    def test_settings_that_google_does_not_know_are_refused(self):
+        settings = load_settings({"PERENNIAL_STORE_KMS_KEY": "key-1"})
+        with pytest.raises(RequestError, match="are of S3; Google encrypts"):
+            bucket_address("gs://models", settings)
+
+    @pytest.mark.parametrize("store", ["az://models", "gs://models"])
+    def test_artifacts_lie_where_they_do_beside_a_folder(self, store):
+        settings = load_settings({"PERENNIAL_STORE": store, "PERENNIAL_STORE_ACCOUNT": "ours"})
+        assert settings.has_bucket
+        assert artifacts_url(settings) == ""

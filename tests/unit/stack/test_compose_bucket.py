@@ -1,0 +1,28 @@
+"""What the composed stack hands on of a store in a bucket."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from pipelines.container_paths import KEY_VARIABLES
+from stack.layout import CHECKOUT
+
+COMPOSED = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
+GIVEN = "${PERENNIAL_STORE_CA:-/dev/null}:/run/store-ca.pem:ro"
+
+
+@pytest.mark.parametrize("name", ["airflow", "scheduler", "worker", "perennial", "init"])
+def test_a_key_to_a_bucket_of_any_service_is_handed_on_where_it_is_set(name):
+    told = COMPOSED["services"][name]["environment"]
+    assert {told.get(key, "none") for key in KEY_VARIABLES} == {None}
+    assert told["PERENNIAL_STORE_ACCOUNT"] == "${PERENNIAL_STORE_ACCOUNT:-}"
+
+
+def test_the_host_s_certificates_are_put_where_all_containers_of_steps_see_them():
+    told = COMPOSED["x-airflow-environment"]["PERENNIAL_STORE_CA"]
+    assert told == "${PERENNIAL_STORE_CA:+/state/store-ca.pem}"
+    init = (CHECKOUT / "docker" / "compose" / "init.py").read_text()
+    assert 'CERTIFICATES = Path("/state/store-ca.pem")' in init
+    for name in ("init", "mlflow"):
+        assert GIVEN in COMPOSED["services"][name]["volumes"]
