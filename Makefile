@@ -66,6 +66,7 @@ format: venv-dev ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 # Tests start hundreds of processes. Where PYTHONDONTWRITEBYTECODE is set, each would compile all.
+test test-fast test-all test-cluster: export PYTHONDONTWRITEBYTECODE =
 test: venv-dev spark ## all tests but the long ones (this is what CI runs)
 	@$(BIN)/python -m compileall -q -j 0 $(CODE)
 	$(BIN)/python -m pytest -m "not long" -n 3 --no-loadscope-reorder
