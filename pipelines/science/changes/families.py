@@ -11,7 +11,10 @@ import numpy as np
 from pipelines.science.changes.facts import ColumnChange, FamilyChange
 from pipelines.science.changes.likeness import (
     are_alike,
+    choose_reach,
     correlate_neighbours,
+    learn_from_others,
+    measure_inflation,
     remove_bias,
     widen,
     worth,
@@ -92,9 +95,13 @@ class Question:
 
     def _neighbours(self, values: Array, rows: Array) -> Array:
         """Return the correlation of neighbours in what each statistic looks at (q,)."""
-        return np.concatenate(
-            [correlate_neighbours(group.series(part, rows)) for group, part in self._groups(values)]
-        )
+        return correlate_neighbours(self._series(values, rows))
+
+    def _series(self, values: Array, rows: Array) -> list[Array]:
+        """Return what each statistic (q) looks at, piece by piece (pieces, any)."""
+        return [
+            series for group, part in self._groups(values) for series in group.series(part, rows)
+        ]
 
     def _statistics(self, parts: Array, values: Array, rows: Array) -> Array:
         """Return the statistics (k, q) of parts (k, pieces) against all other pieces."""
@@ -133,11 +140,12 @@ class Question:
             np.vstack([held, old]),
             np.append(rows, old_rows),
         )
-        alike = remove_bias(self._neighbours(held[:-1], rows[:-1]), windows)
-        of_mean, of_spread = worth(alike, windows)
+        own = self._neighbours(held[:-1], rows[:-1])
+        of_mean, of_spread = worth(remove_bias(own, windows), windows)
         enough = (of_mean >= LEAST_WORTH_OF_MEAN) & (of_spread >= LEAST_WORTH)
         if not enough.any():
             return None
+        alike = remove_bias(learn_from_others(own, windows), windows)
         judged = judge_by_windows(
             found[:, enough], self.level, alike[enough], self._floors(rows[-1])[enough]
         )
@@ -161,7 +169,7 @@ class Question:
         found = self._statistics(parts, values.astype(np.float32), rows.astype(np.float32))
         before = count - within
         wider = (
-            widen(self._neighbours(values[:before], rows[:before]), before)
+            self._widen(values[:before], rows[:before], within, length)
             if self.layout.timed
             else np.ones(found.shape[1])
         )
@@ -170,6 +178,14 @@ class Question:
         unit = self.layout.unit if length == 1 else f"blocks of {length} {self.layout.unit}"
         null = f"{within:,} of {count:,} {unit} drawn {draws:,} times"
         return self._tell(found[0], every, judged, null)
+
+    def _widen(self, values: Array, rows: Array, within: int, length: int) -> Array:
+        """Return by how much the likeness of the past's blocks widens what chance does (q,)."""
+        count = len(rows)
+        reach = choose_reach(within, count, length)
+        inflation = measure_inflation(self._series(values, rows), reach)
+        first = widen(self._neighbours(values, rows), count)
+        return np.maximum(inflation.widen(self.level), first)
 
     def _find_blocks(self) -> tuple[int, Array, Array, int]:
         """Return how long blocks are, their sums and rows, and how many are the window's.

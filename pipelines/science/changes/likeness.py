@@ -1,16 +1,22 @@
-"""How alike neighbouring pieces are, and how long that lasts.
+"""How alike neighbouring pieces are, how long that lasts, and what a past of them is worth.
 
 Sources: Kendall (1954), "Note on bias in the estimation of autocorrelation", Biometrika 41; Bayley
 & Hammersley (1946), "The 'Effective' Number of Independent Observations in an Autocorrelated Time
-Series", JRSS Supplement 8 (how many independent values a mean and a variance are worth).
+Series", JRSS Supplement 8 (how many independent values a mean and a variance are worth); Lazarus,
+Lewis, Stock & Watson (2018), "HAR Inference: Recommendations for Practice", JBES 36 (Student's t by
+how few independent stretches a variance is known); Efron & Morris (1973), "Stein's Estimation Rule
+and Its Competitors", JASA 68 (what many series say of one); Bretherton et al. (1999), "The
+Effective Number of Spatial Degrees of Freedom of a Time-Varying Field", Journal of Climate 12 (how
+many independent series some are worth).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +30,14 @@ LEAST_TO_MEASURE = 5
 _CHANCE = 0.16
 """The share of independent series that are taken for alike, and pay with longer blocks."""
 _MOST = 0.97
+_REACH = 7
+"""Likeness is added up over so many neighbours at most: a week of days."""
+_STRETCHES = 1.5
+"""So many independent stretches is a stretch of the past worth, by Bartlett's weights."""
+_LEAST_TO_POOL = 4
+"""Of fewer series the spread of their estimates says nothing."""
+_LEAST_SEEN = 0.1
+"""Of what likeness does at least so much is seen beside the past's own mean."""
 _ROUNDING = 1e-12
 
 
@@ -61,9 +75,98 @@ def widen(correlations: Array, count: int) -> Array:
     return np.asarray((1 + 2 * first) ** 0.5)
 
 
+def choose_reach(within: int, count: int, length: int = 1) -> int:
+    """Return over how many neighbours of `count` blocks likeness is added up: as many as the window
+    has, and no more than a week of days has, where the past is long enough to know it.
+
+    A block is `length` pieces.
+    """
+    return max(1, min(within, -(-_REACH // length), count // 2))
+
+
+@dataclass(frozen=True)
+class Inflation:
+    """How many times the variances (q,) of means of neighbours are what they were of independent
+    pieces, and by how many degrees of freedom (q,) that is known.
+
+    `independent` is how many independent series the q are worth.
+    """
+
+    times: Array
+    freedom: Array
+    independent: float
+
+    def widen(self, level: float) -> Array:
+        """Return by how much statistics (q,), which share a level, must be the greater."""
+        share = level / self.independent / 2
+        return np.asarray(np.sqrt(self.times) * stdtrit(self.freedom, share) / ndtri(share))
+
+
+def measure_inflation(series: Sequence[Array], reach: int) -> Inflation:
+    """Return how much likeness inflates means of `reach` neighbours in each series (pieces, any).
+
+    Of one series few stretches are known, of many more: so each estimate is drawn to the mean of
+    all, the more so the less they differ beyond chance. One that stands out keeps its own.
+    """
+    own = np.array([_inflate(values, reach) for values in series])
+    varies = np.isfinite(own)
+    if not varies.any():
+        return Inflation(np.ones(len(own)), np.full(len(own), np.inf), 1.0)
+    known = max(1.0, _STRETCHES * len(series[0]) / reach)
+    mean = float(own[varies].mean())
+    weight = 0.0
+    if varies.sum() >= _LEAST_TO_POOL:
+        apart = float(own[varies].var(ddof=1))
+        weight = min(1.0, 2 * mean**2 / known / apart) if apart > 0 else 1.0
+    independent = _count_independent([s for s, v in zip(series, varies, strict=True) if v])
+    error = weight**2 / independent + (1 - weight) ** 2
+    times = weight * mean + (1 - weight) * np.where(varies, own, mean)
+    return Inflation(np.maximum(times, 1.0), np.full(len(own), known / error), independent)
+
+
+def _inflate(values: Array, reach: int) -> float:
+    """Return the inflation, below 1 too where chance has it; NaN of what does not vary."""
+    count = len(values)
+    away = values - values.mean(axis=0)
+    total = float((away * away).sum())
+    if total <= _ROUNDING * float((values * values).sum()):
+        return float("nan")
+    # Sums of all stretches hold each lag as often as the mean of a stretch does (Bartlett).
+    edge = np.zeros((reach, values.shape[1]))
+    added = np.cumsum(np.vstack([edge, away, edge[1:]]), axis=0)
+    stretches = added[reach:] - added[:-reach]
+    found = float((stretches * stretches).sum()) / reach / total
+    # The past's own mean, which is taken off, hides a share of it.
+    return found / max(1 - reach / count + found / count, _LEAST_SEEN)
+
+
+def _count_independent(series: Sequence[Array]) -> float:
+    """Return how many independent series these are worth, by how alike they are to each other."""
+    parts = [values - values.mean(axis=0) for values in series]
+    everything = np.hstack([part / (part * part).sum() ** 0.5 for part in parts])
+    tall = len(everything) > everything.shape[1]
+    products = everything.T @ everything if tall else everything @ everything.T
+    return float(np.trace(products) ** 2 / (products * products).sum())
+
+
 def remove_bias(correlations: Array, count: int) -> Array:
     """Return correlations that are not too low on average, between 0 and 0.97."""
     return np.clip((count * correlations + 1) / max(count - 3, 1), 0.0, _MOST)
+
+
+def learn_from_others(correlations: Array, count: int) -> Array:
+    """Return correlations of which none is lower than those of the others make likely.
+
+    Of many the lowest are so by chance, and just those have windows that seem to differ little.
+    """
+    others = len(correlations) - 3
+    if others < 1:
+        return correlations
+    mean = correlations.mean()
+    away = correlations - mean
+    differ = float((away * away).sum())
+    weight = others / count / differ if differ > others / count else 1.0
+    return np.asarray(np.maximum(correlations, mean + (1 - weight) * away))
 
 
 def worth(correlations: Array, count: int) -> tuple[Array, Array]:

@@ -9,11 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.watching.worlds import Shape, make
+from benchmarks.watching.worlds import Shape, make, remember
+from pipelines.science.changes.facts import Sample
 from pipelines.science.changes.find import find_changes
 
 LEVEL = 0.1
 WORLDS = 40
+DAY = np.timedelta64(1, "D")
 
 
 def look(shape, seed):
@@ -42,6 +44,39 @@ def test_a_few_days_that_are_alike_for_weeks_cannot_be_judged_by_a_month():
     said = [look(Shape("days", 300, 3, 10, 40), seed).families[1] for seed in range(20)]
     assert {family.said for family in said} == {"cannot_be_said"}
     assert "neighbours are alike" in said[0].untold
+
+
+def look_at_errors(rng, share, seed, worse=0.0, rows=10):
+    """Errors of a week against those of four weeks, with a week between them.
+
+    Each day has a level like that of the day before (0.9), which makes this `share` of what days'
+    means differ by; those of the window are `worse` by so many deviations of a day's mean.
+    """
+    levels = remember(rng, 42, 1) * (share / (1 - share) / rows) ** 0.5
+    errors = (np.repeat(levels, rows, axis=0) + rng.normal(size=(42 * rows, 1)))[:, 0]
+    errors[-7 * rows :] += worse * (1 / (1 - share) / rows) ** 0.5
+    times = np.datetime64("2026-01-05", "us") + np.repeat(np.arange(42), rows) * DAY
+    sides = [
+        Sample({}, times[part], None, errors[part])
+        for part in (slice(-7 * rows, None), slice(28 * rows))
+    ]
+    found = find_changes(*sides, level=0.02, span="day", seed=seed, least=20)
+    return found.families[4].said
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_errors_of_four_weeks_that_wander_too_little_to_be_seen_are_not_called_changed(share):
+    rng = np.random.default_rng([7, int(100 * share)])
+    said = [look_at_errors(rng, share, seed) for seed in range(100)]
+    assert said.count("changed") <= 100 * (0.02 + 3 * (0.02 * 0.98 / 100) ** 0.5)
+    assert said.count("unchanged") > 20
+
+
+def test_errors_of_four_independent_weeks_that_grow_are_seen():
+    rng = np.random.default_rng(9)
+    said = [look_at_errors(rng, 0.0, seed, worse=2.5) for seed in range(60)]
+    assert said.count("changed") >= 0.65 * 60
+    assert said.count("cannot_be_said") <= 0.25 * 60
 
 
 def test_a_family_that_rests_on_few_windows_of_the_past_says_so():
