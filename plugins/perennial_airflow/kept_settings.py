@@ -8,13 +8,15 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pipelines.settings import PREFIX, load_settings
+from pipelines.settings import ELSEWHERE, PREFIX, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.settings import Settings
 
+_ELSEWHERE = frozenset(name for names in ELSEWHERE.values() for name in names)
+"""Other programs' variables that settings may come from."""
 _kept: ContextVar[Settings | None] = ContextVar("kept", default=None)
 
 
@@ -33,7 +35,8 @@ def current_settings() -> Settings:
     if (kept := _kept.get()) is not None:
         return kept
     # Only the values that are used are decoded: it is asked for each DAG of a fleet
-    return _settings_in(tuple((n, os.environ[n]) for n in os.environ if n.startswith(PREFIX)))
+    names = [n for n in os.environ if n.startswith(PREFIX) or n in _ELSEWHERE]
+    return _settings_in(tuple((n, os.environ[n]) for n in names))
 
 
 @lru_cache(maxsize=1)
