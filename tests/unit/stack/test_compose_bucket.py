@@ -19,6 +19,15 @@ def test_a_key_to_a_bucket_of_any_service_is_handed_on_where_it_is_set(name):
     assert told["PERENNIAL_STORE_ACCOUNT"] == "${PERENNIAL_STORE_ACCOUNT:-}"
 
 
+def test_mlflow_s_server_holds_no_key_but_to_s3():
+    told = COMPOSED["services"]["mlflow"]["environment"]
+    assert {key for key in KEY_VARIABLES if key in told} == {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    }
+
+
 def test_the_host_s_certificates_are_put_where_all_containers_of_steps_see_them():
     told = COMPOSED["x-airflow-environment"]["PERENNIAL_STORE_CA"]
     assert told == "${PERENNIAL_STORE_CA:+/state/store-ca.pem}"
