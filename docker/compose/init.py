@@ -27,20 +27,26 @@ GIVEN_CERTIFICATES = Path("/run/store-ca.pem")
 CERTIFICATES = Path("/state/store-ca.pem")
 
 
-def _certificates() -> None:
-    if not GIVEN_CERTIFICATES.exists():
+def put_certificates(given: Path, kept: Path) -> None:
+    """Put the host's certificates where all containers see them; take them away where none are."""
+    if not given.exists():
         return  # on Kubernetes, where each pod has them as a volume of its own
+    if given.is_dir():  # Docker makes a folder of a path that is not there
+        sys.exit(
+            "PERENNIAL_STORE_CA names no file. Where it names none, Docker makes an empty folder:"
+            " remove that, and correct the path."
+        )
     try:
-        data = GIVEN_CERTIFICATES.read_bytes()
+        data = given.read_bytes()
     except OSError as error:
         sys.exit(f"PERENNIAL_STORE_CA cannot be read here ({error.strerror}): chmod 644 it.")
     if not data:
-        CERTIFICATES.unlink(missing_ok=True)
+        kept.unlink(missing_ok=True)
         return
-    draft = CERTIFICATES.with_suffix(".draft")
+    draft = kept.with_suffix(".draft")
     draft.write_bytes(data)
     draft.chmod(0o600)
-    draft.replace(CERTIFICATES)
+    draft.replace(kept)
 
 
 def _airflow() -> None:
@@ -101,7 +107,7 @@ def _signing_key() -> None:
 
 
 if __name__ == "__main__":
-    _certificates()
+    put_certificates(GIVEN_CERTIFICATES, CERTIFICATES)
     _ledger()
     _signing_key()
     _airflow()
