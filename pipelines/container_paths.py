@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pipelines.errors import GiveUp
-from pipelines.settings import PREFIX, local_path, scheme_of
+from pipelines.settings import PREFIX, local_path, scheme_of, service_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,20 +101,29 @@ def expect_store_in_pods(settings: Settings) -> None:
         path_in_container(f"{PREFIX}STORE", local_path(settings.store), settings.state)
 
 
-def _bucket_in_container(settings: Settings) -> dict[str, str]:
-    """Return what a container must know to reach the bucket, the key among it."""
+def bucket_settings(settings: Settings) -> dict[str, str]:
+    """Return the variables, each with a value, of the settings that say how a bucket is reached and
+    used, as they are everywhere. No key and no file is among them.
+    """
     plain = (
         "endpoint", "region", "account", "encryption", "kms_key", "cache_bytes", "retry_seconds",
     )  # fmt: skip
     fields = [f"store_{name}" for name in plain]
     variables = {f"{PREFIX}{field.upper()}": str(getattr(settings, field)) for field in fields}
+    return {name: value for name, value in variables.items() if value}
+
+
+def _bucket_in_container(settings: Settings) -> dict[str, str]:
+    """Return what a container must know to reach the bucket, the key to its service among it."""
+    variables = bucket_settings(settings)
     for field in ("store_credentials", "store_ca", "store_folder"):
         path = getattr(settings, field)
         if path is not None and settings.is_set(field):
             name = f"{PREFIX}{field.upper()}"
             variables[name] = path_in_container(name, path, settings.state)
-    keys = {name: os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)}
-    return {name: value for name, value in variables.items() if value} | keys
+    own = f"{service_of(settings.store)}_"
+    names = [name for name in KEY_VARIABLES if name.startswith(own)]
+    return variables | {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
 def trust_in_container(settings: Settings) -> dict[str, str]:

@@ -601,8 +601,7 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     source = dict(os.environ) if environ is None else environ
     fields = {PREFIX + field.upper(): field for field in Settings.model_fields}
     variables = {field: source[name] for name, field in fields.items() if source.get(name)}
-    service = _SERVICES.get(scheme_of(variables.get("store", "")), "AWS")
-    foreign = {"AWS", *_SERVICES.values()} - {service}
+    foreign = {"AWS", *_SERVICES.values()} - {service_of(variables.get("store", ""))}
     for field, others in ELSEWHERE.items():
         names = [name for name in others if name.partition("_")[0] not in foreign]
         found = next((source[name] for name in names if source.get(name)), None)
@@ -669,6 +668,11 @@ def scheme_of(url: str) -> str:
     """Return a URL's scheme in small letters, nothing of a path."""
     scheme, separator, _ = url.partition("://")
     return scheme.lower() if separator and _SCHEME.fullmatch(scheme) else ""
+
+
+def service_of(store: str) -> str:
+    """Return how the variables of a store's service begin: AWS, AZURE or GOOGLE."""
+    return _SERVICES.get(scheme_of(store), "AWS")
 
 
 def local_path(url: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.container_paths import (
+    KEY_VARIABLES,
     expect_state_in_pods,
     expect_store_in_pods,
     store_in_container,
@@ -97,3 +98,18 @@ def test_pods_reach_a_bucket_of_another_service_where_a_server_takes_the_artifac
         expect_state_in_pods(settings(tmp_path, **servers))
     assert "set PERENNIAL_MLFLOW_PROXIED=true" in refused.value.remedy
     expect_state_in_pods(settings(tmp_path, **servers, PERENNIAL_MLFLOW_PROXIED="true"))
+
+
+@pytest.mark.parametrize(
+    ("store", "own"),
+    [
+        ("s3://models/team", {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}),
+        ("az://models/team", {"AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN"}),
+        ("gs://models/team", {"GOOGLE_SERVICE_ACCOUNT_KEY"}),
+    ],
+)
+def test_a_container_is_given_no_key_to_another_service(tmp_path, monkeypatch, store, own):
+    for name in KEY_VARIABLES:
+        monkeypatch.setenv(name, "hunter2")
+    found = store_in_container(settings(tmp_path, PERENNIAL_STORE=store))
+    assert {name for name, value in found.items() if value == "hunter2"} == own
