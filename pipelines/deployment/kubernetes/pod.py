@@ -10,7 +10,13 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.byte_sizes import bytes_of
-from pipelines.container_paths import STATE, TRUST, expect_store_in_pods, path_in_container
+from pipelines.container_paths import (
+    STATE,
+    TRUST,
+    bucket_settings,
+    expect_store_in_pods,
+    path_in_container,
+)
 from pipelines.deployment.docker.container import HANDED_ON
 from pipelines.deployment.kubernetes import names
 from pipelines.errors import GiveUp
@@ -241,11 +247,7 @@ def _store(settings: Settings) -> dict[str, str]:
         if scheme_of(settings.store) not in {"", "file"}:
             return {name: settings.store}
         return {name: path_in_container(name, local_path(settings.store), settings.state)}
-    plain = (
-        "endpoint", "region", "account", "encryption", "kms_key", "cache_bytes", "retry_seconds",
-    )  # fmt: skip
-    fields = [f"store_{field}" for field in plain]
-    variables = {f"{PREFIX}{field.upper()}": str(getattr(settings, field)) for field in fields}
+    variables = bucket_settings(settings)
     if settings.kubernetes_serving_ca:
         variables[f"{PREFIX}STORE_CA"] = f"{CA}/ca.pem"
     return {name: settings.store, **variables}
