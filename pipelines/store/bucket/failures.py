@@ -20,6 +20,8 @@ _CERTIFICATE = re.compile(r"certificate|UnknownIssuer|NotValidForName", re.IGNOR
 
 _IDENTITY = re.compile(r"169\.254\.169\.254|computeMetadata")
 """Where a machine of a cloud asks for its own identity."""
+_LOGIN = re.compile(r"accounts\.google\.com|oauth2\.googleapis\.com")
+"""Where Google gives tokens for a person's login; a service account signs its own."""
 
 
 def code_of(error: Exception) -> str:
@@ -54,6 +56,14 @@ def name_failure(
             f"No key to the {service.bucket} {address.url} is set, and this machine has no identity"
             " of its own that would do.",
             remedy=f"set {service.key_settings}.",
+        )
+    if _LOGIN.search(str(error)) and is_final(error):
+        return Denied(
+            f"Google no longer takes the person's login by which {address.url} is asked ({code}).",
+            remedy=(
+                "log in again (`gcloud auth application-default login`), or set"
+                f" {service.key_settings}."
+            ),
         )
     if code in service.denied | {"403", "401"}:
         return Denied(
