@@ -1,7 +1,7 @@
 """Google's storage for tests: Google's own testbench, with the XML API before it.
 
-PERENNIAL_TEST_GCS names where googleapis/storage-testbench listens
-(`python testbench_run.py 127.0.0.1 9000 10`).
+PERENNIAL_TEST_GCS names where googleapis/storage-testbench listens (docs/bucket.md says how it is
+started).
 """
 
 from __future__ import annotations

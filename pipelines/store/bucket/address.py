@@ -85,7 +85,8 @@ def bucket_address(url: str, settings: Settings) -> BucketAddress:
             f"{without_password(url)!r} names no bucket.",
             remedy=(
                 f"write it as {scheme}://bucket/prefix: a bucket's name has 3 to 63 small letters,"
-                " digits, dots and hyphens; credentials never stand in it (docs/bucket.md)."
+                f" digits, dots{', underscores' if scheme == 'gs' else ''} and hyphens; credentials"
+                " never stand in it (docs/bucket.md)."
             ),
         )
     file = settings.store_credentials

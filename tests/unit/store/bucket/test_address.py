@@ -152,6 +152,12 @@ class TestGoogle:
         assert bucket_address("s3://models/team", s3).endpoint == "https://s3"
         assert s3.store_credentials == key_file
 
+    def test_what_a_name_may_hold_is_said_as_it_is_there(self):
+        for scheme, has in (("gs", True), ("s3", False)):
+            with pytest.raises(RequestError) as refused:
+                bucket_address(f"{scheme}://My_Models", load_settings({}))
+            assert ("underscores" in refused.value.remedy) == has
+
     def test_settings_that_google_does_not_know_are_refused(self):
         settings = load_settings({"PERENNIAL_STORE_KMS_KEY": "key-1"})
         with pytest.raises(RequestError, match="are of S3; Google encrypts"):
