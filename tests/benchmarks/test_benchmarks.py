@@ -80,6 +80,7 @@ TOGETHER = {
     "false_alarms": "independent rows: 50 x 1",
     "power": "mean +0.3 sd",
     "claims": "probabilities that hold",
+    "few_windows": "4 weeks, 1 statistic",
     "replay_evidence": "half served alike: truth",
     "before_labels": "nothing changes: intervals that hold the truth",
     "causes": "broken pipes taken for something to learn from",

@@ -121,10 +121,12 @@ def _usual_gain(view: View, past: Array, *, is_new: bool) -> float:
         drawn = np.bincount(place[rows], minlength=len(values))[is_known]
         if drawn.sum() < _LEAST_RUN:
             continue
-        usual = overall / overall.sum()
+        share = drawn / drawn.sum()
         if is_new:
-            usual = np.where(drawn == overall, 0.0, 1.0)  # of a value that other days have too
-        gains.append(float((drawn / drawn.sum() - usual).max()))
+            no_other_day_has = drawn == overall
+            gains.append(float(share[no_other_day_has].max(initial=0.0)))
+        else:
+            gains.append(float((share - overall / overall.sum()).max()))
     return max(gains)
 
 
