@@ -13,15 +13,15 @@ from pipelines.spec.units import Duration, Window
 
 PRESETS = ("hourly", "daily", "weekly", "monthly", "yearly")
 CRON_FIELDS = 5
-COOLDOWN_BATCHES, LEAST_COOLDOWN = 4, timedelta(days=7)
+COOLDOWN_BATCHES, LEAST_COOLDOWN = 3, timedelta(days=7)
 """The cooldown where the spec has none."""
 LENGTHS: dict[str, timedelta] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
     "week": timedelta(days=7),
-    "month": timedelta(days=30),
+    "month": timedelta(days=29),
 }
-"""How long batches are, for a cooldown: any four months in a row are 120 days at least."""
+"""How long batches are, for a cooldown: any three months in a row are 89 days at least."""
 TRAFFIC = timedelta(days=1)
 """How much traffic one look takes in where the data have no time and the spec does not say."""
 
@@ -152,8 +152,8 @@ class Drift(Value):
     cooldown: Duration | None = None
     """How long after a window that started a retraining no other window starts one.
 
-    Default: four batches, and 7d at least. `retrain.cooldown` says the same, beside the rest of the
-    policy.
+    Default: three batches, and 7d at least. `retrain.cooldown` says the same, beside the rest of
+    the policy.
     """
     season: Literal["auto", "none"] | tuple[Regime, ...] = "auto"
     """By which regimes the reference is matched to the window, so that a season is no change.
@@ -183,8 +183,8 @@ class Drift(Value):
     def cooldown_of(self, batch: str | None) -> timedelta:
         """Return the cooldown; without one in the spec it follows from how long batches are.
 
-        Data change all the time, and each change asks for a retraining. Four batches are what
-        `benchmarks/replay.py` shows to lose little, with a quarter of the retrainings.
+        Data change all the time, and each change asks for a retraining. Three batches are what
+        `benchmarks/replay.py` shows to lose little, with a third of the retrainings.
         """
         if self.cooldown is not None:
             return self.cooldown

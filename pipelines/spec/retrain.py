@@ -167,7 +167,7 @@ class Retrain(Value):
     cooldown: Duration | None = None
     """How far the end of a window must lie after that of the last one that started a retraining.
 
-    Default: `drift.cooldown`, the older place to say it; else four batches, and 7d at least.
+    Default: `drift.cooldown`, the older place to say it; else three batches, and 7d at least.
     """
     at_most: AtMost | None = None
     """How many start in any span of time at most: `2 per week`."""

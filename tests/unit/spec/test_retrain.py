@@ -25,7 +25,7 @@ def test_without_a_policy_a_drift_starts_a_retraining_and_the_cooldown_is_that_o
     assert spec().policy.cooldown == timedelta(days=7)
     by_default = spec().drift
     days = [by_default.cooldown_of(batch).days for batch in ("hour", "day", "week", "month", None)]
-    assert days == [7, 7, 28, 120, 7]
+    assert days == [7, 7, 21, 87, 7]
     assert (old.policy.at_most, old.policy.stop_after_refused, old.policy.quiet_hours) == (
         None,
         None,
