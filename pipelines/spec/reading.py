@@ -74,7 +74,7 @@ def read_yaml(data: bytes) -> Document:
     try:
         loader = _LOADER(text)
         try:
-            return _Reader(loader).document()
+            return _Reader(loader).read()
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -113,7 +113,7 @@ class _Reader:
         self._count = 0
         self._lines: dict[tuple[str | int, ...], int] = {}
 
-    def document(self) -> Document:
+    def read(self) -> Document:
         """Return the one document of the text; a text without one says None."""
         self._next()  # the stream's start
         if type(self._next()) is yaml.StreamEndEvent:

@@ -9,16 +9,6 @@ from pipelines.store.bucket.store import BucketStore
 from pipelines.store.local import folder_of
 from pipelines.store.opening import open_store
 
-KEYS = "[default]\naws_access_key_id = id-of-default\naws_secret_access_key = secret\n"
-
-
-@pytest.fixture
-def key_file(tmp_path):
-    file = tmp_path / "credentials"
-    file.write_text(KEYS)
-    file.chmod(0o600)
-    return file
-
 
 class TestTheURL:
     @pytest.mark.parametrize(

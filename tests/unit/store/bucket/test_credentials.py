@@ -6,24 +6,7 @@ import pytest
 
 from pipelines.errors import RequestError
 from pipelines.store.bucket.credentials import read_credentials
-
-KEYS = """[default]
-aws_access_key_id = id-of-default
-aws_secret_access_key = secret-of-default
-
-[other]
-aws_access_key_id = id-of-other
-aws_secret_access_key = secret%of-other
-aws_session_token = token-of-other
-"""
-
-
-@pytest.fixture
-def key_file(tmp_path):
-    file = tmp_path / "credentials"
-    file.write_text(KEYS)
-    file.chmod(0o600)
-    return file
+from tests.unit.store.bucket.conftest import KEYS
 
 
 class TestCredentials:
