@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from airflow.sdk import DAG, CronTriggerTimetable
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
 from jsonschema import Draft7Validator
 from perennial_airflow import before_fork
 from perennial_airflow.dags import all_models, drift, prove, replay, retrain, rollback
-from perennial_airflow.dags.model_dag import model_dag
+from perennial_airflow.dags.model_dag import FIRST_RUN_GRACE, model_dag
 
 from pipelines.spec import parse_spec
 from tests.dags.specs import make_spec
@@ -47,7 +48,7 @@ def test_a_dag_has_params_of_its_own():
 
 def test_airflow_stores_a_dag_as_if_it_were_scheduled_by_the_class_for_dag_files():
     ours = made("demo", "daily")
-    plain = CronTriggerTimetable("@daily", timezone="UTC", run_immediately=timedelta(0))
+    plain = CronTriggerTimetable("@daily", timezone="UTC", run_immediately=FIRST_RUN_GRACE)
     theirs = DAG("retrain_demo", schedule=plain, auto_register=False)
     unscheduled = DAG("retrain_demo", schedule=None, auto_register=False)
     for one, like in ((ours, theirs), (made("demo", None), unscheduled)):
@@ -76,6 +77,25 @@ def test_what_airflow_configures_for_each_dag_is_as_if_it_had_been_asked():
 def test_dags_of_one_schedule_share_its_timetable():
     assert made("one", "daily").timetable is made("other", "daily").timetable
     assert made("one", "daily").timetable is not made("one", "hourly").timetable
+
+
+@pytest.mark.parametrize(
+    ("minutes", "years"),
+    [
+        (2, 0),  # parsed again before the scheduler had made its first run: it is not lost
+        (7, 1),  # it came too late for that one
+    ],
+)
+def test_a_first_run_outlives_a_parse_and_a_new_dag_does_not_run_for_what_is_long_over(
+    minutes, years
+):
+    due = (datetime.now(UTC) - timedelta(minutes=minutes)).replace(second=0, microsecond=0)
+    once_a_year = made("one", f"{due:%M %H %d %m} *").timetable
+    found = once_a_year.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(None, None, False)
+    )
+    assert found is not None
+    assert found.run_after == due.replace(year=due.year + years)
 
 
 LOADS = """

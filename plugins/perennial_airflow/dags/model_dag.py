@@ -30,6 +30,10 @@ RETRIES = {
     "max_retry_delay": timedelta(minutes=5),
 }
 
+FIRST_RUN_GRACE = timedelta(minutes=5)
+"""A DAG that is parsed so long after its schedule was due still runs for it. A fleet of a thousand
+that are due at once needs two minutes."""
+
 MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?$"
 """A date and time as JSON carries it; without a zone it is UTC."""
 
@@ -100,10 +104,12 @@ def model_dag(
 
 @lru_cache(maxsize=256)
 def timetable(schedule: str | None) -> CronTriggerTimetable | NullTimetable:
-    """Return the timetable of a spec's schedule (UTC). Its first run is the next one that is due.
+    """Return the timetable of a spec's schedule (UTC). Its first run is the next one that is due,
+    or one that was due within `FIRST_RUN_GRACE`.
 
     With a start date in the past, or by its defaults, Airflow would run a new DAG at once for the
-    interval that has just ended.
+    interval that has just ended. With no grace a first run would be lost where the DAG is parsed
+    after it was due and before the scheduler has made it, which takes a second for ten DAGs.
 
     Of a schedule it is the scheduler's own class, one for all DAGs that have it: of the one for DAG
     files Airflow makes such a one at each parse of each DAG, and describes the cron fields in
@@ -114,7 +120,7 @@ def timetable(schedule: str | None) -> CronTriggerTimetable | NullTimetable:
     expression = (
         f"@{schedule.removeprefix('@')}" if schedule.removeprefix("@") in PRESETS else schedule
     )
-    return CronTriggerTimetable(expression, timezone="UTC", run_immediately=timedelta(0))
+    return CronTriggerTimetable(expression, timezone="UTC", run_immediately=FIRST_RUN_GRACE)
 
 
 @cache

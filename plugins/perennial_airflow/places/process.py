@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 STEPS = (sys.executable, "-m", "pipelines")
 """The command of every step."""
+GIVE_WAY = ("nice", "-n", "5")
+"""A step goes behind what answers people: where both want the processor, the scheduler, the pages
+and the model servers get three times as much of it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Process:
         """Start the step's process; at the end of the context its whole group is gone."""
         command = [*self.command, step, "--model", model, "--request", request]
         with subprocess.Popen(
-            mortal_command(signal.SIGKILL, os.getpid(), command),
+            [*GIVE_WAY, *mortal_command(signal.SIGKILL, os.getpid(), command)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -54,6 +54,12 @@ def test_the_request_arrives_as_it_was_sent_whatever_stands_in_it(command):
     assert (code, heard) == (0, [("stdout", f"['train', '--model', 'demo'] {hostile}")])
 
 
+def test_a_step_gives_way_to_what_answers_people(command):
+    _, heard = run(Process(command("print(os.getpriority(os.PRIO_PROCESS, 0))")))
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert [int(line) for stream, line in heard if stream == "stdout"] == [min(own + 5, 19)]
+
+
 def test_an_endless_line_is_cut_and_takes_no_memory(command):
     _, heard = run(Process(command(f'sys.stdout.write("x" * {3 * LONGEST_LINE} + "\\nshort\\n")')))
     assert [len(line) for _, line in heard] == [LONGEST_LINE, 5]
