@@ -92,7 +92,7 @@ def test_a_first_run_outlives_a_parse_and_a_new_dag_does_not_run_for_what_is_lon
     due = (datetime.now(UTC) - timedelta(minutes=minutes)).replace(second=0, microsecond=0)
     once_a_year = made("one", f"{due:%M %H %d %m} *").timetable
     found = once_a_year.next_dagrun_info(
-        last_automated_data_interval=None, restriction=TimeRestriction(None, None, False)
+        last_automated_data_interval=None, restriction=TimeRestriction(None, None, catchup=False)
     )
     assert found is not None
     assert found.run_after == due.replace(year=due.year + years)
