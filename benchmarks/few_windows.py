@@ -4,7 +4,7 @@
 
 Sums of days are given to the tests of one family, at a quarter of 5 %: means of days whose level is
 like that of the day before (memory), whole or beside noise, of which every second one is squared
-where there are several. Each week is held against 4, 12 or 20 weeks that end a week before it.
+where there are several. Each week is held against 4 to 52 weeks that end a week before it.
 Quiet weeks must not be called changed more often than stated; what a shift of the first mean does
 is told of independent days.
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05 / 4
 WINDOWS, WEEK, ROWS = 400, 7, 60
-WEEKS, STATISTICS = (4, 12, 20), (1, 4, 10)
+WEEKS, STATISTICS = (4, 12, 20, 52), (1, 4, 10)
 MEMORIES, SHARES = (0.5, 0.8, 0.9, 0.95), (1.0, 0.5, 0.2)
 """Correlation with the day before of what lasts, and its share of the variance of a day's mean."""
 SHIFTS = (2.5, 1.5)

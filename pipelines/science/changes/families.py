@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import comb, isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from pipelines.science.changes.facts import ColumnChange, FamilyChange
 from pipelines.science.changes.likeness import (
+    REACH,
     are_alike,
     choose_reach,
     correlate_neighbours,
@@ -27,6 +29,8 @@ from pipelines.science.changes.nulls import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from pipelines.science.changes.facts import Family, Said
@@ -38,7 +42,8 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 ENOUGH_WINDOWS = 20
-"""With as many windows in the past they are asked; with fewer, blocks where those are enough."""
+"""With as many windows in the past those that are longer than `REACH` are asked of them first; else
+blocks come first, which see more."""
 LEAST_WINDOWS = 12
 LEAST_WORTH = 8.0
 """A past worth fewer independent windows does not say by how much windows differ."""
@@ -54,7 +59,7 @@ _TIMES_THE_DRAWS = 2
 class Question:
     """A family's statistics, whose sums are of `layout`'s pieces, and the level they share.
 
-    `slow`: pieces may be alike for longer than can be measured, so the past's windows come first.
+    `slow`: pieces may be alike for longer than can be measured, so the past's windows are asked.
     """
 
     family: Family
@@ -69,16 +74,24 @@ class Question:
         if not self.sums.of(self.family):
             return say_nothing(self.family, self.level, "nothing in it can be compared")
         windows = self.layout.before // self.layout.within if self.layout.timed else 0
-        found = None
-        if self.slow and windows >= ENOUGH_WINDOWS:
-            found = self._by_windows(windows)
-        if found is None:
-            found = self._by_blocks()
-        if found is None and self.slow and LEAST_WINDOWS <= windows < ENOUGH_WINDOWS:
-            found = self._by_windows(windows)
-        if found is None:
-            return say_nothing(self.family, self.level, self._say_why(windows))
-        return found
+        for judge in self._nulls(windows):
+            found = judge()
+            if found is not None:
+                return found
+        return say_nothing(self.family, self.level, self._say_why(windows))
+
+    def _nulls(self, windows: int) -> list[Callable[[], FamilyChange | None]]:
+        """Return what can be asked, best first.
+
+        Over a window of at most `REACH` pieces all likeness is added up, also one too weak to be
+        seen; of a longer one what lasts longer is left out of blocks, and its past must say it.
+        """
+        if not self.slow or windows < LEAST_WINDOWS:
+            return [self._by_blocks]
+        by_windows = partial(self._by_windows, windows)
+        if windows < ENOUGH_WINDOWS or self.layout.within <= REACH:
+            return [self._by_blocks, by_windows]
+        return [by_windows, self._by_blocks]
 
     def _say_why(self, windows: int) -> str:
         unit, within, before = self.layout.unit, self.layout.within, self.layout.before

@@ -30,7 +30,7 @@ LEAST_TO_MEASURE = 5
 _CHANCE = 0.16
 """The share of independent series that are taken for alike, and pay with longer blocks."""
 _MOST = 0.97
-_REACH = 7
+REACH = 7
 """Likeness is added up over so many neighbours at most: a week of days."""
 _STRETCHES = 1.5
 """So many independent stretches is a stretch of the past worth, by Bartlett's weights."""
@@ -81,7 +81,7 @@ def choose_reach(within: int, count: int, length: int = 1) -> int:
 
     A block is `length` pieces.
     """
-    return max(1, min(within, -(-_REACH // length), count // 2))
+    return max(1, min(within, -(-REACH // length), count // 2))
 
 
 @dataclass(frozen=True)

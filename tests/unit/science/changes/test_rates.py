@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.few_windows import World, ask
 from benchmarks.watching.worlds import Shape, make, remember
 from pipelines.science.changes.facts import Sample
 from pipelines.science.changes.find import find_changes
@@ -83,6 +84,17 @@ def test_a_family_that_rests_on_few_windows_of_the_past_says_so():
     few, many = (look(Shape("days", 140, 3, 7, past), 1).families[1] for past in (98, 182))
     assert few.null.startswith("14 windows of the past, each of 7 days; of so few")
     assert many.null == "26 windows of the past, each of 7 days"
+
+
+def test_half_a_year_of_independent_weeks_shows_no_less_than_twelve_of_them():
+    twelve, half_a_year = (ask(World(weeks, 4), 60, shift=1.5)[0] for weeks in (12, 26))
+    assert half_a_year >= max(twelve - 0.1, 0.5)
+
+
+@pytest.mark.parametrize(("days", "null"), [(7, "7 of 217 days drawn"), (8, "26 windows of the")])
+def test_a_window_longer_than_a_week_is_held_against_the_pasts_first(days, null):
+    shape = Shape("rows", 300 * days, 2, days, 210)
+    assert look(shape, 1).families[1].null.startswith(null)
 
 
 def test_a_column_that_is_alike_for_too_long_is_named_and_the_others_are_judged():
