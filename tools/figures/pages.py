@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.figures import lives, power, rates
+from tools.figures import lives, power, rates, replays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = (DOCS / "watching.md", DOCS / "change-tests.md")
+PAGES = (DOCS / "watching.md", DOCS / "change-tests.md", DOCS / "policy.md")
 TABLES: dict[str, Callable[[], list[str]]] = {
     "quiet lives": lives.lives,
     "real months": lives.months,
@@ -24,6 +24,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "few weeks": rates.few_windows,
     "few weeks, seen": rates.few_windows_seen,
     "power": power.power,
+    "replays": replays.replays,
 }
 """By name what makes the lines."""
 _BLOCK = re.compile(r"(<!-- figures: (.+?) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
