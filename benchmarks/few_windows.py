@@ -35,6 +35,8 @@ WINDOWS, WEEK, ROWS = 400, 7, 60
 WEEKS, STATISTICS = (4, 12, 20, 52), (1, 4, 10)
 MEMORIES, SHARES = (0.5, 0.8, 0.9, 0.95), (1.0, 0.5, 0.2)
 """Correlation with the day before of what lasts, and its share of the variance of a day's mean."""
+USUAL = 0.9
+"""The memory of which is told how often nothing can be said."""
 SHIFTS = (2.5, 1.5)
 """Standard deviations of a day's mean."""
 MOST = LEVEL + 3 * (LEVEL * (1 - LEVEL) / WINDOWS) ** 0.5
@@ -77,11 +79,18 @@ def measure(weeks: int, statistics: int, windows: int) -> list[Measure]:
     above = sum(changed > MOST for changed, _ in rates.values())
     worst, (rate, _) = max(rates.items(), key=lambda one: one[1][0])
     how = f"memory {worst.memory:g}, {worst.share:.0%} of the variance"
-    unsaid = rates[World(weeks, statistics)][1]
+    unsaid = {
+        "independent days": World(weeks, statistics),
+        "days half of a level like the one before": World(weeks, statistics, USUAL, 0.5),
+        "days like the one before": World(weeks, statistics, USUAL),
+    }
     return [
         _row(f"{title}: most quiet weeks called changed ({how})", rate, f"<= {MOST:.4f}"),
         {**_row(f"{title}: kinds of days above that, of {len(rates)}", above), "unit": "kinds"},
-        _row(f"{title}: independent days, nothing can be said", unsaid),
+        *(
+            _row(f"{title}: {words}, nothing can be said", rates[world][1])
+            for words, world in unsaid.items()
+        ),
         *(
             _row(
                 f"{title}: independent days, shifted by {shift:g} deviations, called changed",

@@ -116,8 +116,8 @@ class FlagRate:
         """What was seen, in a clause."""
         return (
             f"{self.flagged:,} of {self.rows:,} rows ({self.share:.2%}) are flagged, with"
-            f" {self.confidence:.0%} confidence between {self.low:.2%} and {self.high:.2%}, where"
-            f" {self.rate:.2%} is promised"
+            f" {100 * self.confidence:.4g}% confidence between {self.low:.2%} and {self.high:.2%},"
+            f" where {self.rate:.2%} is promised"
         )
 
 

@@ -150,8 +150,8 @@ def explain_no_drift(facts: DriftFacts, rules: Drift) -> str:
     if told:
         names = ", ".join(tell_family(f.family) for f in told)
         sentences.append(
-            f"unchanged: {names} (a quiet window is called changed in about"
-            f" {rules.false_alarms:.0%} of cases)"
+            f"unchanged as far as the tests see: {names} (they are to call a quiet window changed"
+            f" in at most about {100 * rules.false_alarms:.3g}% of cases)"
         )
     silent = [f for f in facts.families if f.said == "cannot_be_said"]
     sentences += [f"nothing can be said of {tell_family(f.family)}: {f.untold}" for f in silent]

@@ -85,10 +85,11 @@ def match(
             chosen.append(regime)
     while chosen:
         rows = _draw((window, past), chosen, free, seed)
-        if len(np.unique(past[rows].astype("datetime64[D]"))) >= _LEAST_DAYS:  # type: ignore[index]
-            return Matched(rows, tuple(chosen), _tell(chosen, without, len(rows)))
+        drawn = past[rows]  # type: ignore[index]
+        if len(np.unique(drawn.astype("datetime64[D]"))) >= _LEAST_DAYS:
+            return Matched(rows, tuple(chosen), _tell(chosen, without, drawn))
         without.append(chosen.pop())
-    return Matched(None, (), _tell([], without, 0))
+    return Matched(None, (), _tell([], without, times[1][:0]))
 
 
 def _regimes_of(season: str | Sequence[Regime], free: Array) -> Sequence[Regime]:
@@ -99,15 +100,27 @@ def _regimes_of(season: str | Sequence[Regime], free: Array) -> Sequence[Regime]
     return ("holiday", "month", "weekday", "hour") if len(free) else ("month", "weekday", "hour")
 
 
-def _tell(chosen: Sequence[Regime], without: Sequence[Regime], rows: int) -> str:
+def _tell(chosen: Sequence[Regime], without: Sequence[Regime], past: Array) -> str:
+    """Return in sentences what was matched to rows of the past with these times, and what not."""
     sentences = []
     if chosen:
         names = ", ".join(_WORDS[regime] for regime in chosen)
-        sentences.append(f"The reference is matched by {names}: {rows:,} rows of the past.")
+        sentences.append(f"The reference is matched by {names}: {len(past):,} rows of the past.")
+    if "month" in chosen and _count_years(past) == 1:
+        sentences.append(
+            "The past has such a month but once: how much it differs from year to year is not"
+            " known, and may be called a change."
+        )
     if without:
         names = ", ".join(_WORDS[regime] for regime in without)
         sentences.append(f"The past has no, or too few, rows of the window's {names}.")
     return " ".join(sentences)
+
+
+def _count_years(times: Array) -> int:
+    """Return in how many years the past has each of its months of the year, at least."""
+    months = np.unique(times.astype("datetime64[M]").astype(np.int64)) % _SIZES["month"]
+    return int(np.unique(months, return_counts=True)[1].min())
 
 
 def _draw(

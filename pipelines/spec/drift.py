@@ -146,7 +146,10 @@ class Drift(Value):
     Of data without time whole hours or days of traffic; there the default is 1d.
     """
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """The share of windows without drift that may be called drift, by all tests together."""
+    """The share of windows without drift that may be called drift, by all tests together.
+
+    It is of each window: 52 windows a year at 0.05 make 2.6 false ones in the mean.
+    """
     min_rows: Annotated[int, Field(ge=1)] = 500
     """Below this many rows there is no verdict; nor below as many labels one on performance."""
     cooldown: Duration | None = None

@@ -13,7 +13,7 @@ HOW = {
 }
 BLIND = (
     "It holds where rows like these have the outcomes that they had: a changed concept it cannot"
-    " see. It decides nothing."
+    " see. Where days are much like the day before the interval is too narrow. It decides nothing."
 )
 
 
@@ -25,8 +25,8 @@ def tell_estimate(estimate: WindowEstimate) -> str:
         return f"It cannot be said: {estimate.untold}."
     return (
         f"{estimate.metric} of these {estimate.rows:,} rows is expected to be {estimate.value:.4g},"
-        f" between {estimate.low:.4g} and {estimate.high:.4g} in {estimate.confidence:.0%} of such"
-        f" windows, {HOW[estimate.method]}."
+        f" between {estimate.low:.4g} and {estimate.high:.4g}"
+        f" ({100 * estimate.confidence:.3g}% interval by days), {HOW[estimate.method]}."
     )
 
 

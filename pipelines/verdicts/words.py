@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
 
 MEANINGS: dict[DriftVerdict, str] = {
-    "no_drift": "What was asked of the model looks like what it learnt from.",
+    "no_drift": "No test sees that what was asked of the model differs from what it learnt from.",
     "drift": (
         "What was asked of the model, or how well it answers, is no longer what it learnt from and"
         " promised."
@@ -45,7 +45,7 @@ MEANINGS: dict[DriftVerdict, str] = {
 """What each verdict on a window says, for someone who reads it for the first time."""
 
 NO_RETRAINING: dict[DriftVerdict, str] = {
-    "no_drift": "nothing has drifted",
+    "no_drift": "no drift was seen",
     "not_enough_data": "there are not enough data for a verdict",
     "alarm": "something is broken, and a retraining would learn from it; a person must look",
 }

@@ -114,7 +114,7 @@ def _family(family: FamilyChange) -> dict[str, Any]:
         "name": tell_family(family.family),
         "said": "better" if family.said == "changed" and is_better(family) else family.said,
         "words": _SAID[family.said],
-        "level": f"{family.level:.2%}",
+        "level": f"{100 * family.level:.3g}%",
         "p_value": "" if family.p_value is None else f"{family.p_value:.3g}",
         "null": family.untold or family.null,
     }

@@ -85,6 +85,7 @@ TOGETHER = {
     "before_labels": "nothing changes: intervals that hold the truth",
     "causes": "broken pipes taken for something to learn from",
     "season": "Season",
+    "effects": "measured on labels",
 }
 """What each of those that compute in their own process prints."""
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 Method = Literal["confidence", "weighting"]
 CONFIDENCE = 0.95
-"""In how many windows the truth lies within the interval, where the concept is what it was."""
+"""In how many windows the truth is to lie within the interval, where the concept is what it was and
+days are not much like the day before."""
 MOST_ROWS = 50_000
 """Rows of a side that are looked at."""
 

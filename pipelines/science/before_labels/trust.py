@@ -3,9 +3,9 @@
 Each window whose labels came is a bet on the interval: a miss makes the odds that it misses half of
 the time, and not one in twenty, ten times as great (0.5 / 0.05), a hit divides them by 1.9
 (0.5 / 0.95); they never fall below 1. At 100 the estimates of the model are switched off: two
-misses in a row suffice, or three with two hits between them. That is Page's test; by Lorden's
-bound, intervals that miss one in twenty windows, independently, are switched off after 100 windows
-in the mean, or later.
+misses in a row suffice, or three with three hits or fewer between them. That is Page's test; by
+Lorden's bound, intervals that miss one in twenty windows, independently, are switched off after 100
+windows in the mean, or later.
 
 Sources: Page (1954), "Continuous Inspection Schemes", Biometrika 41; Lorden (1971), "Procedures for
 reacting to a change in distribution", Annals of Mathematical Statistics 42.

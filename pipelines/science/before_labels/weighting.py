@@ -24,7 +24,7 @@ from pipelines.science.causes.view import View
 from pipelines.science.causes.weights import effective_rows, weigh_rows
 from pipelines.science.changes.facts import Sample
 from pipelines.science.draws import leave_out
-from pipelines.science.effects.expectation import why_untold
+from pipelines.science.effects.expectation import DOUBT, why_untold
 from pipelines.science.metrics import resample, score
 from pipelines.science.pieces import LEAST_FOR_INTERVAL
 from pipelines.spec.metrics import find_metric
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from pipelines.spec.metric import Metric
 
     Array = NDArray[Any]
-
-
-_DOUBT = 0.5
-"""As so large a part of what the weights make of the metric their own error is taken."""
 
 
 def estimate_by_weighting(
@@ -87,7 +83,7 @@ def estimate_by_weighting(
     noise = measure_noise((days.past.count - 1) * (without.mean() - without), days, heavy)
     plain = score(metric, held.y, held.p, threshold=threshold)
     # The classifier is held back, so that it sees no more than there is: it sees a part of a shift.
-    unseen = (_DOUBT * (value - plain)) ** 2
+    unseen = (DOUBT * (value - plain)) ** 2
     far = reach(noise, confidence, past=noise.past + unseen)
     bounds = (find_metric(metric) if isinstance(metric, str) else metric).bounds
     low, high = max(value - far, bounds[0]), min(value + far, bounds[1])

@@ -6,7 +6,8 @@ after a power that makes it about normal), and the greatest of them decides: so 
 all together, and critical values follow from what the statistics have in common (max-T). Sources:
 Westfall & Young (1993), "Resampling-Based Multiple Testing"; Wilson & Hilferty (1931), "The
 Distribution of Chi-Square", PNAS 17 (the power); Phipson & Smyth (2010), "Permutation P-values
-Should Never Be Zero", Statistical Applications in Genetics and Molecular Biology 9.
+Should Never Be Zero", Statistical Applications in Genetics and Molecular Biology 9; Gumbel (1958),
+"Statistics of Extremes" (the greatest of many, fitted by mean and deviation).
 """
 
 from __future__ import annotations
@@ -107,9 +108,10 @@ def judge_by_windows(
 
     `correlations` (q,) are those of neighbouring windows. Each window is held against all others,
     with their mean and deviation: a Student's t with as many degrees of freedom as the past is
-    worth independent windows. The greatest t of the window must be above all but a share `level`
-    of the past's, and beyond what a Gumbel distribution (that of greatest values) with the past's
-    mean and deviation leaves to `level`. None where no value could be beyond that.
+    worth independent windows. The greatest t of the window must be among the greatest `level` of
+    the past's and its own, or above all where that is less than one, and beyond what a Gumbel
+    distribution (that of greatest values) with the past's mean and deviation leaves to `level`.
+    None where no value could be beyond that.
     """
     count = len(found) - 1
     powers = np.abs(found) ** _POWER
@@ -122,13 +124,16 @@ def judge_by_windows(
     centre, spread = float(greatest.mean()), max(float(greatest.std(ddof=1)), _ROUNDING)
     spread *= (1 + 1 / count) ** 0.5
     limit = centre + spread * float(_from_normal(_gumbel(level), count - 1.0))
-    limit = max(limit, np.sort(greatest)[count - 1 - int(level * count)])
+    # The window counts as one of them (Phipson & Smyth): of 100 at 1 % none may be as far away.
+    allowed = max(int(level * (count + 1) + 1e-9) - 1, 0)
+    limit = max(limit, np.sort(greatest)[count - 1 - allowed])
     if limit > _FARTHEST:
         return None
     scores = _to_normal(away[-1] / factor, freedom)
     reduced = _to_normal((scores - centre) / spread, count - 1.0)
     fitted = -np.expm1(-np.exp(-(np.pi / 6**0.5 * reduced + np.euler_gamma)))
-    share = 1 - np.searchsorted(np.sort(greatest), scores, side="left") / count
+    beyond = count - np.searchsorted(np.sort(greatest), scores, side="left")
+    share = np.where(beyond > 0, (1 + beyond) / (count + 1), 0.0)
     past = powers[:-1]
     deviation = np.maximum(past.std(axis=0, ddof=1), _floor(past.mean(axis=0), floors))
     reach = past.mean(axis=0) + _from_normal(limit, freedom) * factor * deviation

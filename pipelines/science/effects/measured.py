@@ -64,7 +64,7 @@ def _tell(claim: Claim, change: Expected, tolerated: float) -> tuple[str, str]:
             nominal=claim.nominal,
         )
     )
-    ends = f"from {change.low:+.1%} to {change.high:+.1%}"
+    ends = f"from {change.low:+.1%} to {change.high:+.1%} (95% interval, days taken as independent)"
     words = f"{told}: a change {ends}, where {tolerated:.0%} is tolerated"
     return ("matters" if beyond else "nothing_follows" if within else "cannot_be_said"), words
 

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 TOLERATED = 0.05
 """The part of the loss, and the share of decisions, by which nothing that matters has changed."""
+MEASURED, EXPECTED = "measured on labels", "expected of such rows"
+_INTERVALS = {
+    MEASURED: "95% interval, days taken as independent",
+    EXPECTED: "an interval that holds some 90%, days taken as independent",
+}
+"""What is known of intervals, by `benchmarks/effects.py`."""
 _LEAST_ROWS = 30
 _NAMED = 3
 
@@ -62,7 +68,7 @@ def measure_effect(
     decided, flips, sure = _decisions(view, threshold)
     columns = rank_columns(view, importances, answer=answer, threshold=threshold, seed=seed)
     words, bounds = [], []
-    for loss, text in ((measured, "measured on labels"), (expected, "expected of such rows")):
+    for loss, text in ((measured, MEASURED), (expected, EXPECTED)):
         if loss is not None:
             words.append(_loss_words(loss, text))
             bounds.append(_bound(loss, tolerated))
@@ -74,7 +80,8 @@ def measure_effect(
     if decided is not None:
         words.append(
             f"{decided[1]:.1%} of the rows are decided for the positive class ({decided[0]:.1%}"
-            f" before): at least {flips:.1%} of the decisions turn"
+            f" before): at least {flips:.1%} of the decisions turn, {max(sure, 0.0):.1%} as far as"
+            " days can prove"
         )
         bounds.append("matters" if sure > tolerated else "nothing_follows" if (flips or 0) + (
             (flips or 0) - sure) <= tolerated else "cannot_be_said")  # fmt: skip
@@ -108,8 +115,8 @@ def _loss_words(loss: Expected, text: str) -> str:
     if loss.untold:
         return f"the mean loss on such rows cannot be said: {loss.untold}"
     return (
-        f"the mean loss, {text}, changes by {loss.change:+.4g} (from {loss.low:+.4g} to"
-        f" {loss.high:+.4g}); before it was {loss.before:.4g}"
+        f"the mean loss, {text}, changes by {loss.change:+.4g} ({_INTERVALS[text]}: from"
+        f" {loss.low:+.4g} to {loss.high:+.4g}); before it was {loss.before:.4g}"
     )
 
 

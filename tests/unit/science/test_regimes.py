@@ -28,6 +28,17 @@ def test_a_month_is_compared_with_that_month_of_the_past():
     assert found.words == "The reference is matched by month: 1,488 rows of the past."
 
 
+def test_of_a_month_that_the_past_has_once_nobody_knows_how_much_years_differ():
+    once = "The past has such a month but once"
+    past = PAST[np.datetime64("2024-01-15") <= PAST]
+    assert once in match(moments("2025-07-01", 31), past, "auto", seed=1).words
+    # Of a window of two months that which the past has more seldom counts.
+    both = PAST[np.datetime64("2023-07-10") <= PAST]
+    assert once in match(moments("2025-06-15", 31), both, "auto", seed=1).words
+    assert once not in match(moments("2025-06-15", 31), PAST, "auto", seed=1).words
+    assert once not in match(moments("2025-07-01", 31), past, ["weekday"], seed=1).words
+
+
 def test_each_regime_has_the_share_that_it_has_in_the_window():
     hours = moments("2025-07-01", 31)
     night = hours[(hours.astype("M8[h]").astype(int) % 24 < 6) | (np.arange(len(hours)) % 3 == 0)]

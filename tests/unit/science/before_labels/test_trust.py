@@ -22,6 +22,8 @@ def outcomes(pattern, confidence=0.95):
         ("x.x", None),
         ("x.xx", 3),
         ("x.x.x", 4),
+        ("x.x..x", 5),
+        ("x..x.x", 5),
         ("x..x..x", None),
         ("." * 50, None),
         ("x...." * 20, None),

@@ -31,6 +31,15 @@ def test_harder_rows_are_expected_to_be_answered_worse_before_a_label_is_known()
     assert "expected of such rows" in effect.words[0]
 
 
+def test_as_a_classifier_sees_a_part_of_a_shift_there_may_be_more_of_it_and_not_less():
+    expected = measure_effect(ISLANDS, PAST).expected
+    inwards, outwards = expected.change - expected.low, expected.high - expected.change
+    # Student's t of many days is about 2, so half of the change reaches as far as the change.
+    assert outwards == pytest.approx(np.hypot(inwards, 0.99 * expected.change), rel=0.02)
+    unmoved = measure_effect(UNLABELLED, PAST).expected
+    assert abs(unmoved.change) < 0.1 * expected.change
+
+
 def test_a_shift_of_rows_that_are_answered_alike_has_no_consequence():
     weights = np.random.default_rng(2).random(WINDOW.rows) < WINDOW.columns["age"] / 95
     effect = measure_effect(pick(UNLABELLED, weights), PAST)
