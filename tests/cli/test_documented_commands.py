@@ -239,3 +239,13 @@ def known_settings():
 def test_every_variable_of_a_document_is_one(page):
     named = set(re.findall(r"\b(?:PERENNIAL|AIRFLOW_)_[A-Z0-9_]*[A-Z0-9]\b(?!_)", page.read_text()))
     assert named - known_settings() == set()
+
+
+def test_every_variable_of_the_composed_stack_is_documented():
+    text = (ROOT / "docker-compose.yml").read_text()
+    documents = " ".join(page.read_text() for page in PAGES)
+    named = set(re.findall(r"PERENNIAL_\w+", documents))
+    for names, end in re.findall(r"PERENNIAL_\{([A-Z_,]+)\}(\w+)", documents):
+        named |= {f"PERENNIAL_{name}{end}" for name in names.split(",")}
+    read = set(re.findall(r"\$\{(PERENNIAL_[A-Z_]+)", text))
+    assert {name for name in read - named if "_SECRET_" not in name} == set()
