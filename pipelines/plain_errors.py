@@ -171,6 +171,9 @@ PATTERNS = {
     r"^[1-9][0-9]{0,5}[kmg]$": "write a whole number with k, m or g, such as 500k or 50m",
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$": _NAME,
     r"^https?://[^\s]+$": "write an address that begins with http:// or https:// and has no blanks",
+    r"^https?://[^\s,;]+(, *https?://[^\s,;]+)*$": (
+        "write an address that begins with http:// or https://, or several with commas between them"
+    ),
     r"^(/[^:\x00]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$": (
         f"write an absolute path without colons, or a volume's name ({_NAME})"
     ),

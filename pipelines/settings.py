@@ -96,6 +96,9 @@ SparkFolder = Annotated[
     StringConstraints(pattern=r"^[a-z][a-z0-9]{1,9}://[A-Za-z0-9._:/@=+-]*$", max_length=1_000),
 ]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
+ServingUrls = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^\s,;]+(, *https?://[^\s,;]+)*$", max_length=10_000)
+]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
@@ -255,10 +258,11 @@ class Settings(Value):
     serving_hosts: ServingHosts = ""
     """Names, apart by commas, under which callers reach the server or the gateway, beside localhost
     and 127.0.0.1."""
-    serving_url: str = Field(
+    serving_url: ServingUrls = Field(
         default_factory=lambda known: f"http://127.0.0.1:{known['serving_port']}"
     )
-    """Where `deploy` finds the server; default http://127.0.0.1:<serving_port>."""
+    """Where `deploy` finds the server, or several apart by commas; default
+    http://127.0.0.1:<serving_port>."""
     serving_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     """How often the server looks for a new release."""
     serving_idle_seconds: Annotated[float, Field(ge=0)] = 0
@@ -541,6 +545,11 @@ class Settings(Value):
         So are MLflow's artifacts where it is one of S3.
         """
         return scheme_of(self.store) in {"s3", "az", "gs"}
+
+    @property
+    def serving_urls(self) -> list[str]:
+        """The base URL of each host that serves."""
+        return [url.strip().rstrip("/") for url in self.serving_url.split(",")]
 
     @property
     def has_line(self) -> bool:

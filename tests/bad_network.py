@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import ssl
 import threading
 from collections import Counter
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ALWAYS = 10_000
+LISTING = re.compile(r"[?&](list-type=2|comp=list)(&|$)")
+"""In the path of a request that lists: of S3 and Google, and of Azure."""
 
 
 class BadNetwork:
@@ -36,6 +39,11 @@ class BadNetwork:
         """Writes that the endpoint takes, and whose answer never arrives."""
         self.cut_downloads = 0
         self.ignores_conditions = False
+        self.writable = ""
+        """Where nothing else may be written or removed: a folder below the prefix; empty: none."""
+        self.listings_come_late = False
+        """Each listing is answered as it was when it was last asked for before."""
+        self.listings: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.answers: Counter[tuple[str, int]] = Counter()
         self.lock = threading.Lock()
 
@@ -99,17 +107,32 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
             return
         body = self.rfile.read(size) if size else self.read_chunks()
-        refusal = self.network.next_refusal(self.command)
+        refusal = self.network.next_refusal(self.command) or self.forbidden()
         if refusal is not None:
             status, code = refusal
             self.answer(status, {}, f"<Error><Code>{code}</Code></Error>".encode())
             return
-        status, headers, data = self.hand_on(body)
+        status, headers, data = self.listed() or self.hand_on(body)
+        self.remember(status, headers, data)
         if body and self.command == "PUT" and self.network.take("lost_answers"):
             self.close_connection = True
             self.connection.close()
             return
         self.answer(status, headers, data)
+
+    def forbidden(self) -> tuple[int, str] | None:
+        """Return the refusal of a write beside the folder that may be written to."""
+        folder = self.network.writable
+        is_write = self.command in {"PUT", "POST", "DELETE"}
+        return (403, "AccessDenied") if folder and is_write and folder not in self.path else None
+
+    def listed(self) -> tuple[int, dict[str, str], bytes] | None:
+        """Return the answer of before, where listings come late."""
+        return self.network.listings.get(self.path) if self.network.listings_come_late else None
+
+    def remember(self, status: int, headers: dict[str, str], data: bytes) -> None:
+        if self.command == "GET" and LISTING.search(self.path):
+            self.network.listings[self.path] = status, headers, data
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do  # noqa: N815
 

@@ -20,9 +20,10 @@ from pipelines.deployment.docker import names
 from pipelines.deployment.docker.engine import engine_for
 from pipelines.deployment.docker.gateway import Gateway
 from pipelines.deployment.lock import hold_deployment
-from pipelines.deployment.serving_client import ServingClient
+from pipelines.deployment.serving_hosts import serving_hosts
 from pipelines.errors import GiveUp, PerennialError, Unreachable
 from pipelines.ledger import Crown, GateVerdict
+from pipelines.settings import without_password
 from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
@@ -301,14 +302,15 @@ def _await_public_answer(context: Context, release: Release) -> None:
     """
     import tenacity
 
-    url = context.settings.serving_url
+    hosts = serving_hosts(context.settings)
+    url = ", ".join(map(without_password, context.settings.serving_urls))
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_delay(context.settings.deploy_timeout_seconds),
         wait=tenacity.wait_fixed(ASK_SECONDS),
         retry=tenacity.retry_if_exception_type(Unreachable),
         reraise=True,
     )
-    retrying(lambda: _expect_served(ServingClient(url).serves(release.model), release, url))
+    retrying(lambda: _expect_served(hosts.serves(release.model), release, url))
 
 
 def _expect_served(says: Serves, release: Release, url: str) -> None:

@@ -121,13 +121,20 @@ def publish_entered(context: Context, wanted: Wanted, release: Release) -> bool:
     store, ledger, model = context.ports.store, context.ports.ledger, context.spec.name
     store.publish(release_key(model, release.number), canonical(release))
     top = highest(context)
-    if top == release:
+    if top == release or _comes_late(store, top, release):
         return True
     if top is None or ledger.find(model, wanted.kind, wanted.key) is None:
         raise Corrupted(
             f"Release {release.number} of {model} is neither in the store nor could it be written."
         )
     return False
+
+
+def _comes_late(store: Store, top: Release | None, release: Release) -> bool:
+    """Tell whether the store has the release, and a bucket's listing has not come to it yet."""
+    if top is not None and top.number >= release.number:
+        return False
+    return read_entry(store, release_key(release.model, release.number), Release) == release
 
 
 def _find_or_enter(

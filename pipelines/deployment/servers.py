@@ -1,11 +1,12 @@
-"""Whom to ask what a model serves: the one server or gateway, or the pods of a cluster."""
+"""Whom to ask what a model serves: the serving hosts or a gateway, or the pods of a cluster."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipelines.deployment.serving_client import ServingClient, read_serves
+from pipelines.deployment.serving_client import read_serves
+from pipelines.deployment.serving_hosts import serving_hosts
 from pipelines.errors import PerennialError
 from pipelines.spec import load_spec
 
@@ -21,7 +22,7 @@ class Servers:
     def __init__(self, settings: Settings) -> None:
         """Remember the settings; nothing is asked."""
         self._settings = settings
-        self._one = ServingClient(settings.serving_url)
+        self._hosts = serving_hosts(settings)
 
     @cached_property
     def _pods(self) -> ServiceClient:
@@ -34,11 +35,13 @@ class Servers:
         """Return all that is said of the model. Raises Unreachable, GiveUp without a cluster."""
         if target_of(self._settings, name) == "kubernetes":
             return self._pods.model(name)
-        return self._one.model(name)
+        return self._hosts.model(name)
 
     def serves(self, model: str) -> Serves:
         """Return what the model serves, and what was refused."""
-        return read_serves(model, self.model(model))
+        if target_of(self._settings, model) == "kubernetes":
+            return read_serves(model, self._pods.model(model))
+        return self._hosts.serves(model)
 
 
 def target_of(settings: Settings, model: str) -> str:

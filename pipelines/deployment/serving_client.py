@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pipelines.errors import Unreachable
 from pipelines.plain_errors import in_one_line, problems
 from pipelines.refs import Value
+from pipelines.settings import without_password
 
 if TYPE_CHECKING:
     import ssl
@@ -63,18 +64,19 @@ class ServingClient:
         import httpx
 
         url = f"{self._base_url}/models/{name}"
+        shown = without_password(url)
         remedy = "start the server (`make up`), then clear this task or let it retry."
         try:
             answer = httpx.get(url, timeout=TIMEOUT_SECONDS, trust_env=False, verify=_tls())
             body: Any = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise Unreachable(
-                f"The server does not answer at {url}: {type(error).__name__}: {error}.",
+                f"The server does not answer at {shown}: {type(error).__name__}: {error}.",
                 remedy=remedy,
             ) from error
         if not isinstance(body, dict) or _KNOWN.get(answer.status_code, "?") != _code(body):
             raise Unreachable(
-                f"The server answers {answer.status_code} at {url}, which says nothing of the"
+                f"The server answers {answer.status_code} at {shown}, which says nothing of the"
                 " model.",
                 remedy=remedy,
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.deployment.lock import hold_deployment
-from pipelines.deployment.serving_client import ServingClient
+from pipelines.deployment.serving_hosts import serving_hosts
 
 if TYPE_CHECKING:
     import contextlib
@@ -61,4 +61,4 @@ def target_for(context: Context) -> Target:
         return KubernetesTarget()
     if target == "docker":
         return DockerTarget()
-    return ProcessTarget(ServingClient(context.settings.serving_url), hold_deployment)
+    return ProcessTarget(serving_hosts(context.settings), hold_deployment)

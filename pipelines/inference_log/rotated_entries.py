@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -69,7 +70,7 @@ def entries_of(
     """Return the entries by key, oldest first, and the keys of entries that cannot be read."""
     entries: dict[str, RotatedEntry] = {}
     bad_keys = []
-    for key in store.keys(folder_of(model, kind)):
+    for key in keys_of(store, model, kind):
         try:
             entry = parse_entry(store.read(key) or b"")
         except Corrupted:
@@ -79,6 +80,33 @@ def entries_of(
         else:
             entries[key] = entry
     return entries, bad_keys
+
+
+def keys_of(store: Store, model: str, kind: LogKind) -> list[str]:
+    """Return the keys of the entries, oldest first.
+
+    A bucket's listing may come late. Whoever believed it would read neither the segments of such an
+    entry, which are gone, nor the entry: so each number that is not listed is asked for.
+    """
+    folder = folder_of(model, kind)
+    keys = store.keys(folder)
+    listed = set(keys)
+    for number in count(1):
+        key = _key(folder, number)
+        if key in listed:
+            continue
+        if _is_there(store, key):
+            keys.append(key)
+        elif number > len(keys):
+            break
+    return sorted(keys)
+
+
+def _is_there(store: Store, key: str) -> bool:
+    try:
+        return store.read(key) is not None
+    except Corrupted:
+        return True
 
 
 def parse_entry(data: bytes) -> RotatedEntry | None:
@@ -123,7 +151,11 @@ def add(store: Store, model: str, kind: LogKind, number: int, entry: RotatedEntr
 
     Tell whether this call did: another rotator may have been first.
     """
-    return store.publish(f"{folder_of(model, kind)}/{number:08d}", canonical(entry))
+    return store.publish(_key(folder_of(model, kind), number), canonical(entry))
+
+
+def _key(folder: str, number: int) -> str:
+    return f"{folder}/{number:08d}"
 
 
 def folder_of(model: str, kind: LogKind) -> str:

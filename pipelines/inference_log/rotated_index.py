@@ -31,6 +31,7 @@ from pipelines.inference_log.rotated_entries import (
     Rotated,
     folder_of,
     from_parquet,
+    keys_of,
     parse_entry,
     say_no_entry,
 )
@@ -155,7 +156,7 @@ class RotatedIndex:
         another one: then all is read again.
         """
         folder = folder_of(self._model, kind)
-        keys = self._store.keys(folder)
+        keys = keys_of(self._store, self._model, kind)
         rows = db.execute("SELECT key, mark FROM entries WHERE key GLOB ?", (folder + "/*",))
         known: dict[str, int] = dict(rows.fetchall())
         newest = max(known, default="")

@@ -15,7 +15,8 @@ from pipelines.onboarding.places import place_of
 from pipelines.onboarding.plan import plan_model
 from pipelines.onboarding.queries import by_interval
 from pipelines.onboarding.suite import draw_suite
-from pipelines.spec.load import SPEC_FILE, parse_spec
+from pipelines.spec.folders import SPEC_FILE
+from pipelines.spec.load import parse_spec
 from pipelines.spec.schema import SCHEMA_FILE, Column, Schema, write_schema
 
 if TYPE_CHECKING:

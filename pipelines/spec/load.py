@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pipelines.errors import SpecError
 from pipelines.plain_errors import problems, sentence
 from pipelines.refs import NAME_PATTERN
-from pipelines.spec.folders import Stopwatch
+from pipelines.spec.folders import SPEC_FILE, Stopwatch
 from pipelines.spec.model import Spec
 from pipelines.spec.reading import MAX_BYTES, NotYaml, read_yaml
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SPEC_FILE = "model.yaml"
 _NAME = re.compile(NAME_PATTERN)
 _KINDS = {
     stat.S_IFDIR: "a folder",

@@ -12,6 +12,7 @@ import pytest
 from pipelines.errors import RequestError, Unreachable
 from pipelines.store.bucket.probe import probe
 from pipelines.store.bucket.services import SERVICES
+from pipelines.store.numbered import publish_next
 from tests.bad_network import ALWAYS, bad_network, self_signed
 from tests.buckets import LARGE, bucket_store
 from tests.services import on_every_service
@@ -101,3 +102,11 @@ class TestABadWay:
         assert network.lost_answers == 0
         assert not far.publish("results/k", b"first")
         assert in_bucket.read("results/k") == b"first"
+
+    def test_a_listing_that_comes_late_loses_nothing(self, far, network):
+        assert far.keys("pages") == []
+        network.listings_come_late = True
+        numbers = [publish_next(far, "pages/", data).number for data in (b"a", b"b", b"b")]
+        assert (far.keys("pages"), numbers) == ([], [1, 2, 2])
+        network.listings_come_late = False
+        assert [far.read(key) for key in far.keys("pages")] == [b"a", b"b"]

@@ -13,6 +13,7 @@ from perennial_airflow.groups import file_name, group_of, raise_problems
 from perennial_airflow.model_folders import AGAIN_SECONDS, ModelFolders
 
 from pipelines.errors import SpecError
+from pipelines.spec.folders import Stopwatch
 from tests.dags.specs import spec_text, write_models
 
 OLD = 1_000_000_000
@@ -140,7 +141,9 @@ def heavy(fleet, tmp_path, monkeypatch):
 
     def read_late(models, model):
         if model == name and "# heavy" in spec.read_text():
-            time.sleep(SECONDS + 0.5)
+            watch = Stopwatch()  # on a busy machine a sleep is no time of its own
+            while watch.seconds < SECONDS + 0.5:
+                time.sleep(0.05)
         return read(models, model)
 
     monkeypatch.setattr(all_models, "load_spec", read_late)

@@ -117,9 +117,10 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
         if is_web(settings.mlflow_uri)
         else f"http://{HOST}:{settings.mlflow_port}"
     )
-    yield _address("server", settings.serving_url, "SERVING", "/health")
+    for url in settings.serving_urls:
+        yield _address("server", url, "SERVING", "/health")
     yield _address("MLflow", mlflow, "MLFLOW", "/health")
-    if _is_here(settings.serving_url):  # in a container, Airflow is not at this address
+    if any(map(_is_here, settings.serving_urls)):  # in a container, Airflow is not at this address
         yield _address("Airflow", airflow, "AIRFLOW", "/api/v2/monitor/health")
 
 

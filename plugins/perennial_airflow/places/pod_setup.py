@@ -152,7 +152,7 @@ def _expect_reachable(settings: Settings, step: str, found: Mapping[str, str]) -
             "A step in a pod does not deploy containers of a Docker engine.",
             remedy="set PERENNIAL_TARGET to another target, or PERENNIAL_PLACE=docker.",
         )
-    for name, value in _find_addresses(settings, step, found).items():
+    for name, value in _find_addresses(settings, step, found):
         if LOOPBACK.fullmatch(urlsplit(value).hostname or ""):
             raise GiveUp(
                 f"{name} is an address of this machine alone, which no pod reaches.",
@@ -161,13 +161,17 @@ def _expect_reachable(settings: Settings, step: str, found: Mapping[str, str]) -
     expect_state_in_pods(settings)
 
 
-def _find_addresses(settings: Settings, step: str, found: Mapping[str, str]) -> dict[str, str]:
+def _find_addresses(
+    settings: Settings, step: str, found: Mapping[str, str]
+) -> list[tuple[str, str]]:
     """Return the addresses that a step asks, by their variables."""
-    addresses = {
-        name: value for name, value in found.items() if name in ASKED or name.startswith(SQL_PREFIX)
-    }
+    addresses = [
+        (name, value)
+        for name, value in found.items()
+        if name in ASKED or name.startswith(SQL_PREFIX)
+    ]
     if settings.target == "process" and STEPS[step].deploys:
-        addresses[f"{PREFIX}SERVING_URL"] = settings.serving_url
+        addresses += [(f"{PREFIX}SERVING_URL", url) for url in settings.serving_urls]
     return addresses
 
 

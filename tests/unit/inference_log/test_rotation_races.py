@@ -4,10 +4,12 @@ import pytest
 
 from pipelines.errors import Busy
 from pipelines.inference_log.reader import read_log
+from pipelines.inference_log.rotated_index import RotatedIndex
 from pipelines.inference_log.rotation import rotate
 from pipelines.store.local import LocalStore
 from pipelines.store.memory import MemoryStore
 from tests.contracts.processes import finish, start
+from tests.late_listings import LateListings
 from tests.unit.inference_log.logs import MODEL, answered, predictions, write
 from tests.unit.inference_log.rotations import entries, fill, ids, nobody
 
@@ -126,3 +128,21 @@ def test_a_reader_that_is_overtaken_for_ever_says_so():
     fill(store)
     with pytest.raises(Busy, match=f"log of {MODEL}"):
         read_log(store, MODEL)
+
+
+def test_entries_that_a_listing_has_not_yet_are_read_and_followed(settings):
+    """Their segments are gone: who believed the listing would miss rows, or rotate for ever."""
+    store = LateListings()
+    remembered = RotatedIndex(settings, store, MODEL)
+    fill(store, 2)
+    rotate(store, MODEL, catch_up=nobody, read_rotated=remembered.read_rotated)
+    store.stop()
+    for version in ("2", "3"):
+        fill(store, 1, version=version)
+        done = rotate(store, MODEL, catch_up=nobody, read_rotated=remembered.read_rotated)
+        assert (done.entries, done.rows) == (1, 1)
+    assert len(entries(store)) == 1
+    assert ids(store) == ["10", "11", "20", "30"]
+    store.go_on()
+    assert len(entries(store)) == 3
+    assert ids(store) == ["10", "11", "20", "30"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 
 from pipelines.bundle.manifest import Release
 from pipelines.deployment.kubernetes import names, objects
@@ -14,6 +15,7 @@ from pipelines.ops.doctor.kubernetes import RIGHTS, check_cluster, check_pods, c
 from pipelines.ops.prune.deployments import unused_deployments
 from pipelines.refs import Ref
 from pipelines.settings import Settings
+from tests.conftest import ROOT
 from tests.unit.deployment.kubernetes.clusters import MemoryCluster
 
 SETTINGS = Settings(store="s3://bucket/state")
@@ -63,6 +65,21 @@ def test_a_right_that_is_missing_is_named():
     (missing,) = [f for f in findings if f.state == "problem"]
     assert missing.said.endswith("we may not: update deployments, get services/proxy.")
     assert ("apps", "deployments", "update") in RIGHTS
+
+
+def test_the_documented_rights_are_those_that_are_asked_for():
+    """And those to list and to remove, which a deployment needs where something is left over."""
+    section = (ROOT / "docs" / "kubernetes.md").read_text().split("### Rights\n")[1]
+    rules = yaml.safe_load(section.split("```yaml\n")[1].split("```")[0])
+    documented = {
+        (group, kind, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for kind in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert set(RIGHTS) <= documented
+    assert {verb for *_, verb in documented - set(RIGHTS)} == {"list", "delete"}
 
 
 @pytest.mark.parametrize(

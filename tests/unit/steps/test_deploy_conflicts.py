@@ -6,16 +6,18 @@ import pytest
 
 from pipelines.bundle.manifest import Release, release_key
 from pipelines.deployment.process_target import ProcessTarget
-from pipelines.errors import Conflict
+from pipelines.errors import Conflict, Unreachable
 from pipelines.refs import canonical
 from pipelines.steps import deploy
 from tests.decisions import crown
+from tests.late_listings import LateListings
 from tests.unit.steps.deployments import (
     MODEL,
     Following,
     assert_all_agree,
     deploy_request,
     deploy_version,
+    packaged_once,
     reconcile,
     world_to_deploy,
 )
@@ -91,5 +93,26 @@ def test_a_number_that_somebody_took_is_given_up_for_the_next():
         "run1",
         "run2",
         "run2~2",
+    ]
+    assert_all_agree(world, "2")
+
+
+@pytest.mark.parametrize("before", [None, "1"])
+def test_a_release_that_no_listing_has_yet_is_entered_once_and_waited_for(before):
+    world = world_to_deploy().with_ports(store=LateListings())
+    world.context.ports.store.objects.update(packaged_once()[0].objects)
+    if before:
+        deploy_version(world, deploy_request(world, before, None))
+    request = deploy_request(world, "2", before)
+    store, released = world.context.ports.store, 2 if before else 1
+    store.stop()
+    with pytest.raises(Unreachable, match=f"has not taken release {released}"):
+        deploy_version(world, request)
+    assert store.read(release_key(MODEL, released)) is not None
+    store.go_on()
+    assert deploy_version(world, request).release == released
+    assert [e.key for e in world.context.ports.ledger.entries(MODEL, "release")] == [
+        *(["run1"] if before else []),
+        "run2",
     ]
     assert_all_agree(world, "2")
