@@ -6,6 +6,7 @@ import os
 import select
 import sys
 
+from pipelines.collector import paused_collection
 from pipelines.private_files import keep_private
 from pipelines.settings import quiet
 
@@ -23,7 +24,8 @@ def main(arguments: list[str] | None = None) -> None:
     quiet()
     keep_private()
     try:
-        from pipelines.cli.app import app
+        with paused_collection(for_good=True):
+            from pipelines.cli.app import app
 
         code = app(arguments, standalone_mode=False)
     # The one place where every error becomes an exit code.

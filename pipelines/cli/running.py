@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from pipelines.collector import paused_collection
 from pipelines.context import Context
 from pipelines.errors import PerennialError, RequestError
 from pipelines.intervals import iso
@@ -67,7 +68,9 @@ def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
         raise RequestError(
             f"The request of {step} is wrong: {in_one_line(problems(error, body, kind))}"
         ) from error
-    module = importlib.import_module(STEPS[step].module)
+    name = STEPS[step].module
+    with paused_collection(for_good=name not in sys.modules):
+        module = importlib.import_module(name)
     begin = time.monotonic()
     result: Value = module.run(context, request)
     context.log.info(
