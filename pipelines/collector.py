@@ -7,11 +7,14 @@ While thousands of modules are loaded there is no garbage: such looks took a fif
 from __future__ import annotations
 
 import gc
+import importlib
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
 
 @contextmanager
@@ -32,3 +35,11 @@ def paused_collection(*, for_good: bool = False) -> Iterator[None]:
             if for_good:
                 gc.freeze()
             gc.enable()
+
+
+def load_for_good(name: str) -> ModuleType:
+    """Return a module, loaded without looking for garbage; the first time, what was loaded is never
+    looked through. That is for what a process begins with.
+    """
+    with paused_collection(for_good=name not in sys.modules):
+        return importlib.import_module(name)

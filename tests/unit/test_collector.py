@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import io
+import sys
 import weakref
 
 import pytest
 
-from pipelines.collector import paused_collection
+from pipelines.collector import load_for_good, paused_collection
 
 
 class Node:
@@ -61,3 +64,22 @@ def test_an_error_within_leaves_it_on():
     with pytest.raises(KeyError), paused_collection():
         raise KeyError
     assert gc.isenabled()
+
+
+def test_only_the_first_loading_is_for_good():
+    sys.modules.pop("this", None)
+    frozen = gc.get_freeze_count()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            loaded = load_for_good("this")
+        assert loaded is sys.modules["this"]
+        first = gc.get_freeze_count()
+        assert first > frozen
+        stays = [[] for _ in range(1_000)]
+        assert load_for_good("this") is loaded
+        assert gc.get_freeze_count() <= first, "what came since is looked through"
+        assert len(stays) == 1_000
+    finally:
+        gc.unfreeze()
+        if frozen:
+            gc.freeze()
