@@ -4,7 +4,7 @@
 
 The folders of the models are copies of one real spec, in a home of their own, each with the
 entries of a deployed and watched model in the ledger. Every DAG file is parsed as Airflow's DAG
-processor does it: in a process forked from one that has loaded the plugin, the DAGs serialized,
+processor does it: in a process forked from one that has loaded what it has, the DAGs serialized,
 two files at a time. `--processor` also runs Airflow's own DAG processor on a new SQLite database,
 until it has all DAGs, and then changes one folder. The overview is asked of the real app.
 """
@@ -47,7 +47,7 @@ BUNDLE = Ref(uri="objects/aa/" + "a" * 64 + ".json", sha256="a" * 64)
 
 PARSE = """
 import json, os, sys, time
-import perennial_plugin  # noqa: F401 -- what Airflow loads before it forks
+import airflow.dag_processing.manager, perennial_plugin  # noqa: E401, F401 -- before it forks
 from multiprocessing import get_context
 from pathlib import Path
 import structlog

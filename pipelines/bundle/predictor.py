@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.bundle.rows import feed_from_rows, feed_from_values, frame_from_feed
 from pipelines.bundle.strangeness import strangeness
 from pipelines.bundle.trusted import TRUSTED
+from pipelines.collector import paused_collection
 from pipelines.errors import BadData, Refused
 from pipelines.tasks import answers_probabilities, answers_scores
 
@@ -135,8 +136,9 @@ def load_native(model: bytes, trusted: Collection[str] = TRUSTED) -> Any:
 
     Raises Refused naming types that are not on the loader's list, BadData for a broken file.
     """
-    from skops import io
-    from skops.io.exceptions import UntrustedTypesFoundException
+    with paused_collection():
+        from skops import io
+        from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
         return io.loads(model, trusted=sorted(trusted))

@@ -6,6 +6,7 @@ import os
 import select
 import sys
 
+from pipelines.collector import load_for_good
 from pipelines.private_files import keep_private
 from pipelines.settings import quiet
 
@@ -23,8 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     quiet()
     keep_private()
     try:
-        from pipelines.cli.app import app
-
+        app = load_for_good("pipelines.cli.app").app
         code = app(arguments, standalone_mode=False)
     # The one place where every error becomes an exit code.
     except BaseException as error:  # noqa: BLE001

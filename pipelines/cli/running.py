@@ -4,7 +4,6 @@ code.
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import resource
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from pipelines.collector import load_for_good
 from pipelines.context import Context
 from pipelines.errors import PerennialError, RequestError
 from pipelines.intervals import iso
@@ -67,7 +67,7 @@ def run_step(context: Context, step: str, body: dict[str, Any]) -> Value:
         raise RequestError(
             f"The request of {step} is wrong: {in_one_line(problems(error, body, kind))}"
         ) from error
-    module = importlib.import_module(STEPS[step].module)
+    module = load_for_good(STEPS[step].module)
     begin = time.monotonic()
     result: Value = module.run(context, request)
     context.log.info(

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from typing import TYPE_CHECKING
 
+from pipelines.collector import paused_collection
 from pipelines.errors import (
     Conflict,
     Corrupted,
@@ -55,8 +56,9 @@ _RESTORE = (
 @contextlib.contextmanager
 def mlflow_border(name: str) -> Iterator[None]:
     """Raise RequestError, Denied, Conflict, StorageFull or Unreachable, saying which MLflow."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
+    with paused_collection():
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield

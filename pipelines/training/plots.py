@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.collector import paused_collection
 from pipelines.levels import middle
 from pipelines.science.metrics import THRESHOLD, better_by, score
 from pipelines.training.estimators import answers, frame
@@ -205,8 +206,9 @@ def _multiclass(axes: list[Any], y: Array, p: Array, _: Array) -> None:
 
 def new_figure(panels: int, left: float = 0.17) -> tuple[Any, list[Any]]:
     """Return a figure with panels beside each other."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with paused_collection():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * panels, 3.6), dpi=80)
     # the tight layout would draw all of it twice

@@ -10,6 +10,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from pipelines.collector import paused_collection
 from pipelines.validation.literals import UnfitLiteral, literals_for
 
 if TYPE_CHECKING:
@@ -54,11 +55,14 @@ def build_expectation(expectation: Expectation, schema: pa.Schema) -> Any:
     A suite that is given plain values logs and *drops* what it does not know, and ids make it
     refuse an expectation.
     """
-    from great_expectations.compatibility.pydantic import ValidationError
-    from great_expectations.exceptions import ExpectationNotFoundError
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    with paused_collection():
+        from great_expectations.compatibility.pydantic import ValidationError
+        from great_expectations.exceptions import ExpectationNotFoundError
+        from great_expectations.expectations.expectation_configuration import (
+            ExpectationConfiguration,
+        )
 
-    from pipelines.validation.exact import EXACT
+        from pipelines.validation.exact import EXACT
 
     kwargs = {k: v for k, v in expectation.get("kwargs", {}).items() if k not in _OURS}
     _refuse_what_is_not_read(kwargs)

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.collector import paused_collection
 from pipelines.errors import Busy, PerennialError, StorageFull, Unreachable
 from pipelines.full_disk import is_full
 from pipelines.private_files import OTHERS
@@ -39,9 +40,10 @@ def dvc_border(folder: Path) -> Iterator[type[Any]]:
 
     Raise Busy, StorageFull or Unreachable for what it raises.
     """
-    from dvc.exceptions import DvcException
-    from dvc.lock import LockError
-    from dvc.repo import Repo
+    with paused_collection():
+        from dvc.exceptions import DvcException
+        from dvc.lock import LockError
+        from dvc.repo import Repo
 
     causes = _Causes()
     logger = logging.getLogger("dvc_data")

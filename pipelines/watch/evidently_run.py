@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.collector import paused_collection
 from pipelines.settings import quiet
 from pipelines.watch.evidently_page import number_names
 from pipelines.watch.evidently_samples import (
@@ -131,9 +132,10 @@ def _comparable(column: Compare, seed: int) -> tuple[Compare, str]:
 def _run(
     inputs: Sequence[Compare], predictions: Compare | None, *, share: float, seed: int
 ) -> tuple[dict[str, Score], bytes]:
-    from evidently import Report
-    from evidently.metrics import ValueDrift
-    from evidently.presets import DataDriftPreset
+    with paused_collection():
+        from evidently import Report
+        from evidently.metrics import ValueDrift
+        from evidently.presets import DataDriftPreset
 
     metrics: list[Any] = []
     inputs = [grouped(c) if c.text else break_ties(c, seed) for c in inputs]

@@ -23,6 +23,7 @@ import psutil
 from airflow.executors.local_executor import LocalExecutor
 from airflow.utils.net import get_hostname
 
+from perennial_airflow.before_tasks import load_for_tasks
 from pipelines.errors import TryAgain
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class VigilantExecutor(LocalExecutor):
         """Start the workers and the watch over them."""
         self.orphans: dict[int, psutil.Process] = orphaned_workers()
         _close_jobs_of_dead_schedulers(self.job_id)
+        load_for_tasks()
         super().start()
         self.watch = Watch(self)
         self.watch.start()

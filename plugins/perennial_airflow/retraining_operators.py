@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk import BaseOperator, DagRunState
+from airflow.sdk import DagRunState
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowRuntimeError,
@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import (
 )
 
 from perennial_airflow.dag_names import RETRAIN, dag_name
+from perennial_airflow.light_operator import LightOperator
 from perennial_airflow.links import ModelLink, RetrainingLink, airflow_path, run_path
 from perennial_airflow.places.step_operator import resolve
 
@@ -42,7 +43,7 @@ LONGEST_NOTE = 1_000
 """Characters that Airflow takes for a run's note."""
 
 
-class _RetrainingOperator(BaseOperator):
+class _RetrainingOperator(LightOperator):
     """What both tasks know: the model's retrain DAG, and what `decide` said.
 
     Nothing here goes through Jinja.

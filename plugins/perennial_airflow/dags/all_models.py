@@ -5,8 +5,6 @@ What one model's spec or DAG does wrong is kept apart, and harms no other.
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +17,13 @@ from perennial_airflow.dags.rollback import rollback
 from perennial_airflow.dags.time_limit import TookTooLong, time_limit
 from perennial_airflow.groups import Notes, group_in, group_of, read_notes, write_notes
 from perennial_airflow.kept_settings import current_settings, kept_settings
+from pipelines.collector import paused_collection
 from pipelines.errors import SpecError
 from pipelines.settings import load_settings
 from pipelines.spec import load_all, load_spec, model_names
 from pipelines.spec.folders import SLOW_SECONDS, Stopwatch, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow.sdk import DAG
 
     from pipelines.spec import Spec
@@ -58,23 +55,11 @@ def group_dags(file: str, dag_id: str | None) -> dict[str, DAG]:
     group, folder, models = group_in(file), Path(file).parent, current_settings().models
     before, now = read_notes(folder, group), Notes()
     made: list[DAG] = []
-    with kept_settings(), _paused_collection():
+    with kept_settings(), paused_collection(for_good=True):
         for name in model_names(models, lambda name: group_of(name) == group):
             made += _read(models, name, before, now)
     write_notes(folder, group, now)
     return {dag.dag_id: dag for dag in made}
-
-
-@contextmanager
-def _paused_collection() -> Iterator[None]:
-    """Let no garbage be looked for: what is made within is kept, and there is much of it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _read(models: Path, name: str, before: Notes, now: Notes) -> list[DAG]:

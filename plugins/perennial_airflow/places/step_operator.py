@@ -7,12 +7,12 @@ import signal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from pydantic import ValidationError
 
 from perennial_airflow.events import add_events
+from perennial_airflow.light_operator import LightOperator
 from perennial_airflow.links import step_links
 from perennial_airflow.places.output import Output
 from perennial_airflow.places.process import Process
@@ -41,7 +41,7 @@ REQUEST_LIMIT = 120_000
 """Bytes of a request: Linux refuses a single argument of 128 KiB and more."""
 
 
-class StepOperator(BaseOperator):
+class StepOperator(LightOperator):
     """Runs one step of one model and gives its result, a small JSON object, to the tasks after it.
 
     `request` holds the step's request by field: constants, or other tasks' `output`. `candidate`
