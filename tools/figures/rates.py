@@ -161,7 +161,7 @@ def _share(cell: Cell | None) -> str:
 def few_windows() -> list[str]:
     """Return the worst rates of a short past."""
     rows = []
-    for weeks in (4, 12, 20):
+    for weeks in (4, 12, 20, 52):
         cells = []
         for count in (1, 4, 10):
             title = f"{weeks} weeks, {count} statistic{'s' * (count > 1)}: "
@@ -178,7 +178,7 @@ def few_windows_seen() -> list[str]:
     nothing.
     """
     rows = []
-    for weeks in (4, 12, 20):
+    for weeks in (4, 12, 20, 52):
         seen: list[str] = []
         silent: list[list[str]] = []
         for count in (1, 4, 10):
