@@ -191,13 +191,13 @@ def few_windows_seen() -> list[str]:
             seen.append(f"{100 * great:.0f} ({100 * small:.0f}) %")
             silent.append(
                 [
-                    ABSENT if share is None else f"{100 * share:.0f} %"
+                    ABSENT if share is None else f"{100 * share:.0f}"
                     for share in (
                         read("few_windows").get(f"{title}{days}, nothing can be said")
                         for days in ("independent days", *ALIKE_DAYS)
                     )
                 ]
             )
-        rows.append([f"{weeks} weeks", *seen, *(", ".join(each) for each in silent)])
+        rows.append([f"{weeks} weeks", *seen, *(f"{', '.join(each)} %" for each in silent)])
     head = ["", "seen: 1 statistic", "4", "10", "untold: 1 statistic", "4", "10"]
     return table(head, rows)
