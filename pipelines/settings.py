@@ -102,6 +102,10 @@ SparkFolder = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z][a-z0-9]{1,9}://[A-Za-z0-9._:/@=+-]*$", max_length=1_000),
 ]
+BrokerUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(amqps?|rediss?)://[^\s/?#]+[^\s#]*$", max_length=1_000),
+]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -135,6 +139,7 @@ SECRET = frozenset(
         "proof_token",
         "signing_key",
         "docker_host",
+        "broker_url",
         "serving_url",
         "mlflow_public_url",
         "spark_conf",
@@ -188,7 +193,7 @@ TURN_LIMITS = (
     "retrainings_per_day_per_owner",
 )
 """Settings by which a retraining waits for its turn, or is declined."""
-OF_THE_STACK = (*PORTS, "executor", "celery_workers")
+OF_THE_STACK = (*PORTS, "executor", "celery_workers", "broker_url")
 """Where the environment does not name them, those of the stack that runs on the state folder are
 taken."""
 
@@ -341,6 +346,11 @@ class Settings(Value):
     them from a broker."""
     celery_workers: Annotated[int, Field(ge=1, le=64)] = 2
     """How many workers the embedded stack runs, each with two tasks at a time."""
+    broker_url: Annotated[BrokerUrl | None, Field(repr=False)] = None
+    """A broker of one's own for these workers: RabbitMQ (amqp://user:password@host/vhost) or Redis.
+
+    None: the stack runs Redis for itself.
+    """
     queues: Queues = "default"
     """Which queues these workers take tasks from, with commas between them."""
     retrainings_at_once: Count | None = None

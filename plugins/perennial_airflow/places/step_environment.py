@@ -26,6 +26,7 @@ OWN_SETTINGS = frozenset(
         "IMAGE",
         "PROOF_TOKEN",
         "DOCKER_HOST",
+        "BROKER_URL",
         "DATA",
         "SPILL",
         "KUBERNETES_CONFIG",
