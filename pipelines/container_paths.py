@@ -6,26 +6,20 @@ import os
 from typing import TYPE_CHECKING
 
 from pipelines.errors import GiveUp
-from pipelines.settings import PREFIX, local_path, scheme_of, service_of
+from pipelines.settings import KEY_VARIABLES, PREFIX, keys_in, local_path, scheme_of, service_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pipelines.settings import Settings
 
 STATE = "/state"
 """Where a container finds the state."""
-KEY_VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AZURE_STORAGE_ACCOUNT_KEY",
-    "AZURE_STORAGE_SAS_TOKEN",
-    "GOOGLE_SERVICE_ACCOUNT_KEY",
-)
-"""Variables that may hold the key to a bucket."""
 TRUST = "/trust"
 """Where a container finds the trusted keys, if they are a volume of their own."""
+CA = "/ca"
+"""Where a pod finds the certificates that the bucket's is checked against."""
 
 
 def path_in_container(name: str, folder: Path, state: Path) -> str:
@@ -43,7 +37,9 @@ def path_in_container(name: str, folder: Path, state: Path) -> str:
         ) from error
 
 
-def store_in_container(settings: Settings) -> dict[str, str]:
+def store_in_container(
+    settings: Settings, environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """Return the variables that name the store to a container; none where nobody has set it.
 
     Raises GiveUp where the store is a folder that is not below the state, or where a file that a
@@ -53,7 +49,7 @@ def store_in_container(settings: Settings) -> dict[str, str]:
     if not settings.is_set("store"):
         return {}
     if settings.has_bucket:
-        return {name: settings.store, **_bucket_in_container(settings)}
+        return {name: settings.store, **_bucket_in_container(settings, environ)}
     if scheme_of(settings.store) not in {"", "file"}:
         return {name: settings.store}
     return {name: path_in_container(name, local_path(settings.store), settings.state)}
@@ -61,10 +57,10 @@ def store_in_container(settings: Settings) -> dict[str, str]:
 
 def expect_state_in_pods(settings: Settings) -> None:
     """Raise GiveUp where the pods of steps would not see the state, whichever step it is."""
-    store_in_container(settings)
     if settings.is_set("versions"):
         path_in_container(f"{PREFIX}VERSIONS", settings.versions, settings.state)
     if settings.kubernetes_steps_volume is not None:
+        store_in_container(settings)
         return
     lacking = [] if settings.has_bucket else [f"{PREFIX}STORE (a bucket)"]
     lacking += [
@@ -83,6 +79,31 @@ def expect_state_in_pods(settings: Settings) -> None:
                 f" PERENNIAL_KUBERNETES_STEPS_VOLUME, or set {', '.join(lacking)}."
             ),
         )
+    _refuse_files_of_a_bucket(settings)
+
+
+def _refuse_files_of_a_bucket(settings: Settings) -> None:
+    """Raise GiveUp where a file that the bucket needs is the worker's, and no volume brings it."""
+    keys = ", ".join(KEY_VARIABLES[service_of(settings.store)])
+    remedies = {
+        "store_credentials": (
+            "let the pods have the key as a variable: put it into the Secret of"
+            f" {PREFIX}KUBERNETES_STEPS_SECRET, set it here too ({keys}), and leave the file out"
+            " (docs/kubernetes.md)."
+        ),
+        "store_ca": (
+            f"let {PREFIX}KUBERNETES_STEPS_CA name a ConfigMap with the entry ca.pem"
+            " (docs/kubernetes.md)."
+        ),
+    }
+    for field, remedy in remedies.items():
+        file = getattr(settings, field)
+        if file is not None and not (field == "store_ca" and settings.kubernetes_steps_ca):
+            raise GiveUp(
+                f"{settings.variable(field)}={file} is a file of this machine, and the steps' pods"
+                " have no volume that it is in.",
+                remedy=remedy,
+            )
 
 
 def expect_store_in_pods(settings: Settings) -> None:
@@ -113,17 +134,18 @@ def bucket_settings(settings: Settings) -> dict[str, str]:
     return {name: value for name, value in variables.items() if value}
 
 
-def _bucket_in_container(settings: Settings) -> dict[str, str]:
+def _bucket_in_container(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what a container must know to reach the bucket, the key to its service among it."""
     variables = bucket_settings(settings)
+    certificates = f"{CA}/ca.pem" if settings.kubernetes_steps_ca else None
     for field in ("store_credentials", "store_ca", "store_folder"):
         path = getattr(settings, field)
-        if path is not None and settings.is_set(field):
-            name = f"{PREFIX}{field.upper()}"
-            variables[name] = path_in_container(name, path, settings.state)
-    own = f"{service_of(settings.store)}_"
-    names = [name for name in KEY_VARIABLES if name.startswith(own)]
-    return variables | {name: os.environ[name] for name in names if os.environ.get(name)}
+        if field == "store_ca" and certificates:
+            variables[f"{PREFIX}STORE_CA"] = certificates
+        elif path is not None and settings.is_set(field):
+            inside = path_in_container(settings.variable(field), path, settings.state)
+            variables[f"{PREFIX}{field.upper()}"] = inside
+    return variables | keys_in(environ, service_of(settings.store))
 
 
 def trust_in_container(settings: Settings) -> dict[str, str]:

@@ -198,6 +198,10 @@ PATTERNS = {
     ),
     r"^[A-Za-z0-9_.@+-]+$": "write a log-in of Airflow: letters, digits, _, ., @, + and -",
     r"^[^\s\x00-\x1f<>&]{1,20}$": "write at most 20 characters, without blanks, <, > and &",
+    r"^(amqps?|rediss?)://[^\s/?#]+[^\s#]*$": (
+        "write amqp://user:password@host:5672/vhost, or redis://:password@host:6379/0, and escape"
+        " signs that mean something in a URL"
+    ),
     r"^[a-z0-9_-]{1,63}$": "write at most 63 lower-case letters, digits, _ and -",
     r"^[a-z0-9_-]{1,63}(,[a-z0-9_-]{1,63}){0,62}$": (
         "write names of queues with commas between them, without blanks"

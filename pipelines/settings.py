@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from pipelines.byte_sizes import Memory
 from pipelines.errors import RequestError
@@ -95,6 +102,10 @@ SparkFolder = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z][a-z0-9]{1,9}://[A-Za-z0-9._:/@=+-]*$", max_length=1_000),
 ]
+BrokerUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(amqps?|rediss?)://[^\s/?#]+[^\s#]*$", max_length=1_000),
+]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
 ServingUrls = Annotated[
     str, StringConstraints(pattern=r"^https?://[^\s,;]+(, *https?://[^\s,;]+)*$", max_length=10_000)
@@ -131,6 +142,7 @@ SECRET = frozenset(
         "proof_token",
         "signing_key",
         "docker_host",
+        "broker_url",
         "serving_url",
         "mlflow_public_url",
         "spark_conf",
@@ -153,6 +165,27 @@ Those of one service say nothing of a store on another.
 """
 _SERVICES = {"az": "AZURE", "gs": "GOOGLE"}
 """How the variables of a store's service begin; those of any other store do with AWS."""
+_KEYS = {
+    "AWS": (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("AWS_SESSION_TOKEN",)),
+    "AZURE": (
+        ("AZURE_STORAGE_ACCOUNT_KEY",),
+        ("AZURE_STORAGE_SAS_TOKEN",),
+        ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"),
+    ),
+    "GOOGLE": (("GOOGLE_SERVICE_ACCOUNT_KEY",),),
+}
+"""What a service's client reads a key from where no file holds it; each row says something whole.
+
+An id without its secret is no key: a pod with an identity of Azure's has such, of its own.
+"""
+KEY_VARIABLES = {
+    service: tuple(name for row in rows for name in row) for service, rows in _KEYS.items()
+}
+"""The same, by service: AWS, AZURE, GOOGLE."""
+WITHOUT_CHOICE = frozenset(
+    {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GOOGLE_SERVICE_ACCOUNT_KEY"}
+)
+"""Those of them that are there wherever there is a key; each other one is another way, or more."""
 
 
 PORTS = ("airflow_port", "mlflow_port", "serving_port")
@@ -163,7 +196,7 @@ TURN_LIMITS = (
     "retrainings_per_day_per_owner",
 )
 """Settings by which a retraining waits for its turn, or is declined."""
-OF_THE_STACK = (*PORTS, "executor", "celery_workers")
+OF_THE_STACK = (*PORTS, "executor", "celery_workers", "broker_url")
 """Where the environment does not name them, those of the stack that runs on the state folder are
 taken."""
 
@@ -317,6 +350,11 @@ class Settings(Value):
     them from a broker."""
     celery_workers: Annotated[int, Field(ge=1, le=64)] = 2
     """How many workers the embedded stack runs, each with two tasks at a time."""
+    broker_url: Annotated[BrokerUrl | None, Field(repr=False)] = None
+    """A broker of one's own for these workers: RabbitMQ (amqp://user:password@host/vhost) or Redis.
+
+    None: the stack runs Redis for itself.
+    """
     queues: Queues = "default"
     """Which queues these workers take tasks from, with commas between them."""
     retrainings_at_once: Count | None = None
@@ -354,7 +392,7 @@ class Settings(Value):
     None where the store is in a bucket: then each pod has a folder of its own.
     """
     kubernetes_serving_secret: KubernetesName | None = None
-    """A Secret whose entries become variables of serving pods: the key to the bucket."""
+    """The Secret with the key to the bucket: serving pods get the variables of its service."""
     kubernetes_serving_personal_key: KubernetesName | None = None
     """A Secret with the entry `personal_key`, by which all pods hash personal data alike."""
     kubernetes_serving_trust: KubernetesName | None = None
@@ -406,6 +444,8 @@ class Settings(Value):
     kubernetes_steps_trust: KubernetesName | None = None
     """A ConfigMap with the public keys whose signatures count, as files; None: those of the state.
     """
+    kubernetes_steps_ca: KubernetesName | None = None
+    """A ConfigMap with the entry `ca.pem`: certificates that the bucket's is checked against."""
     kubernetes_steps_account: KubernetesName | None = None
     """The service account of the steps' pods; its token is not mounted. None: the default one."""
     kubernetes_deploy_account: KubernetesName | None = None
@@ -508,6 +548,8 @@ class Settings(Value):
     alert_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 20
     """How long one service may take for one alert."""
     log_level: str = "INFO"
+    _elsewhere: dict[str, str] = PrivateAttr(default_factory=dict)
+    """The variables of other programs that settings were read from, by field."""
 
     @field_validator(
         "state", "versions", "gateway", "mlflow_artifacts", "trust", "store_folder", "spill"
@@ -595,9 +637,16 @@ class Settings(Value):
         """Tell whether somebody has set this setting: it is not the default."""
         return field in self.model_fields_set
 
+    def variable(self, field: str) -> str:
+        """Return the variable that a setting is read from: ours, or another program's."""
+        return self._elsewhere.get(field, f"{PREFIX}{field.upper()}")
+
     def replace(self, **changes: Any) -> Settings:
         """Return the settings with these changes; defaults follow them."""
-        return Settings.model_validate({**self.model_dump(exclude_unset=True), **changes})
+        changed = Settings.model_validate({**self.model_dump(exclude_unset=True), **changes})
+        kept = {f: name for f, name in self._elsewhere.items() if f not in changes}
+        changed._elsewhere.update(kept)  # noqa: SLF001 -- of its own class
+        return changed
 
 
 def is_web(url: str) -> bool:
@@ -610,12 +659,8 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     source = dict(os.environ) if environ is None else environ
     fields = {PREFIX + field.upper(): field for field in Settings.model_fields}
     variables = {field: source[name] for name, field in fields.items() if source.get(name)}
-    foreign = {"AWS", *_SERVICES.values()} - {service_of(variables.get("store", ""))}
-    for field, others in ELSEWHERE.items():
-        names = [name for name in others if name.partition("_")[0] not in foreign]
-        found = next((source[name] for name in names if source.get(name)), None)
-        if found is not None:
-            variables.setdefault(field, found)
+    elsewhere = _find_elsewhere(source, variables)
+    variables |= {field: source[name] for field, name in elsewhere.items()}
     try:
         settings = Settings.model_validate(variables)
     except ValidationError as error:
@@ -623,9 +668,12 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         # A default that cannot be told, because of a wrong setting, is no fault of its own.
         faults = [problem for problem in faults if problem.path[0] in variables] or faults
         text = "\n".join(
-            f"{PREFIX}{problem.field.upper()}: {sentence(problem.text)}" for problem in faults
+            f"{elsewhere.get(problem.field, PREFIX + problem.field.upper())}:"
+            f" {sentence(problem.text)}"
+            for problem in faults
         )
         raise RequestError(text, remedy="see docs/settings.md.") from error
+    settings._elsewhere.update(elsewhere)  # noqa: SLF001 -- whoever reads them knows from where
     _refuse_odd_paths(settings, variables)
     running: dict[str, Any] = {
         name: value
@@ -635,6 +683,17 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     if "require_signature" not in variables and os.path.lexists(settings.trust):
         running["require_signature"] = True
     return settings.replace(**running)
+
+
+def _find_elsewhere(source: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of other programs that count, by field: where ours is not set."""
+    foreign = {"AWS", *_SERVICES.values()} - {service_of(variables.get("store", ""))}
+    found: dict[str, str] = {}
+    for field, names in ELSEWHERE.items():
+        own = [n for n in names if n.partition("_")[0] not in foreign and source.get(n)]
+        if own and field not in variables:
+            found[field] = own[0]
+    return found
 
 
 def _refuse_odd_paths(settings: Settings, variables: Mapping[str, str]) -> None:
@@ -682,6 +741,12 @@ def scheme_of(url: str) -> str:
 def service_of(store: str) -> str:
     """Return how the variables of a store's service begin: AWS, AZURE or GOOGLE."""
     return _SERVICES.get(scheme_of(store), "AWS")
+
+
+def keys_in(environ: Mapping[str, str], service: str) -> dict[str, str]:
+    """Return the variables with keys to a service (AWS, AZURE, GOOGLE) that an environment has."""
+    rows = [row for row in _KEYS[service] if all(environ.get(name) for name in row)]
+    return {name: environ[name] for row in rows for name in row}
 
 
 def local_path(url: str) -> Path:

@@ -3,6 +3,9 @@
 The broker is Debian's redis-server on a socket of its own below the state folder: no port, no
 password, the owner's eyes only. It writes each message down before it takes the next one, so that
 what was queued outlives it.
+
+PERENNIAL_BROKER_URL names another one, RabbitMQ or Redis, which the stack does not run. Its address
+may hold a password: programs read it from a file that is the owner's alone.
 """
 
 from __future__ import annotations
@@ -11,10 +14,14 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from pipelines.broker import expect_broker
 from pipelines.errors import RequestError
 from pipelines.private_files import make_folder
+from stack.keys import print_command, write_secret
+from stack.layout import sqlite_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stack.layout import Layout
@@ -30,21 +37,29 @@ def uses_celery(layout: Layout) -> bool:
     return layout.settings.executor == "celery"
 
 
+def runs_broker(layout: Layout) -> bool:
+    """Tell whether this stack runs the broker itself."""
+    return uses_celery(layout) and layout.settings.broker_url is None
+
+
 def socket_of(layout: Layout) -> Path:
     """Return the broker's socket."""
     return layout.run / "broker.sock"
 
 
+def address_file(layout: Layout) -> Path:
+    """Return the file with the address of a broker that this stack does not run."""
+    return layout.secrets / "broker_url"
+
+
 def celery_settings(layout: Layout) -> dict[str, dict[str, object]]:
     """Return Airflow's sections for this executor."""
-    url = f"redis+socket://{socket_of(layout)}"
     return {
         "CORE": {
             "PARALLELISM": layout.settings.celery_workers * SLOTS,
         },
         "CELERY": {
-            "BROKER_URL": f"{url}?virtual_host=0",
-            "RESULT_BACKEND": f"{url}?virtual_host=1",
+            **_addresses(layout),
             "WORKER_CONCURRENCY": SLOTS,
             # A task that waits behind another one in a worker's hands would be lost with it
             "WORKER_PREFETCH_MULTIPLIER": 1,
@@ -53,12 +68,39 @@ def celery_settings(layout: Layout) -> dict[str, dict[str, object]]:
     }
 
 
-def prepare_broker(layout: Layout) -> None:
-    """Make what the broker needs. Raises RequestError where it is not installed."""
+def _addresses(layout: Layout) -> dict[str, object]:
+    """Return where tasks are handed out, and where a worker says how they ended."""
+    if runs_broker(layout):
+        url = f"redis+socket://{socket_of(layout)}"
+        return {"BROKER_URL": f"{url}?virtual_host=0", "RESULT_BACKEND": f"{url}?virtual_host=1"}
+    return {
+        "BROKER_URL_CMD": print_command(address_file(layout)),
+        # RabbitMQ keeps no results that everybody may ask for
+        "RESULT_BACKEND": f"db+{sqlite_url(_folder(layout) / 'results.db')}",
+    }
+
+
+def prepare_broker(layout: Layout, expect: Callable[[str], None] = expect_broker) -> None:
+    """Make what the broker needs, if this stack has one.
+
+    Raises RequestError where it is not installed, or where one's own does not take us.
+    """
+    address_file(layout).unlink(missing_ok=True)
+    if not uses_celery(layout):
+        return
+    url = layout.settings.broker_url
+    if url is not None:
+        expect(url)
+        make_folder(_folder(layout))
+        write_secret(address_file(layout), url)
+        return
     if shutil.which("redis-server") is None:
         raise RequestError(
             "PERENNIAL_EXECUTOR is 'celery', and there is no redis-server on this machine.",
-            remedy="apt install redis-server (its service may stay off), or leave it out.",
+            remedy=(
+                "apt install redis-server (its service may stay off), name a broker of your own in"
+                " PERENNIAL_BROKER_URL, or leave it out."
+            ),
         )
     if len(str(socket_of(layout)).encode()) > _SOCKET_BYTES:
         raise RequestError(

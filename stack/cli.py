@@ -42,7 +42,8 @@ app = typer.Typer(
         " PERENNIAL_MLFLOW_URI or PERENNIAL_SERVING_URL point elsewhere, that program is not"
         " started here.\n\n"
         "[bold]PERENNIAL_EXECUTOR=celery[/] starts a broker (Debian's redis-server) and two"
-        " workers, as in a stack of many machines."
+        " workers, as in a stack of many machines. PERENNIAL_BROKER_URL names a broker of your own"
+        " (RabbitMQ or Redis)."
     ),
 )
 """Typer's application."""

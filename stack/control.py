@@ -12,8 +12,8 @@ import psutil
 from pipelines.errors import PerennialError, Unreachable
 from pipelines.locks import hold
 from pipelines.private_files import keep_private, make_folder
-from pipelines.settings import OF_THE_STACK
-from stack.celery import prepare_broker, uses_celery
+from pipelines.settings import OF_THE_STACK, without_password
+from stack.celery import prepare_broker
 from stack.environment import MARK, environment
 from stack.health import Health, check, make_client
 from stack.keys import make_keys
@@ -156,8 +156,7 @@ def _start(
     prepare_home(layout)
     if layout.runs_mlflow:
         prepare_mlflow(layout)
-    if uses_celery(layout):
-        prepare_broker(layout)
+    prepare_broker(layout)
     supervisor = _start_supervisord(layout, environ, running)
     migration = is_needed(layout)
     now, later = (
@@ -303,4 +302,7 @@ def tail(log: Path, lines: int = 20) -> str:
 
 
 def _settings(layout: Layout) -> dict[str, int | str]:
-    return {name: getattr(layout.settings, name) for name in OF_THE_STACK}
+    values = {name: getattr(layout.settings, name) for name in OF_THE_STACK}
+    if values["broker_url"] is not None:
+        values["broker_url"] = without_password(values["broker_url"])
+    return {name: value for name, value in values.items() if value is not None}

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import sys
 from typing import TYPE_CHECKING
 
 from pipelines.bucket_variables import bucket_variables
 from pipelines.settings import PREFIX, QUIET
 from stack.celery import celery_settings, uses_celery
-from stack.keys import API_SECRET, FERNET_KEY, JWT_SECRET, PASSWORDS, USER
+from stack.keys import API_SECRET, FERNET_KEY, JWT_SECRET, PASSWORDS, USER, print_command
 from stack.layout import CHECKOUT, HOST, LOCK_SECONDS
 from stack.signing import requires_signatures
 
@@ -28,6 +26,9 @@ MARK = "PERENNIAL_STACK"
 
 By it a stack knows its own processes, even those whose parents were killed.
 """
+
+BROKER_URL = f"{PREFIX}BROKER_URL"
+"""It may hold a password: Airflow reads it from a file, and nobody else needs it."""
 
 BUNDLE = {
     "name": "dags-folder",  # Airflow's own name for it: what was there before stays where it is
@@ -51,7 +52,7 @@ def environment(layout: Layout, outer: Mapping[str, str]) -> dict[str, str]:
     outer_variables = {
         name: value
         for name, value in outer.items()
-        if not name.startswith(("AIRFLOW_", "_AIRFLOW_", "SUPERVISOR_"))
+        if not name.startswith(("AIRFLOW_", "_AIRFLOW_", "SUPERVISOR_")) and name != BROKER_URL
     }
     path = os.pathsep.join([str(CHECKOUT), *filter(None, [outer.get("PYTHONPATH")])])
     return {
@@ -82,17 +83,8 @@ def _perennial(layout: Layout) -> dict[str, str]:
 
 
 def _airflow(layout: Layout) -> dict[str, str]:
-    print_file = [
-        sys.executable,
-        "-I",
-        "-S",
-        "-c",
-        "import sys; print(open(sys.argv[1]).read(), end='')",
-    ]
-    secret = {
-        name: shlex.join([*print_file, str(layout.secrets / name)])
-        for name in (FERNET_KEY, JWT_SECRET, API_SECRET)
-    }
+    names = (FERNET_KEY, JWT_SECRET, API_SECRET)
+    secret = {name: print_command(layout.secrets / name) for name in names}
     sections: dict[str, dict[str, object]] = {
         "CORE": {
             # local: a LocalExecutor that sees when its queue is stuck

@@ -9,6 +9,8 @@ import base64
 import json
 import os
 import secrets
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 from pipelines.errors import RequestError
@@ -38,14 +40,25 @@ def make_keys(folder: Path) -> None:
         _write_once(folder / name, make)
 
 
+def print_command(file: Path) -> str:
+    """Return the command line that prints a secret's file, as Airflow's `_CMD` settings take it."""
+    script = "import sys; print(open(sys.argv[1]).read(), end='')"
+    return shlex.join([sys.executable, "-I", "-S", "-c", script, str(file)])
+
+
 def _write_once(path: Path, make: Callable[[], str]) -> None:
     if path.exists() and path.stat().st_size:
         path.chmod(0o600)
         return
+    write_secret(path, make())
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read (mode 600), in one move."""
     temporary = path.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(make())
+        file.write(text)
     temporary.replace(path)
 
 

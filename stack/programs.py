@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stack.celery import broker_command, socket_of, uses_celery, worker_command
+from stack.celery import broker_command, runs_broker, socket_of, uses_celery, worker_command
 from stack.layout import HOST
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _airflow(layout: Layout) -> list[Program]:
 
 
 def _broker(layout: Layout) -> list[Program]:
-    if not uses_celery(layout):
+    if not runs_broker(layout):
         return []
     url = f"unix://{socket_of(layout)}"
     return [Program("broker", broker_command(layout), SERVERS, url=url)]

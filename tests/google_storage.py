@@ -74,10 +74,12 @@ class GoogleStorage:
 
 
 @contextlib.contextmanager
-def google_storage() -> Iterator[GoogleStorage]:
-    """Run the XML API before the testbench; skip the test where none is named."""
+def google_storage(host: str = "127.0.0.1") -> Iterator[GoogleStorage]:
+    """Run the XML API before the testbench at an address of this machine; skip the test where none
+    is named.
+    """
     url = ENVIRON.get("PERENNIAL_TEST_GCS")
     if not url:
         pytest.skip("PERENNIAL_TEST_GCS names no storage-testbench")
-    with xml_front(url, ServiceAccount()) as front:
+    with xml_front(url, ServiceAccount(), host=host) as front:
         yield GoogleStorage(front)

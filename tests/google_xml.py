@@ -268,12 +268,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def xml_front(testbench: str, account: ServiceAccount, port: int = 0) -> Iterator[Front]:
+def xml_front(
+    testbench: str, account: ServiceAccount, port: int = 0, host: str = "127.0.0.1"
+) -> Iterator[Front]:
     """Run the XML API before a testbench, for those whose tokens this account has signed."""
     front = Front(urlsplit(testbench).netloc, account)
-    server = ThreadingHTTPServer(("127.0.0.1", port), type("H", (_Handler,), {"front": front}))
+    server = ThreadingHTTPServer((host, port), type("H", (_Handler,), {"front": front}))
     server.daemon_threads = True
-    front.url = f"http://127.0.0.1:{server.server_port}"
+    front.url = f"http://{host}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

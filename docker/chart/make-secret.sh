@@ -3,7 +3,8 @@
 # `make-secret.sh NAMESPACE NAME RELEASE` makes NAME,
 # and NAME-steps with what the pods of steps may know.
 # RELEASE is the name that `helm install` gets. What is there is left as it is.
-# The key to the bucket is taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, if they are set.
+# The key to the bucket is taken from the environment, by the variables below, if they are set.
+# One of Google is the text of its file: GOOGLE_SERVICE_ACCOUNT_KEY="$(cat key.json)".
 # With PostgreSQL outside, NAME needs airflow-database, ledger-database, mlflow-database and
 # mlflow-auth-database: SQLAlchemy URLs: postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE.
 set -euo pipefail
@@ -30,7 +31,9 @@ cp "$folder/all/mlflow-admin" "$folder/steps/MLFLOW_TRACKING_PASSWORD"
 cp "$folder/all/signing" "$folder/steps/PERENNIAL_SIGNING_KEY"
 printf 'postgresql+psycopg2://ledger:%s@%s-postgres/ledger' \
     "$(cat "$folder/all/postgres-ledger")" "$release" >"$folder/steps/PERENNIAL_LEDGER_URL"
-for variable in AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; do
+for variable in AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN \
+    GOOGLE_SERVICE_ACCOUNT_KEY AZURE_STORAGE_ACCOUNT_KEY AZURE_STORAGE_SAS_TOKEN \
+    AZURE_TENANT_ID AZURE_CLIENT_ID AZURE_CLIENT_SECRET; do
     [ -z "${!variable:-}" ] || printf %s "${!variable}" >"$folder/steps/$variable"
 done
 # By files: an argument would be seen in the list of processes.

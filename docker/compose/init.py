@@ -3,7 +3,7 @@
 The certificates of a bucket's endpoint are put into the state, where every container of a step and
 of a release sees them. Airflow's database and the ledger's are migrated; the administrator gets the
 password of the secrets; Airflow's pools get their slots; the key that signs bundles becomes a
-trusted one, where signatures are required.
+trusted one, where signatures are required. A broker of one's own is asked whether it takes us.
 
 Each of it may run again, and does at every `docker compose up`.
 """  # noqa: INP001 -- a script, mounted into a container
@@ -15,6 +15,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines.broker import expect_broker
 from pipelines.errors import PerennialError
 from pipelines.ledger.sql import SqlLedger
 from pipelines.ops.signing_keys import begin
@@ -90,6 +91,15 @@ def _pools() -> None:
         subprocess.run(["airflow", "pools", "import", str(file)], check=True)
 
 
+def _broker() -> None:
+    settings = load_settings()
+    if settings.executor == "celery" and settings.broker_url is not None:
+        try:
+            expect_broker(settings.broker_url)
+        except PerennialError as error:
+            sys.exit(str(error))
+
+
 def _ledger() -> None:
     SqlLedger(os.environ["PERENNIAL_LEDGER_URL"])
 
@@ -108,6 +118,7 @@ def _signing_key() -> None:
 
 if __name__ == "__main__":
     put_certificates(GIVEN_CERTIFICATES, CERTIFICATES)
+    _broker()
     _ledger()
     _signing_key()
     _airflow()

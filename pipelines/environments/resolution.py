@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
+from pydantic import ValidationError
 
 from pipelines.environments.lock import LOCK, base_lock
 from pipelines.environments.record import EnvironmentRecord, running_python
@@ -59,14 +60,14 @@ def resolve(requirements: Sequence[str], store: Store) -> EnvironmentRecord:
 
 
 def _read(store: Store, key: str) -> EnvironmentRecord | None:
-    """Return what was resolved; None where that is not there, or is not whole."""
+    """Return what was resolved; None where that is not there, is not whole or is something else."""
     try:
         entry = store.read(key)
         if entry is None:
             return None
         record = EnvironmentRecord.model_validate_json(entry)
         store.get(record.lock)
-    except Corrupted:
+    except (Corrupted, ValidationError):
         return None
     return record
 

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 
 def references(value: Any) -> Iterator[Ref]:
-    """Yield every reference within a JSON value."""
-    if isinstance(value, dict):
-        if "uri" in value and "sha256" in value:
-            # The user's own data may stand under the same two names
-            with contextlib.suppress(ValidationError):
-                yield Ref(uri=value["uri"], sha256=value["sha256"])
-        value = list(value.values())
-    if isinstance(value, list):
-        for inner in value:
-            yield from references(inner)
+    """Yield every reference within a JSON value, in its order and at any depth."""
+    pending = [value]
+    while pending:
+        inner = pending.pop()
+        if isinstance(inner, dict):
+            if "uri" in inner and "sha256" in inner:
+                # The user's own data may stand under the same two names
+                with contextlib.suppress(ValidationError):
+                    yield Ref(uri=inner["uri"], sha256=inner["sha256"])
+            inner = list(inner.values())
+        if isinstance(inner, list):
+            pending += reversed(inner)

@@ -13,13 +13,17 @@ from typing import Any
 from airflow.providers.celery.executors.celery_executor import CeleryExecutor
 from airflow.providers.celery.executors.celery_executor_utils import ExceptionWithTraceback
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+from amqp.exceptions import AMQPError
 from kombu.exceptions import OperationalError
 
 TRIES = 100_000
 """More than there are in half an hour: the scheduler's patience ends it, not their number."""
 
-AWAY = (OperationalError, OSError)
-"""What is raised where the broker cannot be reached, refuses, or breaks off."""
+AWAY = (OperationalError, OSError, AMQPError)
+"""What is raised where the broker cannot be reached, refuses, or breaks off.
+
+RabbitMQ refuses by errors of its own protocol, which kombu hands on as they are.
+"""
 
 
 class PatientCeleryExecutor(CeleryExecutor):

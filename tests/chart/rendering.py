@@ -18,10 +18,19 @@ if TYPE_CHECKING:
 CHART = ROOT / "docker" / "chart"
 HELM = shutil.which("helm")
 BUCKET = {"state": {"bucket": {"url": "s3://models/state", "secret": "bucket", "ca": "ca"}}}
+GOOGLE = {"state": {"bucket": {"url": "gs://our_models/state", "secret": "bucket", "ca": "ca"}}}
+AZURE = {"state": {"bucket": {"url": "az://models", "account": "ours", "secret": "bucket"}}}
 IN_AIRFLOW = {"place": "process", "images": {"airflow": "perennial/airflow-and-steps:1"}}
 """Steps within Airflow's pods: the image that is built for those trains nothing."""
 VALUES: dict[str, dict[str, Any]] = {
     "bucket": {**BUCKET},
+    "google": {**GOOGLE},
+    "azure": {**AZURE, "target": "process", "mlflow": {"storageClass": "ssd"}},
+    "azure for a trial": {
+        **AZURE,
+        "mlflow": {"storage": ""},
+        "airflow": {"executor": "kubernetes"},
+    },
     "claim": {"state": {"claim": "state"}, "target": "process", **IN_AIRFLOW},
     "trial": {**BUCKET, "postgres": {"inside": True, "storage": ""}},
     "celery": {

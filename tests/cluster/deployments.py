@@ -27,12 +27,12 @@ from pipelines.inference_log.reader import read_log
 from pipelines.ledger import MemoryLedger
 from pipelines.ports import Ports
 from pipelines.registry.memory import MemoryRegistry
-from pipelines.settings import Settings
+from pipelines.settings import PREFIX, Settings
 from pipelines.spec.deploy import Deploy, Replicas, Requests
 from pipelines.spec.resources import Limits, Resources
 from pipelines.versions.memory import MemoryVersions
 from tests.asking import Asked, keep_asking
-from tests.buckets import ENVIRON, bucket_store
+from tests.buckets import ENVIRON, Endpoint, bucket_store
 from tests.cluster.reaching import kubeconfig, until
 from tests.serving.bundles import put_bundle
 from tests.worlds import World, make_world
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
     from pipelines.refs import Ref
-    from tests.buckets import Endpoint
+    from tests.azurite import Azurite
+    from tests.google_storage import GoogleStorage
 
 TAG = ENVIRON.get("PERENNIAL_TEST_TAG") or "latest"
 SECRET = "bucket"
@@ -58,7 +59,7 @@ class Yard:
 
     namespace: str
     home: Path
-    endpoint: Endpoint
+    endpoint: Endpoint | Azurite | GoogleStorage
     store: str
     settings: Settings
 
@@ -100,7 +101,7 @@ class Yard:
         return Model(self, replace(context, settings=chosen, spec=spec), bundles)
 
     def address(self) -> Any:
-        bucket = self.store.removeprefix("s3://")
+        bucket = self.store.partition("://")[2]
         return self.endpoint.address(bucket=bucket, prefix="")
 
     def make(self, path: str, body: dict[str, Any]) -> None:
@@ -111,6 +112,7 @@ class Yard:
 
     def lose(self, uri: str) -> None:
         """Remove an object from the bucket behind the store's back."""
+        assert isinstance(self.endpoint, Endpoint)
         self.endpoint.boto().delete_object(Bucket=self.address().bucket, Key=uri)
 
 
@@ -222,15 +224,20 @@ class Model:
 
 
 @contextlib.contextmanager
-def cluster_yard(home: Path, endpoint: Endpoint, name: str) -> Iterator[Yard]:
+def cluster_yard(
+    home: Path, endpoint: Endpoint | Azurite | GoogleStorage, name: str
+) -> Iterator[Yard]:
     """Yield a namespace of its own; it and all in it is gone afterwards."""
     namespace = f"{name}-{os.getpid()}-{next(_numbers)}"
     with endpoint.bucket(prefix="") as address:
+        environ = endpoint.environment(address)
+        key = {name: v for name, v in environ.items() if not name.startswith(PREFIX)}
         settings = Settings(
             home=home,
             target="kubernetes",
-            store=f"s3://{address.bucket}",
-            store_endpoint=endpoint.url,
+            store=address.url,
+            store_endpoint=address.endpoint,
+            store_account=address.account,
             kubernetes_namespace=namespace,
             kubernetes_config=kubeconfig(),
             kubernetes_deploy_seconds=DEPLOY_SECONDS,
@@ -252,10 +259,7 @@ def cluster_yard(home: Path, endpoint: Endpoint, name: str) -> Iterator[Yard]:
                 {
                     "kind": "Secret",
                     "metadata": {"name": SECRET},
-                    "stringData": {
-                        "AWS_ACCESS_KEY_ID": endpoint.key_id,
-                        "AWS_SECRET_ACCESS_KEY": endpoint.secret,
-                    },
+                    "stringData": key,
                 },
             )
             yield yard

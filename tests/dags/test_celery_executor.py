@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.celery.executors.celery_executor_utils import ExceptionWithTraceback
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+from amqp.exceptions import AccessRefused, ConnectionForced
 from kombu.exceptions import OperationalError
 from perennial_airflow import executors
 from perennial_airflow.celery_executor import PatientCeleryExecutor, as_slow
@@ -40,7 +41,14 @@ def test_the_setting_leads_to_it():
 
 
 @pytest.mark.parametrize(
-    "error", [OperationalError("no route"), ConnectionRefusedError(), TimeoutError("no answer")]
+    "error",
+    [
+        OperationalError("no route"),
+        ConnectionRefusedError(),
+        TimeoutError("no answer"),
+        ConnectionForced("the broker is shut down"),
+        AccessRefused("the password was changed"),
+    ],
 )
 def test_a_broker_that_is_away_is_one_that_is_slow(error):
     found = as_slow(ExceptionWithTraceback(error, "where it was"))
@@ -54,15 +62,16 @@ def test_all_else_is_as_it_was(result):
 
 
 @pytest.mark.slow
-def test_without_a_broker_a_task_stays_queued_and_has_not_failed(tmp_path):
-    url = f"redis://127.0.0.1:{free_port()}/0"
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_without_a_broker_a_task_stays_queued_and_has_not_failed(tmp_path, scheme):
+    url = f"{scheme}://127.0.0.1:{free_port()}/0"
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins")]),
         "AIRFLOW_HOME": str(tmp_path),
         "AIRFLOW__CORE__EXECUTOR": "perennial_airflow.executors.celery",
         "AIRFLOW__CELERY__BROKER_URL": url,
-        "AIRFLOW__CELERY__RESULT_BACKEND": url,
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+sqlite:///{tmp_path}/results.db",
         "AIRFLOW__CELERY__OPERATION_TIMEOUT": "5",
     }
     done = subprocess.run(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pipelines.container_paths import (
-    KEY_VARIABLES,
     expect_state_in_pods,
     expect_store_in_pods,
     store_in_container,
 )
 from pipelines.errors import GiveUp
-from pipelines.settings import load_settings
+from pipelines.settings import KEY_VARIABLES, load_settings
 
 
 def settings(tmp_path, **environ):
@@ -38,6 +37,7 @@ def test_a_folder_elsewhere_is_refused_with_the_setting(tmp_path):
 
 def test_a_bucket_is_named_with_all_that_reaches_it(tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     (tmp_path / "var").mkdir()
     found = store_in_container(
         settings(
@@ -57,6 +57,7 @@ def test_a_bucket_is_named_with_all_that_reaches_it(tmp_path, monkeypatch):
         "PERENNIAL_STORE_RETRY_SECONDS": "60",
         "PERENNIAL_STORE_CREDENTIALS": "/state/secrets/s3",
         "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "hunter2",
     }
 
 
@@ -101,15 +102,77 @@ def test_pods_reach_a_bucket_of_another_service_where_a_server_takes_the_artifac
 
 
 @pytest.mark.parametrize(
-    ("store", "own"),
+    ("store", "service"),
+    [("s3://models/team", "AWS"), ("az://models/team", "AZURE"), ("gs://models/team", "GOOGLE")],
+)
+def test_a_container_is_given_no_key_to_another_service(tmp_path, monkeypatch, store, service):
+    for names in KEY_VARIABLES.values():
+        for name in names:
+            monkeypatch.setenv(name, "hunter2")
+    for further in ("AWS_PROFILE", "AZURE_STORAGE_TOKEN_OF_OURS", "GOOGLE_API_KEY"):
+        monkeypatch.setenv(further, "hunter2")
+    found = store_in_container(settings(tmp_path, PERENNIAL_STORE=store))
+    given = {name for name, value in found.items() if value == "hunter2"}
+    assert given == set(KEY_VARIABLES[service])
+
+
+def test_an_id_without_its_secret_is_no_key(tmp_path):
+    """As a pod with an identity of Azure's has it: a step's pod is given its own."""
+    own = {"AZURE_CLIENT_ID": "id", "AZURE_TENANT_ID": "us", "AZURE_STORAGE_SAS_TOKEN": "sig=x"}
+    found = store_in_container(settings(tmp_path, PERENNIAL_STORE="az://models/team"), own)
+    assert {name for name in found if name.startswith("AZURE")} == {"AZURE_STORAGE_SAS_TOKEN"}
+
+
+SERVERS = {
+    "PERENNIAL_LEDGER_URL": "postgresql://db/ledger",
+    "PERENNIAL_MLFLOW_URI": "http://mlflow:5000",
+    "PERENNIAL_MLFLOW_PROXIED": "true",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "remedy"),
     [
-        ("s3://models/team", {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}),
-        ("az://models/team", {"AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN"}),
-        ("gs://models/team", {"GOOGLE_SERVICE_ACCOUNT_KEY"}),
+        (
+            {
+                "PERENNIAL_STORE": "gs://models",
+                "GOOGLE_APPLICATION_CREDENTIALS": "{home}/var/google.json",
+            },
+            "GOOGLE_APPLICATION_CREDENTIALS={home}/var/google.json is a file of this machine",
+            "GOOGLE_SERVICE_ACCOUNT_KEY",
+        ),
+        (
+            {"PERENNIAL_STORE": "s3://models", "PERENNIAL_STORE_CREDENTIALS": "{home}/var/s3"},
+            "PERENNIAL_STORE_CREDENTIALS={home}/var/s3 is a file of this machine",
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY",
+        ),
+        (
+            {"PERENNIAL_STORE": "s3://models", "AWS_CA_BUNDLE": "/etc/ca.pem"},
+            "AWS_CA_BUNDLE=/etc/ca.pem is a file of this machine",
+            "PERENNIAL_KUBERNETES_STEPS_CA",
+        ),
     ],
 )
-def test_a_container_is_given_no_key_to_another_service(tmp_path, monkeypatch, store, own):
-    for name in KEY_VARIABLES:
-        monkeypatch.setenv(name, "hunter2")
-    found = store_in_container(settings(tmp_path, PERENNIAL_STORE=store))
-    assert {name for name, value in found.items() if value == "hunter2"} == own
+def test_pods_without_a_volume_are_given_no_file_of_the_worker_s(tmp_path, given, words, remedy):
+    """Each would be named to a pod that has none of it."""
+    environ = {name: value.format(home=tmp_path) for name, value in given.items()}
+    with pytest.raises(GiveUp) as refused:
+        expect_state_in_pods(settings(tmp_path, **SERVERS, **environ))
+    assert words.format(home=tmp_path) in refused.value.message
+    assert remedy in refused.value.remedy
+    in_volume = {name: value for name, value in environ.items() if name != "AWS_CA_BUNDLE"}
+    expect_state_in_pods(
+        settings(tmp_path, **SERVERS, **in_volume, PERENNIAL_KUBERNETES_STEPS_VOLUME="state")
+    )
+
+
+def test_certificates_are_where_the_pods_see_them(tmp_path):
+    found = settings(
+        tmp_path,
+        **SERVERS,
+        PERENNIAL_STORE="s3://models",
+        PERENNIAL_STORE_CA="/ca/of-the-worker.pem",
+        PERENNIAL_KUBERNETES_STEPS_CA="bucket-ca",
+    )
+    expect_state_in_pods(found)
+    assert store_in_container(found, {})["PERENNIAL_STORE_CA"] == "/ca/ca.pem"

@@ -75,6 +75,12 @@ def test_a_wrong_setting_is_named(name, value):
         load_settings({name: value})
 
 
+def test_a_wrong_one_of_another_program_is_named_by_that_program_s_variable():
+    with pytest.raises(RequestError, match=r"^AWS_CA_BUNDLE: ") as refused:
+        load_settings({"AWS_CA_BUNDLE": "a\x00b", "PERENNIAL_HOME": "/srv"})
+    assert "PERENNIAL_STORE_CA" not in str(refused.value)
+
+
 def test_a_default_that_follows_a_wrong_setting_is_no_fault_of_its_own():
     with pytest.raises(RequestError) as caught:
         load_settings({"PERENNIAL_SERVING_PORT": "x", "PERENNIAL_PLACE": "moon"})

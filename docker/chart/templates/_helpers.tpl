@@ -83,16 +83,53 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- if .Values.mlflow.enabled -}}http://{{ include "perennial.name" . }}-mlflow:5000{{- else -}}{{ .Values.mlflow.external }}{{- end -}}
 {{- end -}}
 
+{{/* The service of the bucket: s3, gs or az; nothing where the state is a volume. */}}
+{{- define "perennial.service" -}}
+{{- .Values.state.bucket.url | splitList "://" | first -}}
+{{- end -}}
+
 {{/* The bucket, as every part is told of it. */}}
 {{- define "perennial.bucket" -}}
+{{- $service := include "perennial.service" . -}}
 {{- with .Values.state.bucket -}}
 PERENNIAL_STORE: {{ .url | quote }}
+{{- if eq $service "s3" }}
 PERENNIAL_STORE_REGION: {{ .region | quote }}
+{{- end }}
+{{- with .account }}
+PERENNIAL_STORE_ACCOUNT: {{ . | quote }}
+{{- end }}
 {{- with .endpoint }}
 PERENNIAL_STORE_ENDPOINT: {{ . | quote }}
 {{- end }}
 {{- if .ca }}
 PERENNIAL_STORE_CA: /ca/ca.pem
+{{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* The variables of a key to the bucket, as pipelines/settings.py has them; in each row the whole row is a key. */}}
+{{- define "perennial.keyRows" -}}
+s3: [[AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]]
+gs: [[GOOGLE_SERVICE_ACCOUNT_KEY]]
+az: [[AZURE_STORAGE_ACCOUNT_KEY], [AZURE_STORAGE_SAS_TOKEN], [AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET]]
+{{- end -}}
+
+{{/* The key to the bucket, for a container's `env`: what the Secret has of its service's variables, and nothing else of it. */}}
+{{- define "perennial.bucketKey" -}}
+{{- $secret := .Values.state.bucket.secret -}}
+{{- $service := include "perennial.service" . -}}
+{{- if and $secret $service -}}
+{{- $rows := get (include "perennial.keyRows" . | fromYaml) $service -}}
+{{- range $row := $rows }}
+{{- range $row }}
+- name: {{ . }}
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ . }}{{ if gt (len $rows) 1 }}, optional: true{{ end }}}}
+{{- end }}
+{{- end }}
+{{- if eq $service "s3" }}
+- name: AWS_SESSION_TOKEN
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: AWS_SESSION_TOKEN, optional: true}}
 {{- end }}
 {{- end -}}
 {{- end -}}
@@ -124,6 +161,7 @@ PERENNIAL_KUBERNETES_SERVING_SECRET: {{ . }}
 {{- end }}
 {{- with .Values.state.bucket.ca }}
 PERENNIAL_KUBERNETES_SERVING_CA: {{ . }}
+PERENNIAL_KUBERNETES_STEPS_CA: {{ . }}
 {{- end }}
 {{- else }}
 PERENNIAL_KUBERNETES_SERVING_VOLUME: {{ .Values.state.claim }}
@@ -198,10 +236,8 @@ AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS: perennial_airflow.bucket_logs.LOGGING_CO
 {{- define "perennial.airflowEnvironment" -}}
 envFrom:
   - configMapRef: {name: {{ include "perennial.name" .top }}-settings}
-{{- with .top.Values.state.bucket.secret }}
-  - secretRef: {name: {{ . }}}
-{{- end }}
 env:
+  {{- include "perennial.bucketKey" .top | nindent 2 }}
   - {name: POD_ADDRESS, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: status.podIP}}}
   {{- include "perennial.database" (dict "top" .top "name" "PERENNIAL_LEDGER_URL" "database" "ledger") | nindent 2 }}
   {{- if not .task }}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.byte_sizes import bytes_of
 from pipelines.container_paths import (
+    CA,
     STATE,
     TRUST,
     bucket_settings,
@@ -21,7 +22,14 @@ from pipelines.deployment.docker.container import HANDED_ON
 from pipelines.deployment.kubernetes import names
 from pipelines.errors import GiveUp
 from pipelines.refs import canonical
-from pipelines.settings import PREFIX, local_path, scheme_of
+from pipelines.settings import (
+    KEY_VARIABLES,
+    PREFIX,
+    WITHOUT_CHOICE,
+    local_path,
+    scheme_of,
+    service_of,
+)
 
 if TYPE_CHECKING:
     from pipelines.bundle.manifest import BundleManifest, Release
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
 PORT: Final = 8000
 USER: Final = 10_001
 """The user of the serving images."""
-RELEASES, CA, PERSONAL = "/release", "/ca", "/personal"
+RELEASES, PERSONAL = "/release", "/personal"
 PACKAGES: Final = "/packages"
 """Where the packages lie that a bundle requires beside those of the image."""
 DRAINING: Final = "/tmp/draining"  # noqa: S108 -- the pod's own
@@ -177,12 +185,11 @@ def _toleration(text: str) -> Object:
 def _container(
     settings: Settings, spec: Spec, release: Release, manifest: BundleManifest
 ) -> Object:
-    secret, image = settings.kubernetes_serving_secret, serving_image(settings, manifest)
+    image = serving_image(settings, manifest)
     return {
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "env": _environment(settings, release, image),
-        **({"envFrom": [{"secretRef": {"name": secret}}]} if secret else {}),
         "resources": _resources(spec),
         "securityContext": {
             "runAsNonRoot": True,
@@ -237,7 +244,23 @@ def _environment(settings: Settings, release: Release, image: str) -> list[Objec
         # A random name that only the pod itself and readers of the cluster's API know
         {"name": f"{PREFIX}PROOF_TOKEN", "valueFrom": own},
         *({"name": name, "value": value} for name, value in sorted(variables.items()) if value),
+        *_key(settings),
     ]
+
+
+def _key(settings: Settings) -> list[Object]:
+    """Return the variables with the key to the bucket, where a Secret has it; nothing else of it.
+
+    Without the entries that every key has, a pod does not start, and says so.
+    """
+    secret = settings.kubernetes_serving_secret
+    if secret is None or not settings.has_bucket:
+        return []
+    entries = {
+        name: {"name": secret, "key": name} | ({} if name in WITHOUT_CHOICE else {"optional": True})
+        for name in KEY_VARIABLES[service_of(settings.store)]
+    }
+    return [{"name": name, "valueFrom": {"secretKeyRef": entry}} for name, entry in entries.items()]
 
 
 def _store(settings: Settings) -> dict[str, str]:

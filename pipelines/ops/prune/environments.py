@@ -6,9 +6,12 @@ is left that a pod would need them for.
 
 from __future__ import annotations
 
+import re
 import shutil
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
 
 from pipelines.bundle.load import read_manifest
 from pipelines.environments.kept import KEPT
@@ -17,9 +20,10 @@ from pipelines.environments.ready import read_lock
 from pipelines.environments.record import EnvironmentRecord
 from pipelines.environments.recorded_files import RECORD
 from pipelines.environments.resolution import RESOLVED
+from pipelines.errors import Corrupted
 from pipelines.locks import hold
 from pipelines.ops.prune.leftover import Leftover
-from pipelines.ops.prune.needed import reachable_objects, read_json_entry
+from pipelines.ops.prune.needed import reachable_objects
 from pipelines.spec import load_all
 from pipelines.store.references import references
 
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
     from pipelines.store.port import Store
+
+_KEPT_KEY: Final = re.compile(rf"{KEPT}/(?P<environment>[0-9a-f]{{64}})/[^/]+")
 
 
 def unused_environments(
@@ -55,6 +61,8 @@ def unneeded_kept(settings: Settings, ports: ConfiguredPorts, limit: float) -> I
     Needed are those of every environment that the ledger reaches, by a bundle or the recipe of a
     version, and that a model of this folder asks for now. Where a spec is broken nothing goes: what
     it asks for is not known. The archives go with the other objects that nothing refers to.
+
+    Raises Corrupted where an entry is none that we write: who needs what is not known then.
     """
     store = ports.store
     old = [item for item in store.contents("entries", KEPT) if item.used_at < limit]
@@ -66,16 +74,43 @@ def unneeded_kept(settings: Settings, ports: ConfiguredPorts, limit: float) -> I
     needed = {uri.rsplit("/", 1)[-1].split(".")[0] for uri in reachable_objects(store, refs)}
     needed |= _asked_for(store, [sorted(spec.requires) for spec in specs.values()])
     for item in old:
-        if item.name.split("/")[1] not in needed:
+        if _environment_of(item.name) not in needed:
             remove = partial(store.remove, "entries", item.name, unused_since=limit)
             yield Leftover("packages for pods", item.name, item.size, remove)
 
 
+def _environment_of(key: str) -> str:
+    """Return the environment whose packages an entry keeps for one Python."""
+    found = _KEPT_KEY.fullmatch(key)
+    if found is None:
+        raise _make_unknown(key, "keeps no packages of an environment")
+    return found["environment"]
+
+
 def _asked_for(store: Store, requirements: Collection[list[str]]) -> set[str]:
     """Return the environments to which these requirements were resolved, by whatever Python."""
-    bodies = (read_json_entry(store, item.name) for item in store.contents("entries", RESOLVED))
-    records = (EnvironmentRecord.model_validate(body) for body in bodies if body is not None)
-    return {record.sha256 for record in records if record.requirements in requirements}
+    records = (_read_record(store, item.name) for item in store.contents("entries", RESOLVED))
+    return {r.sha256 for r in records if r is not None and r.requirements in requirements}
+
+
+def _read_record(store: Store, key: str) -> EnvironmentRecord | None:
+    """Return what requirements were resolved to; None where the entry is gone meanwhile."""
+    entry = store.read(key)
+    try:
+        return None if entry is None else EnvironmentRecord.model_validate_json(entry)
+    except ValidationError as error:
+        raise _make_unknown(key, "names no environment") from error
+
+
+def _make_unknown(key: str, complaint: str) -> Corrupted:
+    return Corrupted(
+        f"The entry {key} of the store {complaint}: who needs which packages is not known, so"
+        " nothing was removed.",
+        remedy=(
+            "if a newer Perennial has written it, prune with that one; else remove the entry: what"
+            " it said is found again when it is needed."
+        ),
+    )
 
 
 def _used_at(folder: Path) -> float:

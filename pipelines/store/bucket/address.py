@@ -38,7 +38,8 @@ class BucketAddress:
     `prefix` has no slash at its ends. An empty `endpoint` is the service's own. `account` is that
     of Azure, which no other bucket has. `ca` is a file with the certificates that the endpoint's
     is checked against; None takes those of the system. A `credentials_file` without `credentials`
-    is a person's login.
+    is a person's login. `credentials_variable` and `ca_variable` name the variables that the files
+    were read from.
     """
 
     bucket: str
@@ -47,9 +48,11 @@ class BucketAddress:
     region: str = "us-east-1"
     credentials: Credentials | None = None
     credentials_file: Path | None = None
+    credentials_variable: str = f"{PREFIX}STORE_CREDENTIALS"
     encryption: str = ""
     kms_key: str = ""
     ca: Path | None = None
+    ca_variable: str = f"{PREFIX}STORE_CA"
     retry_seconds: float = 60.0
     scheme: Scheme = "s3"
     account: str = ""
@@ -89,7 +92,7 @@ def bucket_address(url: str, settings: Settings) -> BucketAddress:
                 " never stand in it (docs/bucket.md)."
             ),
         )
-    file = settings.store_credentials
+    file, variable = settings.store_credentials, settings.variable("store_credentials")
     _check_settings(scheme, settings)
     return BucketAddress(
         scheme=scheme,
@@ -98,11 +101,13 @@ def bucket_address(url: str, settings: Settings) -> BucketAddress:
         prefix=prefix,
         endpoint=settings.store_endpoint.rstrip("/"),
         region=settings.store_region,
-        credentials=None if file is None else read_credentials(file, scheme),
+        credentials=None if file is None else read_credentials(file, variable, scheme),
         credentials_file=file,
+        credentials_variable=variable,
         encryption=settings.store_encryption,
         kms_key=settings.store_kms_key,
         ca=settings.store_ca,
+        ca_variable=settings.variable("store_ca"),
         retry_seconds=settings.store_retry_seconds,
     )
 

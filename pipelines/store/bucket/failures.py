@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipelines.errors import Denied, PerennialError, RequestError, Unreachable
-from pipelines.store.bucket.services import SERVICES, endpoint_of
+from pipelines.store.bucket.services import SERVICES, endpoint_of, name_key
 
 if TYPE_CHECKING:
     from pipelines.store.bucket.address import BucketAddress
@@ -18,8 +18,10 @@ _AGAIN = frozenset({"408", "409", "429"})
 """Statuses of the fours after which another try may do."""
 _CERTIFICATE = re.compile(r"certificate|UnknownIssuer|NotValidForName", re.IGNORECASE)
 
-_IDENTITY = re.compile(r"169\.254\.169\.254|computeMetadata")
-"""Where a machine of a cloud asks for its own identity."""
+_IDENTITY = re.compile(r"\bhttp://(169\.254\.(169\.254|170\.\d+)|[^/\s]+/computeMetadata)[:/]")
+"""Where a machine of a cloud asks for its own identity: the address's beginning, for a path of ours
+may hold anything.
+"""
 _LOGIN = re.compile(r"accounts\.google\.com|oauth2\.googleapis\.com")
 """Where Google gives tokens for a person's login; a service account signs its own."""
 
@@ -74,7 +76,7 @@ def name_failure(
     if code in service.keys:
         return Denied(
             f"The endpoint {endpoint_of(address)} does not take the credentials ({code}).",
-            remedy=f"correct or renew them: {service.key_settings}.",
+            remedy=f"correct or renew them: {name_key(address)}.",
         )
     if is_final(error):
         return _name_refusal(error, address, path)

@@ -6,14 +6,18 @@ service is one more `Service` here.
 
 from __future__ import annotations
 
+import os
+import ssl
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pipelines.errors import RequestError
+from pipelines.settings import keys_in, service_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from obstore.store import AzureStore, GCSStore, S3Store
 
@@ -55,6 +59,14 @@ def endpoint_of(address: BucketAddress) -> str:
     return address.endpoint or SERVICES[address.scheme].own(address)
 
 
+def name_key(address: BucketAddress) -> str:
+    """Return what the key was read from, in words; what it can be read from where there is none."""
+    if address.credentials_file is not None:
+        return f"{address.credentials_variable}={address.credentials_file}"
+    found = keys_in(os.environ, service_of(address.url))
+    return ", ".join(found) or SERVICES[address.scheme].key_settings
+
+
 def _allow_s3(address: BucketAddress, right: Right) -> str:
     resource = address.arn() if right == "list" else address.arn("*")
     key = f", and the use of the KMS key {address.kms_key}" if address.kms_key else ""
@@ -67,8 +79,7 @@ def _allow_s3(address: BucketAddress, right: Right) -> str:
 def _allow_azure(address: BucketAddress, _: Right) -> str:
     return (
         "give this identity the role Storage Blob Data Contributor on the container"
-        f" {address.bucket} of {address.account}; or correct the key:"
-        f" {SERVICES['az'].key_settings}."
+        f" {address.bucket} of {address.account}; or correct the key: {name_key(address)}."
     )
 
 
@@ -116,7 +127,7 @@ def _open_azure(address: BucketAddress) -> AzureStore:
         # Not a word of it: it may show the key.
         raise RequestError(
             f"The account {address.account} of {address.url} cannot be used as it is set.",
-            remedy=f"an account's key is written in base64: {SERVICES['az'].key_settings}.",
+            remedy=f"an account's key is written in base64: {name_key(address)}.",
         ) from None
 
 
@@ -139,10 +150,7 @@ def _open_google(address: BucketAddress) -> GCSStore:
         # Not a word of it: it may show the key.
         raise RequestError(
             f"The key to {address.url} cannot be used as it is set.",
-            remedy=(
-                "let one of these hold a whole service account's key, as JSON:"
-                f" {SERVICES['gs'].key_settings}."
-            ),
+            remedy=f"let it hold a whole service account's key, as JSON: {name_key(address)}.",
         ) from None
 
 
@@ -155,7 +163,7 @@ def _manners(address: BucketAddress) -> dict[str, Any]:
         "allow_http": address.endpoint.startswith("http://"),
     }
     if address.ca is not None:
-        options["root_certificate"] = address.ca.read_bytes()
+        options["root_certificate"] = _read_certificates(address.ca, address.ca_variable)
     return {
         "client_options": options,
         "retry_config": {
@@ -168,6 +176,19 @@ def _manners(address: BucketAddress) -> dict[str, Any]:
             },
         },
     }
+
+
+def _read_certificates(file: Path, variable: str) -> bytes:
+    """Return a file's certificates. Raises RequestError, naming the variable, where none are."""
+    try:
+        data = file.read_bytes()
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=data.decode("ascii"))
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise RequestError(
+            f"{variable}={file}: no certificates can be read from it ({type(error).__name__}).",
+            remedy="name a file of certificates in PEM form that this user may read.",
+        ) from None
+    return data
 
 
 SERVICES: Final[dict[str, Service]] = {
@@ -192,7 +213,10 @@ SERVICES: Final[dict[str, Service]] = {
             "remove": "s3:DeleteObject",
             "list": "s3:ListBucket",
         },
-        key_settings="PERENNIAL_STORE_CREDENTIALS, or AWS_ACCESS_KEY_ID",
+        key_settings=(
+            "PERENNIAL_STORE_CREDENTIALS, AWS_SHARED_CREDENTIALS_FILE, or AWS_ACCESS_KEY_ID and"
+            " AWS_SECRET_ACCESS_KEY"
+        ),
         how_to_allow=_allow_s3,
         own=lambda address: f"AWS ({address.region})",
         hint=(

@@ -10,10 +10,10 @@ from kubernetes.client import models as k8s
 
 from perennial_airflow.places.step_environment import step_environment
 from pipelines.byte_sizes import bytes_of
-from pipelines.container_paths import STATE, TRUST, expect_state_in_pods, path_in_container
+from pipelines.container_paths import CA, STATE, TRUST, expect_state_in_pods, path_in_container
 from pipelines.errors import GiveUp
 from pipelines.refs import digest
-from pipelines.settings import PREFIX, SECRET, SIGNING_KEY, SQL_PREFIX, is_web
+from pipelines.settings import KEY_VARIABLES, PREFIX, SECRET, SIGNING_KEY, SQL_PREFIX, is_web
 from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
@@ -34,12 +34,7 @@ SECRET_VARIABLES = frozenset(
     {
         "MLFLOW_TRACKING_PASSWORD",
         "MLFLOW_TRACKING_TOKEN",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AZURE_STORAGE_ACCOUNT_KEY",
-        "AZURE_STORAGE_SAS_TOKEN",
-        "GOOGLE_SERVICE_ACCOUNT_KEY",
+        *(name for names in KEY_VARIABLES.values() for name in names),
     }
 )
 """What is secret of the environment beside our own settings."""
@@ -92,6 +87,7 @@ def pod_environment(
 
     Raises GiveUp where a secret is in no Secret, or a setting names what no pod can reach.
     """
+    expect_state_in_pods(settings)
     found = step_environment(environ, settings, step)
     name = f"{PREFIX}TRUST"
     if settings.kubernetes_steps_trust is not None:
@@ -158,7 +154,6 @@ def _expect_reachable(settings: Settings, step: str, found: Mapping[str, str]) -
                 f"{name} is an address of this machine alone, which no pod reaches.",
                 remedy=f"set {name} to an address that the cluster's pods reach.",
             )
-    expect_state_in_pods(settings)
 
 
 def _find_addresses(
@@ -197,6 +192,10 @@ def pod_volumes(settings: Settings) -> tuple[list[k8s.V1Volume], list[k8s.V1Volu
         keys = k8s.V1ConfigMapVolumeSource(name=settings.kubernetes_steps_trust)
         volumes.append(k8s.V1Volume(name="trust", config_map=keys))
         mounts.append(k8s.V1VolumeMount(name="trust", mount_path=TRUST, read_only=True))
+    if settings.kubernetes_steps_ca is not None:
+        certificates = k8s.V1ConfigMapVolumeSource(name=settings.kubernetes_steps_ca)
+        volumes.append(k8s.V1Volume(name="ca", config_map=certificates))
+        mounts.append(k8s.V1VolumeMount(name="ca", mount_path=CA, read_only=True))
     return volumes, mounts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.container_paths import STATE, path_in_container, store_in_container
-from pipelines.settings import PREFIX, QUIET, SIGNING_KEY, SQL_PREFIX, Settings
+from pipelines.settings import KEY_VARIABLES, PREFIX, QUIET, SIGNING_KEY, SQL_PREFIX, Settings
 from pipelines.steps.catalogue import STEPS
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ OWN_SETTINGS = frozenset(
         "IMAGE",
         "PROOF_TOKEN",
         "DOCKER_HOST",
+        "BROKER_URL",
         "DATA",
         "SPILL",
         "KUBERNETES_CONFIG",
@@ -34,6 +35,7 @@ OWN_SETTINGS = frozenset(
         "KUBERNETES_STEPS_SECRET",
         "KUBERNETES_STEPS_SECRET_KEYS",
         "KUBERNETES_STEPS_TRUST",
+        "KUBERNETES_STEPS_CA",
         "KUBERNETES_STEPS_ACCOUNT",
         "KUBERNETES_STEPS_PULL_POLICY",
         "KUBERNETES_STEPS_PULL_SECRET",
@@ -68,17 +70,14 @@ PASSED_VARIABLES = frozenset(
         "MLFLOW_TRACKING_PASSWORD",
         "MLFLOW_TRACKING_TOKEN",
         "MLFLOW_S3_ENDPOINT_URL",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
+        *KEY_VARIABLES["AWS"],
         "AWS_DEFAULT_REGION",
         "AWS_ENDPOINT_URL",
-        "AZURE_STORAGE_ACCOUNT_KEY",
-        "AZURE_STORAGE_SAS_TOKEN",
-        "GOOGLE_SERVICE_ACCOUNT_KEY",
     }
 )
-"""What a step's container gets of the worker's environment beside our own settings."""
+"""What a step's container gets of the worker's environment beside our own settings and the key to
+its store: sources and MLflow's artifacts may be in S3, wherever the store is.
+"""
 
 HOME = {
     "HOME": "/tmp",  # noqa: S108 -- the one folder it may write to; the user may be a bare number
@@ -97,7 +96,7 @@ def step_environment(environ: Mapping[str, str], settings: Settings, step: str) 
         for name, value in environ.items()
         if name in PASSED_VARIABLES or _is_setting(name)
     }
-    environment |= {**HOME, "PERENNIAL_STATE": STATE} | store_in_container(settings)
+    environment |= {**HOME, "PERENNIAL_STATE": STATE} | store_in_container(settings, environ)
     if STEPS[step].signs and environ.get(SIGNING_KEY):
         environment[SIGNING_KEY] = environ[SIGNING_KEY]
     if settings.is_set("versions"):

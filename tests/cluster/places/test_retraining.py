@@ -1,7 +1,11 @@
-"""A whole retraining whose steps are pods: Airflow starts them, a server in the cluster answers."""
+"""A whole retraining whose steps are pods: Airflow starts them, a server in the cluster answers.
+
+Its store is in a folder of the one node, or in a bucket of Google or a container of Azure.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,18 +16,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.ports import ConfiguredPorts
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import PREFIX, Settings, load_settings
 from stack.environment import BUNDLE
+from tests.azurite import azurite
 from tests.cluster.places.conftest import USER
 from tests.cluster.places.pods import await_until
+from tests.cluster.reaching import host_address
 from tests.conftest import ROOT
 from tests.docker.sales import FIRST_DAY, image_with, sales_world
+from tests.google_storage import google_storage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1_800)]
-SERVER = "serving"
+SERVER, SECRET = "serving", "of-steps"
 
 
 @dataclass
@@ -47,9 +54,24 @@ class Loop:
         return said
 
 
+@pytest.fixture(params=["folder", "azure", "google"])
+def store(request, core):
+    """The variables by which the store is found: none, where it is in the state."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "folder":
+            yield {}
+            return
+        service = (
+            azurite()
+            if request.param == "azure"
+            else stack.enter_context(google_storage(host_address()))
+        )
+        yield service.environment(stack.enter_context(service.bucket()))
+
+
 @pytest.fixture
-def loop(core, namespace, engine, tmp_path):
-    """The small model, its steps' image, and a server that reads the same folder of the node."""
+def loop(core, namespace, engine, tmp_path, store):
+    """The small model, its steps' image, and a server that reads the same store."""
     world = sales_world(tmp_path / "home", ROOT)
     state = tmp_path / "state"
     state.mkdir()
@@ -58,9 +80,12 @@ def loop(core, namespace, engine, tmp_path):
         folder.chmod(0o711)
     image = image_with(engine, "perennial/steps:latest", world, f"perennial-test/steps:{namespace}")
     host = f"{SERVER}.{namespace}.svc.cluster.local"
-    start_server(core, namespace, state, host)
+    key = {name: value for name, value in store.items() if not name.startswith(PREFIX)}
+    core.create_namespaced_secret(namespace, {"metadata": {"name": SECRET}, "stringData": key})
+    start_server(core, namespace, state, host, store)
     environ = {
         **os.environ,
+        **store,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins")]),
         "PERENNIAL_HOME": str(world.home),
         "PERENNIAL_STATE": str(state),
@@ -70,6 +95,7 @@ def loop(core, namespace, engine, tmp_path):
         "PERENNIAL_KUBERNETES_NAMESPACE": namespace,
         "PERENNIAL_KUBERNETES_STEPS_VOLUME": str(state),
         "PERENNIAL_KUBERNETES_STEPS_PULL_POLICY": "Never",
+        "PERENNIAL_KUBERNETES_STEPS_SECRET": SECRET,
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
@@ -78,10 +104,14 @@ def loop(core, namespace, engine, tmp_path):
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(tmp_path / "bundles"),
     }
     yield Loop(environ, load_settings(environ), tmp_path)
+    core.delete_namespaced_pod(SERVER, namespace, grace_period_seconds=0)
+    core.delete_namespaced_service(SERVER, namespace)
+    core.delete_namespaced_secret(SECRET, namespace)
+    await_until(lambda: not core.list_namespaced_pod(namespace).items)
     engine.remove_image(image, force=True)
 
 
-def start_server(core, namespace, state, host):
+def start_server(core, namespace, state, host, store):
     core.create_namespaced_service(
         namespace,
         {
@@ -93,13 +123,14 @@ def start_server(core, namespace, state, host):
         "SERVING_HOST": "0.0.0.0",
         "SERVING_HOSTS": host,
         "STATE": "/state",
-        "RELEASES": "/state/store",
+        "RELEASES": store.get("PERENNIAL_STORE", "/state/store"),
     }
+    given = {f"{PREFIX}{name}": value for name, value in environment.items()} | store
     container = {
         "name": SERVER,
         "image": "perennial/serving:latest",
         "imagePullPolicy": "Never",
-        "env": [{"name": f"PERENNIAL_{name}", "value": v} for name, v in environment.items()],
+        "env": [{"name": name, "value": value} for name, value in given.items()],
         "volumeMounts": [{"name": "state", "mountPath": "/state"}],
     }
     core.create_namespaced_pod(

@@ -30,8 +30,18 @@ WORKER = {
 }
 
 
-def test_what_is_secret_stands_in_no_pod_but_where_it_is():
-    found = pod_environment(WORKER, known(kubernetes_steps_secret="steps"), "train")
+@pytest.mark.parametrize(
+    ("store", "own"),
+    [
+        ({}, set()),
+        ({"store": "s3://models"}, set()),
+        ({"store": "gs://models"}, {"GOOGLE_SERVICE_ACCOUNT_KEY"}),
+        ({"store": "az://models", "store_account": "ours"}, {"AZURE_STORAGE_ACCOUNT_KEY"}),
+    ],
+)
+def test_what_is_secret_stands_in_no_pod_but_where_it_is(store, own):
+    """Of the keys to a bucket, that to the store's service and, for sources, that to S3."""
+    found = pod_environment(WORKER, known(kubernetes_steps_secret="steps", **store), "train")
     got = values(found)
     assert "hunter2" not in str(found)
     assert {name for name, value in got.items() if value == f"steps/{name}"} == {
@@ -39,9 +49,8 @@ def test_what_is_secret_stands_in_no_pod_but_where_it_is():
         "PERENNIAL_SQL_SHOP",
         "MLFLOW_TRACKING_PASSWORD",
         "AWS_SECRET_ACCESS_KEY",
-        "AZURE_STORAGE_ACCOUNT_KEY",
-        "GOOGLE_SERVICE_ACCOUNT_KEY",
         "UV_DEFAULT_INDEX",
+        *own,
     }
     assert got["PERENNIAL_MLFLOW_URI"] == "http://mlflow:5000"
     assert got["PERENNIAL_KUBERNETES_NAMESPACE"] == "ml"

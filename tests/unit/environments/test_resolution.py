@@ -55,6 +55,15 @@ def test_it_is_resolved_once_whatever_is_released_later(store, index):
         assert resolve(["pnclock~=1.0"], store) == before
 
 
+@pytest.mark.parametrize("body", [b"{}", b"no JSON", b'{"format": 2}'])
+def test_an_entry_of_another_kind_counts_for_nothing(store, body):
+    record = resolve(["pnclock==1.4"], store)
+    (key,) = (item.name for item in store.contents("entries", "environments"))
+    store.remove("entries", key)
+    store.publish(key, body)
+    assert resolve(["pnclock==1.4"], store) == record
+
+
 def test_the_order_of_the_entries_is_no_matter(store):
     assert resolve(["pngear==3.0", "pnclock==1.4"], store) == resolve(
         ["pnclock==1.4", "pngear==3.0"], store

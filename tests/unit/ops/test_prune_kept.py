@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.environments.record import EnvironmentRecord
+from pipelines.errors import Corrupted
 from pipelines.ledger import Crown, MemoryLedger
 from pipelines.ops.prune.environments import unneeded_kept
 from pipelines.ops.prune.store_leftovers import old_objects
@@ -81,6 +82,27 @@ def test_what_a_broken_model_asks_for_is_not_known_so_all_stay(world):
     world.keep("pnno==1")
     world.ask("requires: [pnno==1\n")
     assert world.found() == set()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b"[1]", b"null", b"no JSON", b"\xff", b'{"sha256": 1, "requirements": "all"}'],
+)
+def test_an_environment_that_cannot_be_read_is_named_and_nothing_goes(world, body):
+    world.keep("pnno==1")
+    world.store.publish("environments/of-another-kind", body)
+    with pytest.raises(Corrupted, match=r"environments/of-another-kind .* nothing was removed"):
+        world.leftovers()
+    world.store.remove("entries", "environments/of-another-kind")
+    assert len(world.leftovers()) == 1
+
+
+@pytest.mark.parametrize("name", ["readme", "a/b/c", "0123/cpython-311"])
+def test_an_entry_beside_the_kept_packages_is_named_and_nothing_goes(world, name):
+    world.keep("pnno==1")
+    world.store.publish(f"packages/{name}", b"{}")
+    with pytest.raises(Corrupted, match=f"packages/{name} .* nothing was removed"):
+        world.leftovers()
 
 
 def test_what_is_young_stays_and_so_does_what_became_young_meanwhile(world):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+
 import pytest
 import yaml
 
 from pipelines.errors import RequestError
+from pipelines.settings import load_settings
+from stack import control
 from stack.celery import prepare_broker
 from stack.environment import environment
+from stack.keys import print_command
 from stack.layout import CHECKOUT
 from stack.programs import programs
 from tests.unit.stack.test_stack_config import layout
@@ -50,6 +56,49 @@ def test_a_stack_with_workers_has_a_broker_that_only_its_owner_reaches(tmp_path)
     assert environ["AIRFLOW__CORE__PARALLELISM"] == "6"
     assert str(here.run / "broker.sock") in environ["AIRFLOW__CELERY__BROKER_URL"]
     assert "broker" not in {program.name for program in programs(layout(tmp_path))}
+
+
+OWN = "amqp://me:hunter2@rabbit.example:5672/models"
+
+
+def test_a_broker_of_one_s_own_is_not_run_and_its_password_stands_in_a_file_alone(tmp_path):
+    here = layout(tmp_path, executor="celery", broker_url=OWN)
+    commands = {program.name: program.command for program in programs(here)}
+    assert "broker" not in commands
+    assert {"worker-1", "worker-2"} <= set(commands)
+    environ = environment(here, {"PERENNIAL_BROKER_URL": OWN})
+    assert "hunter2" not in str(environ) + str(commands)
+    assert str(here.secrets / "broker_url") in environ["AIRFLOW__CELERY__BROKER_URL_CMD"]
+    assert "AIRFLOW__CELERY__BROKER_URL" not in environ
+    assert environ["AIRFLOW__CELERY__RESULT_BACKEND"].startswith("db+sqlite:///")
+
+
+def test_its_address_is_written_for_the_owner_s_eyes_and_goes_with_the_setting(tmp_path):
+    asked = []
+    here = layout(tmp_path, executor="celery", broker_url=OWN)
+    here.secrets.mkdir(parents=True)
+    prepare_broker(here, asked.append)
+    file = here.secrets / "broker_url"
+    assert (file.read_text(), oct(file.stat().st_mode)[-3:], asked) == (OWN, "600", [OWN])
+    said = subprocess.run(
+        shlex.split(print_command(file)), capture_output=True, text=True, check=True
+    )
+    assert said.stdout == OWN
+    prepare_broker(layout(tmp_path))
+    assert not file.exists()
+
+
+def test_later_commands_know_of_it_without_its_password(tmp_path):
+    found = control._settings(layout(tmp_path, executor="celery", broker_url=OWN))
+    assert found["broker_url"] == "amqp://rabbit.example:5672/models"
+    assert "broker_url" not in control._settings(layout(tmp_path, executor="celery"))
+
+
+@pytest.mark.parametrize("url", ["http://x", "amqp://", "pyamqp:hidden", "amqp://me:hidden @x"])
+def test_what_is_no_broker_s_address_is_refused_and_not_shown(url):
+    with pytest.raises(RequestError, match="PERENNIAL_BROKER_URL") as refused:
+        load_settings({"PERENNIAL_BROKER_URL": url})
+    assert "hidden" not in str(refused.value)
 
 
 def test_without_a_broker_on_the_machine_up_says_what_to_install(tmp_path, monkeypatch):

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.container_paths import KEY_VARIABLES
+from pipelines.settings import KEY_VARIABLES
 from stack.layout import CHECKOUT
 
 COMPOSED = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
+ALL_KEYS = [name for names in KEY_VARIABLES.values() for name in names]
 INIT = runpy.run_path(str(CHECKOUT / "docker" / "compose" / "init.py"))
 GIVEN = "${PERENNIAL_STORE_CA:-/dev/null}:/run/store-ca.pem:ro"
 
@@ -19,17 +20,13 @@ GIVEN = "${PERENNIAL_STORE_CA:-/dev/null}:/run/store-ca.pem:ro"
 @pytest.mark.parametrize("name", ["airflow", "scheduler", "worker", "perennial", "init"])
 def test_a_key_to_a_bucket_of_any_service_is_handed_on_where_it_is_set(name):
     told = COMPOSED["services"][name]["environment"]
-    assert {told.get(key, "none") for key in KEY_VARIABLES} == {None}
+    assert {told.get(key, "none") for key in ALL_KEYS} == {None}
     assert told["PERENNIAL_STORE_ACCOUNT"] == "${PERENNIAL_STORE_ACCOUNT:-}"
 
 
 def test_mlflow_s_server_holds_no_key_but_to_s3():
     told = COMPOSED["services"]["mlflow"]["environment"]
-    assert {key for key in KEY_VARIABLES if key in told} == {
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-    }
+    assert {key for key in ALL_KEYS if key in told} == set(KEY_VARIABLES["AWS"])
 
 
 def test_the_host_s_certificates_are_put_where_all_containers_of_steps_see_them():

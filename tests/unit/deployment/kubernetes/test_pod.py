@@ -13,7 +13,7 @@ from pipelines.deployment.kubernetes.pod import pod_template
 from pipelines.environments.record import EnvironmentRecord
 from pipelines.errors import GiveUp
 from pipelines.refs import Ref
-from pipelines.settings import Settings
+from pipelines.settings import KEY_VARIABLES, Settings
 from pipelines.spec.deploy import Deploy, Replicas, Requests
 from pipelines.spec.resources import Limits, Resources
 from pipelines.store.memory import MemoryStore
@@ -93,9 +93,34 @@ def test_no_key_stands_in_a_pod(made, monkeypatch):
         kubernetes_serving_secret="bucket-key",
     )
     assert SECRET not in repr(every(made, settings))
-    assert pod(made, settings)["containers"][0]["envFrom"] == [
-        {"secretRef": {"name": "bucket-key"}}
-    ]
+
+
+@pytest.mark.parametrize(
+    ("store", "service"), [("s3://models", "AWS"), ("gs://models", "GOOGLE"), ("az://us", "AZURE")]
+)
+def test_a_pod_gets_the_key_to_its_bucket_by_reference_and_no_more_of_the_secret(
+    made, store, service
+):
+    """The Secret may hold more: that of steps has the way to the ledger."""
+    settings = Settings(store=store, store_account="ours", kubernetes_serving_secret="steps")
+    for container in (*(found := pod(made, settings))["containers"], *found["initContainers"]):
+        assert "envFrom" not in container
+        held = {
+            v["name"]: v["valueFrom"]["secretKeyRef"]
+            for v in container["env"]
+            if "secretKeyRef" in v.get("valueFrom", {})
+        }
+        assert {(name, entry["name"], entry["key"]) for name, entry in held.items()} == {
+            (name, "steps", name) for name in KEY_VARIABLES[service]
+        }
+        # Of Azure there are several, and of the others none may be absent
+        whole = [name for name, entry in held.items() if not entry.get("optional")]
+        assert bool(whole) == (service != "AZURE")
+
+
+def test_without_a_bucket_or_a_secret_there_is_no_key(made):
+    for settings in (bucket(), Settings(kubernetes_serving_volume="state")):
+        assert "secretKeyRef" not in str(pod(made, settings))
 
 
 def variables(found):

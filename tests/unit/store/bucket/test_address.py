@@ -1,13 +1,19 @@
 """Which bucket a URL and the settings name."""
 
 import pytest
+from obstore.exceptions import GenericError
 
 from pipelines.errors import RequestError
 from pipelines.settings import load_settings
 from pipelines.store.bucket.address import artifacts_url, bucket_address
+from pipelines.store.bucket.client import Client
+from pipelines.store.bucket.failures import name_failure
 from pipelines.store.bucket.store import BucketStore
 from pipelines.store.local import folder_of
 from pipelines.store.opening import open_store
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+"""What begins and ends as one."""
 
 
 class TestTheURL:
@@ -90,6 +96,68 @@ class TestTheSettings:
         assert store.folder == tmp_path / "bucket"
         assert folder_of(store) is None
         assert not store.folder.exists()
+
+
+class TestWhereTheKeyWasReadFrom:
+    """A message names the variable that counts: ours, or the cloud's own."""
+
+    @pytest.mark.parametrize(
+        ("store", "theirs"),
+        [
+            ("s3://models", "AWS_SHARED_CREDENTIALS_FILE"),
+            ("gs://models", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ],
+    )
+    def test_a_file_without_a_key_is_named_with_its_variable(self, tmp_path, store, theirs):
+        ours, file = "PERENNIAL_STORE_CREDENTIALS", tmp_path / "key"
+        file.write_text("hidden")
+        for mode, words in ((0o644, "others can read"), (0o600, "cannot be read")):
+            file.chmod(mode)
+            for given, not_given in ((theirs, ours), (ours, theirs)):
+                settings = load_settings({"PERENNIAL_STORE": store, given: str(file)})
+                with pytest.raises(RequestError, match=words) as refused:
+                    bucket_address(store, settings)
+                assert f"{given}={file}" in refused.value.message
+                assert not_given not in str(refused.value)
+
+    def test_ours_counts_first_and_is_named(self, tmp_path, key_file):
+        environ = {
+            "PERENNIAL_STORE": "s3://models",
+            "AWS_SHARED_CREDENTIALS_FILE": str(key_file),
+            "PERENNIAL_STORE_CREDENTIALS": str(tmp_path / "none"),
+        }
+        with pytest.raises(RequestError, match=r"PERENNIAL_STORE_CREDENTIALS=.*none"):
+            bucket_address("s3://models", load_settings(environ))
+
+    @pytest.mark.parametrize("variable", ["PERENNIAL_STORE_CA", "AWS_CA_BUNDLE"])
+    @pytest.mark.parametrize("text", [None, "", "no certificate", CERTIFICATE])
+    def test_certificates_that_cannot_be_read_are_named(self, tmp_path, variable, text):
+        file = tmp_path / "ca.pem"
+        if text is not None:
+            file.write_text(text)
+        settings = load_settings({"PERENNIAL_STORE": "s3://models", variable: str(file)})
+        with pytest.raises(RequestError, match=rf"{variable}=.*ca\.pem: no certificates"):
+            Client(bucket_address("s3://models", settings))
+
+    def test_settings_that_were_changed_know_it_still(self, key_file):
+        settings = load_settings({"AWS_SHARED_CREDENTIALS_FILE": str(key_file)})
+        assert settings.replace(store_region="x").variable("store_credentials") == (
+            "AWS_SHARED_CREDENTIALS_FILE"
+        )
+        other = settings.replace(store_credentials=key_file)
+        assert other.variable("store_credentials") == "PERENNIAL_STORE_CREDENTIALS"
+
+    def test_keys_that_are_not_taken_are_named_as_well(self, key_file, monkeypatch):
+        refused = GenericError("status code: 403 <Code>InvalidAccessKeyId</Code>")
+        held = load_settings({"AWS_SHARED_CREDENTIALS_FILE": str(key_file)})
+        by_file = bucket_address("s3://models", held)
+        found = name_failure(refused, by_file, "read", "x")
+        assert found.remedy == f"correct or renew them: AWS_SHARED_CREDENTIALS_FILE={key_file}."
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "hidden")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+        by_variables = bucket_address("s3://models", load_settings({}))
+        found = name_failure(refused, by_variables, "read", "x")
+        assert found.remedy == ("correct or renew them: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.")
 
 
 AZURE = {"PERENNIAL_STORE": "az://models/team", "PERENNIAL_STORE_ACCOUNT": "ours"}
