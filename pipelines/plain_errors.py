@@ -198,7 +198,8 @@ PATTERNS = {
     ),
     r"^[A-Za-z0-9_.@+-]+$": "write a log-in of Airflow: letters, digits, _, ., @, + and -",
     r"^[^\s\x00-\x1f<>&]{1,20}$": "write at most 20 characters, without blanks, <, > and &",
-    r"^(amqps?|rediss?)://[^\s/?#]+[^\s#]*$": (
+    r"^(amqps?|rediss?)://([^\s/?#@;]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+    r"(/[^\s?#@;]*)?(\?[^\s#@;]*)?$": (
         "write amqp://user:password@host:5672/vhost, or redis://:password@host:6379/0, and escape"
         " signs that mean something in a URL"
     ),

@@ -104,7 +104,13 @@ SparkFolder = Annotated[
 ]
 BrokerUrl = Annotated[
     str,
-    StringConstraints(pattern=r"^(amqps?|rediss?)://[^\s/?#]+[^\s#]*$", max_length=1_000),
+    StringConstraints(
+        pattern=(
+            r"^(amqps?|rediss?)://([^\s/?#@;]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+            r"(/[^\s?#@;]*)?(\?[^\s#@;]*)?$"
+        ),
+        max_length=1_000,
+    ),
 ]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
 ServingUrls = Annotated[

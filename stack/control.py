@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from pipelines.broker import show_broker
 from pipelines.errors import PerennialError, Unreachable
 from pipelines.locks import hold
 from pipelines.private_files import keep_private, make_folder
-from pipelines.settings import OF_THE_STACK, without_password
+from pipelines.settings import OF_THE_STACK
 from stack.celery import prepare_broker
 from stack.environment import MARK, environment
 from stack.health import Health, check, make_client
@@ -304,5 +305,5 @@ def tail(log: Path, lines: int = 20) -> str:
 def _settings(layout: Layout) -> dict[str, int | str]:
     values = {name: getattr(layout.settings, name) for name in OF_THE_STACK}
     if values["broker_url"] is not None:
-        values["broker_url"] = without_password(values["broker_url"])
+        values["broker_url"] = show_broker(values["broker_url"])
     return {name: value for name, value in values.items() if value is not None}

@@ -106,7 +106,7 @@ class Layout:
         """Tell whether the server is this stack's (else the setting PERENNIAL_SERVING_URL says
         where it is).
         """
-        return self.settings.serving_url == self.serving_url
+        return self.serving_url in [url.rstrip("/") for url in self.settings.serving_urls]
 
     def log(self, program: str) -> Path:
         """Return a program's log."""

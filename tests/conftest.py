@@ -177,6 +177,6 @@ def real_data() -> Path:
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings of the shell that started it."""
-    ours = ("PERENNIAL_", "AWS_")
+    ours = ("PERENNIAL_", "AWS_", "AZURE_", "GOOGLE_")
     for name in [n for n in os.environ if n.startswith(ours) and n != "PERENNIAL_DATA"]:
         monkeypatch.delenv(name)

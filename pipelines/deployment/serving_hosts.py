@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.deployment.serving_client import Serves, ServingClient, read_serves
+from pipelines.errors import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,16 +28,29 @@ class Hosts:
         """Remember the hosts, of which there is at least one; nothing is asked."""
         self._hosts = hosts
 
+    def _ask(self, name: str) -> list[dict[str, Any]]:
+        try:
+            return [host.model(name) for host in self._hosts]
+        except Unreachable as error:
+            if len(self._hosts) == 1:
+                raise
+            raise Unreachable(
+                error.message,
+                remedy="start that host, or take it out of PERENNIAL_SERVING_URL, then clear this"
+                " task: hosts that are up may serve the release already, and the model's next run"
+                " takes back what is not crowned by then.",
+            ) from error
+
     def model(self, name: str) -> dict[str, Any]:
         """Return all that this host says of the model.
 
         Raises Unreachable where one of them gives no answer that makes sense.
         """
-        return min((host.model(name) for host in self._hosts), key=_reach)
+        return min(self._ask(name), key=_reach)
 
     def serves(self, model: str) -> Serves:
         """Return what all of them serve at least, and the newest that one of them refused."""
-        said = [read_serves(model, host.model(model)) for host in self._hosts]
+        said = [read_serves(model, body) for body in self._ask(model)]
         refusals = [serves.refused for serves in said if serves.refused is not None]
         newest = max(refusals, key=lambda refusal: refusal.release, default=None)
         least = min(said, key=lambda serves: serves.release or 0)

@@ -34,7 +34,7 @@ class LightOperator(BaseOperator):
 
     def __setattr__(self, key: str, value: Any) -> None:
         """Set a value: in Airflow's way, unless that comes to the same."""
-        if key in self._converted or getattr(self, ARGUMENTS, True):
+        if key in self._converted or type(self) is LightOperator or getattr(self, ARGUMENTS, True):
             super().__setattr__(key, value)
         else:
             object.__setattr__(self, key, value)

@@ -24,11 +24,19 @@ def test_one_that_is_not_there_is_named_without_its_password(scheme):
     assert "PERENNIAL_BROKER_URL" in refused.value.remedy
 
 
-def test_what_says_nothing_is_no_broker():
+@pytest.mark.parametrize("scheme", ["amqp", "redis"])
+def test_what_says_nothing_is_no_broker(scheme):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(RequestError, match="does not answer"):
-            expect_broker(f"amqp://me:hunter2@127.0.0.1:{port}/", seconds=0.3)
+            expect_broker(f"{scheme}://me:hunter2@127.0.0.1:{port}/", seconds=0.3)
+
+
+@pytest.mark.parametrize("url", ["redis://:hunter2@h/zero", "redis://h/0?password=hunter2"])
+def test_an_address_that_cannot_be_read_is_named_without_its_password(url):
+    with pytest.raises(RequestError) as refused:
+        expect_broker(url, seconds=0.3)
+    assert "hunter2" not in str(refused.value) + refused.value.remedy
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not here")

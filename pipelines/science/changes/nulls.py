@@ -136,7 +136,9 @@ def judge_by_windows(
     share = np.where(beyond > 0, (1 + beyond) / (count + 1), 0.0)
     past = powers[:-1]
     deviation = np.maximum(past.std(axis=0, ddof=1), _floor(past.mean(axis=0), floors))
-    reach = past.mean(axis=0) + _from_normal(limit, freedom) * factor * deviation
+    # As in `_leave_out`: the window is one more than those whose mean and deviation these are.
+    one_more = (1 + 1 / count) ** 0.5
+    reach = past.mean(axis=0) + _from_normal(limit, freedom) * factor * deviation * one_more
     return Judged(np.maximum(reach, 0.0) ** (1 / _POWER), np.maximum(fitted, share))
 
 

@@ -5,6 +5,7 @@ What one model's spec or DAG does wrong is kept apart, and harms no other.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 KINDS = (RETRAIN, DRIFT, ROLLBACK, PROVE, REPLAY)
 LONGEST_SECONDS = 5.0
 """A folder that takes longer is given up, until it has changed: others wait for it."""
+_PARSED_IN: set[int] = set()
+"""The processes, this one or those it was forked from, that have parsed a group."""
 
 
 def dags(dag_id: str | None) -> dict[str, DAG]:
@@ -55,7 +58,10 @@ def group_dags(file: str, dag_id: str | None) -> dict[str, DAG]:
     group, folder, models = group_in(file), Path(file).parent, current_settings().models
     before, now = read_notes(folder, group), Notes()
     made: list[DAG] = []
-    with kept_settings(), paused_collection(for_good=True):
+    # Airflow forks a process for each parse; who parses again in one would keep what is dropped.
+    is_first = os.getpid() not in _PARSED_IN
+    _PARSED_IN.add(os.getpid())
+    with kept_settings(), paused_collection(for_good=is_first):
         for name in model_names(models, lambda name: group_of(name) == group):
             made += _read(models, name, before, now)
     write_notes(folder, group, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 STEPS = (sys.executable, "-m", "pipelines")
 """The command of every step."""
-GIVE_WAY = ("nice", "-n", "5")
+GIVE_WAY = ("nice", "-n", "5") if shutil.which("nice") else ()
 """A step goes behind what answers people: where both want the processor, the scheduler, the pages
 and the model servers get three times as much of it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.bundle.manifest import Release, release_key
+from pipelines.deployment.process_target import ProcessTarget
 from pipelines.deployment.serving_client import Refusal, Serves
 from pipelines.deployment.serving_hosts import Hosts, serving_hosts
 from pipelines.errors import Refused, RequestError, Unreachable
@@ -76,9 +77,21 @@ def test_what_one_refuses_none_serves(world):
 
 def test_one_that_is_away_is_named_and_nothing_is_crowned(world):
     hosts = Hosts([Host(world.context), Away()])
-    with pytest.raises(Unreachable, match="http://b/models"):
+    with pytest.raises(Unreachable, match="http://b/models") as failure:
         deploy_version(world, deploy_request(world, "2", "1"), hosts)
+    assert "take it out of PERENNIAL_SERVING_URL" in failure.value.remedy
     assert world.context.ports.ledger.champion(MODEL).version == "1"
+
+
+def test_what_hosts_serve_that_is_not_crowned_is_taken_back_by_the_next_run(world):
+    up = Host(world.context)
+    with pytest.raises(Unreachable):
+        deploy_version(world, deploy_request(world, "2", "1"), Hosts([up, Away()]))
+    assert up.model(MODEL)["version"] == "2"
+    ProcessTarget(Hosts([up])).follow(
+        world.context, world.context.ports.ledger.champion(MODEL), under_way=""
+    )
+    assert up.model(MODEL)["version"] == "1"
 
 
 def test_it_says_what_the_last_one_says_and_what_any_has_refused(world):

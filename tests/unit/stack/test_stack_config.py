@@ -121,6 +121,19 @@ def test_what_runs_elsewhere_is_not_started_here(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("urls", "runs"),
+    [
+        ("http://127.0.0.1:8000, http://b:8000/", True),  # this stack's and another host's
+        ("http://127.0.0.1:8000/", True),
+        ("http://a:8000,http://b:8000", False),
+    ],
+)
+def test_a_server_is_started_here_where_it_is_one_of_those_that_are_named(tmp_path, urls, runs):
+    here = layout(tmp_path, serving_url=urls, serving_port="8000")
+    assert here.runs_serving is runs
+
+
 def test_supervisord_restarts_what_dies_and_stops_whole_groups(tmp_path):
     here = layout(tmp_path)
     config = RawConfigParser()
