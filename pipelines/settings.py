@@ -110,6 +110,7 @@ BrokerUrl = Annotated[
             r"(/[^\s?#@;]*)?(\?[^\s#@;]*)?$"
         ),
         max_length=1_000,
+        strip_whitespace=True,
     ),
 ]
 ServingHosts = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._, -]*$", to_lower=True)]
