@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
+import subprocess
 import sys
 import weakref
 
@@ -83,3 +84,13 @@ def test_only_the_first_loading_is_for_good():
         gc.unfreeze()
         if frozen:
             gc.freeze()
+
+
+@pytest.mark.slow
+def test_at_the_end_nothing_is_left_that_a_library_would_call_a_leak():
+    code = """
+from pipelines.collector import load_for_good
+load_for_good("duckdb").connect().execute("SELECT 1").fetchall()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
