@@ -19,13 +19,8 @@ from demo.traffic import Client
 from pipelines.context import Context
 from pipelines.intervals import Interval
 from pipelines.ports import ConfiguredPorts
-from pipelines.settings import load_settings
-from pipelines.spec import load_all, load_spec
-from stack.airflow_api import AirflowApi
-from stack.dags import await_dags
+from pipelines.spec import load_spec
 from stack.environment import environment
-from stack.keys import USER, password
-from stack.layout import Layout
 from tests.conftest import ROOT
 from tests.e2e.live import (
     BACK,
@@ -36,10 +31,9 @@ from tests.e2e.live import (
     TURNED,
     Live,
     free_ports,
-    run_stack,
+    running,
     stack_environ,
 )
-from tests.unit.alerts.receivers import webhook
 from tests.unit.alerts.worlds import SECRET
 from tests.worlds import as_of, make_world, visits
 
@@ -73,21 +67,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             shutil.copy(suite, home / "expectations")
     environ = stack_environ(str(home), free_ports("AIRFLOW", "MLFLOW", "SERVING"))
     environ["PERENNIAL_ALERTS"] = str(home / "alerts.yaml")
-    settings = load_settings(environ)
-    layout = Layout(settings)
-    up = run_stack(environ, "up")
-    try:
-        assert up.returncode == 0, up.stdout + up.stderr
-        with (
-            AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api,
-            webhook() as received,
-        ):
-            assert await_dags(api, load_all(settings.models)[0].values(), timeout_seconds=120) == []
-            _write_routes(home / "alerts.yaml", received.port)
-            yield Live(world, settings, environ, layout, api, received)
-    finally:
-        down = run_stack(environ, "down")
-        assert down.returncode == 0, down.stdout + down.stderr
+    with running(world, environ) as live:
+        _write_routes(home / "alerts.yaml", live.webhook.port)
+        yield live
 
 
 def _write_routes(file: Path, port: int) -> None:

@@ -16,19 +16,24 @@ import httpx
 import psutil
 
 from pipelines.ports import ConfiguredPorts
+from pipelines.settings import load_settings
+from pipelines.spec import load_all
 from stack import control
+from stack.airflow_api import AirflowApi
+from stack.dags import await_dags
+from stack.keys import USER, password
+from stack.layout import Layout
 from stack.patience import Patience
 from stack.processes import cpu_seconds, stack_processes
 from tests.conftest import ROOT
+from tests.unit.alerts.receivers import webhook
 from tests.worlds import as_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pipelines.ledger import Entry
     from pipelines.settings import Settings
-    from stack.airflow_api import AirflowApi
-    from stack.layout import Layout
     from tests.unit.alerts.receivers import Received
     from tests.worlds import World
 
@@ -206,6 +211,25 @@ class Live:
     def perennial(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command `perennial`."""
         return _run(self.environ, "pipelines", *arguments)
+
+
+@contextlib.contextmanager
+def running(world: World, environ: dict[str, str]) -> Iterator[Live]:
+    """Start a stack on a world's home, wait for its DAGs, and end it behind the block."""
+    settings = load_settings(environ)
+    layout = Layout(settings)
+    up = run_stack(environ, "up")
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        with (
+            AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api,
+            webhook() as received,
+        ):
+            assert await_dags(api, load_all(settings.models)[0].values(), timeout_seconds=120) == []
+            yield Live(world, settings, environ, layout, api, received)
+    finally:
+        down = run_stack(environ, "down")
+        assert down.returncode == 0, down.stdout + down.stderr
 
 
 def run_stack(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

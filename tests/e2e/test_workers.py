@@ -12,15 +12,8 @@ import psutil
 import pytest
 
 from pipelines.ports import ConfiguredPorts
-from pipelines.settings import load_settings
-from pipelines.spec import load_all
-from stack.airflow_api import AirflowApi
-from stack.dags import await_dags
-from stack.keys import USER, password
-from stack.layout import Layout
 from stack.processes import stack_processes
-from tests.e2e.live import MODEL, RETRAIN, Live, free_ports, run_stack, stack_environ
-from tests.unit.alerts.receivers import webhook
+from tests.e2e.live import MODEL, RETRAIN, free_ports, running, stack_environ
 from tests.worlds import as_of, make_world
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1_800)]
@@ -45,21 +38,9 @@ def live(tmp_path_factory):
         "PERENNIAL_RETRAININGS_PER_DAY_PER_OWNER": "other=1",
         "PERENNIAL_POOLS": "judges=1",
     }
-    settings = load_settings(environ)
-    layout = Layout(settings)
-    up = run_stack(environ, "up")
-    try:
-        assert up.returncode == 0, up.stdout + up.stderr
-        with (
-            AirflowApi(layout.airflow_url, USER, password(layout.secrets)) as api,
-            webhook() as received,
-        ):
-            assert await_dags(api, load_all(settings.models)[0].values(), timeout_seconds=120) == []
-            yield Live(world, settings, environ, layout, api, received)
-    finally:
-        down = run_stack(environ, "down")
-        assert down.returncode == 0, down.stdout + down.stderr
-    assert stack_processes(str(settings.state)) == {}
+    with running(world, environ) as live:
+        yield live
+    assert stack_processes(str(live.settings.state)) == {}
 
 
 def _copy_model(home, name):
