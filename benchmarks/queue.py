@@ -14,6 +14,7 @@ begin, of all tasks but `wait`, which takes no slot.
 from __future__ import annotations
 
 import argparse
+import heapq
 import shutil
 import statistics
 import tempfile
@@ -187,10 +188,12 @@ def measures(
 
 
 def overheads(runs: Sequence[Sequence[TaskRun]], slots: int) -> list[float]:
-    """Return how long each task waited although it could have begun, in seconds."""
-    work = [t for tasks in runs for t in tasks if t.task != "wait" and t.start and t.end]
-    spans = sorted((_at(t.start), _at(t.end)) for t in work)
-    late = []
+    """Return how long each task waited although it could have begun, in seconds.
+
+    It could where those before it had ended, and a slot was free. Each slot that becomes free is
+    one task's, of those that wait the next to begin.
+    """
+    work = []
     for tasks in runs:
         ends: dict[str, float] = {}
         for task in tasks:
@@ -200,20 +203,14 @@ def overheads(runs: Sequence[Sequence[TaskRun]], slots: int) -> list[float]:
             if task.task == "wait" or task.start is None or task.state == "skipped":
                 continue
             ready = max(ends.get(before, 0.0) for before in BEFORE[task.task])
-            begin = _at(task.start)
-            late.append(max(0.0, begin - _free_from(spans, ready, begin, slots)))
+            end = _at(task.end) if task.end else float("inf")
+            work.append((_at(task.start), ready, end))
+    free_from = [0.0] * slots
+    late = []
+    for begin, ready, end in sorted(work):
+        late.append(max(0.0, begin - max(ready, heapq.heappop(free_from))))
+        heapq.heappush(free_from, end)
     return late
-
-
-def _free_from(
-    spans: Sequence[tuple[float, float]], ready: float, begin: float, slots: int
-) -> float:
-    """Return from when on, after `ready`, a slot was free for a task that began at `begin`."""
-    moments = [ready, *(end for _, end in spans if ready < end < begin)]
-    for moment in sorted(moments):
-        if sum(start <= moment < end for start, end in spans) < slots:
-            return moment
-    return begin
 
 
 def _at(text: str | None) -> float:

@@ -10,6 +10,7 @@ may hold a password: programs read it from a file that is the owner's alone.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from stack.layout import Layout
 
+WORKER_MODULE = "perennial_airflow.celery_worker"
 SLOTS = 2
 """Tasks that one worker does at a time."""
 _SOCKET_BYTES = 100
@@ -64,6 +66,8 @@ def celery_settings(layout: Layout) -> dict[str, dict[str, object]]:
             # A task that waits behind another one in a worker's hands would be lost with it
             "WORKER_PREFETCH_MULTIPLIER": 1,
             "OPERATION_TIMEOUT": 30,
+            # What each task would load for itself is loaded once in a worker
+            "EXTRA_CELERY_CONFIG": json.dumps({"imports": [WORKER_MODULE]}),
         },
     }
 

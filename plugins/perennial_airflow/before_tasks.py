@@ -1,12 +1,13 @@
-"""What each task needs, loaded once in the scheduler.
+"""What each task needs, loaded once: in the scheduler, or in each Celery worker.
 
-A LocalExecutor's workers are forked from the scheduler, and each task is a process forked from a
-worker. What was loaded before is there in all of them; what was not, each task loads for itself:
-Airflow's plugins, and the code that makes its DAG.
+A LocalExecutor's workers are forked from the scheduler, Celery's from the worker's first process,
+and each task is a process forked from one of them. What was loaded before is there in all of them;
+what was not, each task loads for itself: Airflow's plugins, and the code that makes its DAG.
 """
 
 from __future__ import annotations
 
+from perennial_airflow.prompt_ends import see_ends_at_once
 from pipelines.collector import paused_collection
 
 
@@ -20,3 +21,4 @@ def load_for_tasks() -> None:
         from perennial_airflow.dags import all_models  # noqa: F401
 
         integrate_macros_plugins()
+    see_ends_at_once()

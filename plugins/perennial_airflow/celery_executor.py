@@ -16,6 +16,8 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from amqp.exceptions import AMQPError
 from kombu.exceptions import OperationalError
 
+from perennial_airflow.examine_first import ExaminesFirst
+
 TRIES = 100_000
 """More than there are in half an hour: the scheduler's patience ends it, not their number."""
 
@@ -26,7 +28,7 @@ RabbitMQ refuses by errors of its own protocol, which kombu hands on as they are
 """
 
 
-class PatientCeleryExecutor(CeleryExecutor):
+class PatientCeleryExecutor(ExaminesFirst, CeleryExecutor):
     """A CeleryExecutor to which a broker that is away is like one that is slow."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

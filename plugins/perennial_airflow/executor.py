@@ -24,6 +24,7 @@ from airflow.executors.local_executor import LocalExecutor
 from airflow.utils.net import get_hostname
 
 from perennial_airflow.before_tasks import load_for_tasks
+from perennial_airflow.examine_first import ExaminesFirst
 from pipelines.errors import TryAgain
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ INIT = 1
 """The process that takes over what a dead one leaves."""
 
 
-class VigilantExecutor(LocalExecutor):
+class VigilantExecutor(ExaminesFirst, LocalExecutor):
     """A LocalExecutor that ends the scheduler when its queue is stuck, and that adopts the tasks
     which a killed scheduler left.
     """

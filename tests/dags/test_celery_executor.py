@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from airflow.providers.celery.executors.celery_executor_utils import ExceptionWithTraceback
@@ -16,8 +17,13 @@ from kombu.exceptions import OperationalError
 from perennial_airflow import executors
 from perennial_airflow.celery_executor import PatientCeleryExecutor, as_slow
 
+from stack.celery import celery_settings
 from tests.buckets import free_port
 from tests.conftest import ROOT
+from tests.unit.stack.test_stack_config import layout
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HAND_OUT = """
 import json
@@ -34,6 +40,18 @@ for _ in range(5):
 kept = {name: len(executor.queued_tasks) for name in ["queued"]}
 print(json.dumps({**kept, "events": len(executor.event_buffer)}))
 """
+
+LOAD = """
+import json, sys
+from airflow.providers.celery.executors.celery_executor import app
+from celery.signals import celeryd_init
+
+app.loader.init_worker()
+before = "perennial_airflow.dags.all_models" in sys.modules
+celeryd_init.send(sender="worker")
+print(json.dumps([before, "perennial_airflow.dags.all_models" in sys.modules]))
+"""
+"""What Celery does in a worker before it forks."""
 
 
 def test_the_setting_leads_to_it():
@@ -65,17 +83,29 @@ def test_all_else_is_as_it_was(result):
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 def test_without_a_broker_a_task_stays_queued_and_has_not_failed(tmp_path, scheme):
     url = f"{scheme}://127.0.0.1:{free_port()}/0"
+    assert run(HAND_OUT, tmp_path, BROKER_URL=url) == {"queued": 1, "events": 0}
+
+
+@pytest.mark.slow
+def test_a_worker_loads_what_tasks_need_before_it_forks(tmp_path):
+    extra = celery_settings(layout(tmp_path, executor="celery"))["CELERY"]["EXTRA_CELERY_CONFIG"]
+    found = run(LOAD, tmp_path, BROKER_URL="memory://", EXTRA_CELERY_CONFIG=str(extra))
+    assert found == [False, True]
+
+
+def run(code: str, home: Path, **celery: str) -> object:
+    """Return what this code prints in a process with these settings of Celery."""
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins")]),
-        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__EXECUTOR": "perennial_airflow.executors.celery",
-        "AIRFLOW__CELERY__BROKER_URL": url,
-        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+sqlite:///{tmp_path}/results.db",
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+sqlite:///{home}/results.db",
         "AIRFLOW__CELERY__OPERATION_TIMEOUT": "5",
+        **{f"AIRFLOW__CELERY__{name}": value for name, value in celery.items()},
     }
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", HAND_OUT],
+        [sys.executable, "-W", "ignore", "-c", code],
         env=environ,
         capture_output=True,
         text=True,
@@ -83,4 +113,4 @@ def test_without_a_broker_a_task_stays_queued_and_has_not_failed(tmp_path, schem
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.strip().splitlines()[-1]) == {"queued": 1, "events": 0}
+    return json.loads(done.stdout.strip().splitlines()[-1])

@@ -27,6 +27,8 @@ def test_both_stacks_let_workers_hold_no_task_that_they_do_not_do(tmp_path):
     for name in (
         "CELERY__WORKER_PREFETCH_MULTIPLIER",
         "CELERY__OPERATION_TIMEOUT",
+        "CELERY__EXTRA_CELERY_CONFIG",
+        "SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE",
         "SCHEDULER__TASK_QUEUED_TIMEOUT",
         "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL",
         "SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES",
