@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 
 from pipelines.approvals import Mark, Marks, marks_of
+from pipelines.errors import Corrupted
 from pipelines.fleet import fleet, turns_of
 from pipelines.incidents import open_incidents
 from pipelines.ledger import DriftCheck, Kind, champion_of
+from pipelines.ledger.outcomes import find_removal
 from pipelines.ports import ConfiguredPorts
 from pipelines.run_names import versions_of
 from pipelines.science.policy import OPEN_FOR
@@ -178,8 +180,18 @@ class Records:
         )
 
     def page(self, model: str, kind: PageKind, run: str) -> bytes | None:
-        """Return a run's page; None where it has none."""
-        return find_page(self.ports.store, model=model, kind=kind, run=run)
+        """Return a run's page; None where it has none, or has it no more (see `removal`)."""
+        try:
+            return find_page(self.ports.store, model=model, kind=kind, run=run)
+        except Corrupted:
+            # A removal that was killed on its way
+            if kind == "evidently" and self.removal(model, run) is not None:
+                return None
+            raise
+
+    def removal(self, model: str, run: str) -> Entry | None:
+        """Return the entry that says that Evidently's page of a look was removed, or None."""
+        return find_removal(self.ports.ledger, model, run)
 
 
 @cache
