@@ -23,7 +23,6 @@ from perennial_airflow.pages.html import add_frame
 from perennial_airflow.pages.records import HISTORY, TheRecords
 from perennial_airflow.pages.responses import HEADERS, page_response
 from pipelines.errors import PerennialError, TryAgain
-from pipelines.ledger import PageRemoval
 from pipelines.mlflow_pages import (
     experiment_page,
     experiments_page,
@@ -39,8 +38,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from perennial_airflow.pages.access import Reader
-    from perennial_airflow.pages.records import Records
-    from pipelines.ledger import Entry
+    from perennial_airflow.pages.records import Records, Removal
 
 LONGEST_RUN = 256
 
@@ -138,7 +136,7 @@ def runpage_response(
     return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": STORED})
 
 
-def _show_removed(model: str, run: str, removal: Entry) -> Response:
+def _show_removed(model: str, run: str, removal: Removal) -> Response:
     """Say that Evidently's page of a look was removed, what is left, and how to make it again."""
     return page_response(
         "removed",
@@ -146,7 +144,7 @@ def _show_removed(model: str, run: str, removal: Entry) -> Response:
         title="This page was removed",
         model=model,
         at=removal.at,
-        days=removal.read(PageRemoval).days,
+        days=removal.days,
         check=page_path(model, "drift", run),
         command=f"perennial drift {model} --page-of {shlex.quote(run)}",
     )
