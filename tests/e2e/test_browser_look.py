@@ -62,7 +62,9 @@ def check_of(live: Live, run: str) -> DriftCheck:
 
 
 def test_it_is_found_from_airflows_task(live, refused, page):
-    page.goto(f"{live.layout.airflow_url}/dags/{DRIFT}/runs/{refused.drift_run}/tasks/drift")
+    page.goto(
+        f"{live.layout.airflow_url}/dags/{DRIFT}/runs/{refused.drift_run}/tasks/drift/details"
+    )
     expect_drawn(follow(page, "Evidently"))
 
 
