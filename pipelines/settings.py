@@ -152,6 +152,7 @@ SECRET = frozenset(
         "broker_url",
         "serving_url",
         "mlflow_public_url",
+        "airflow_public_url",
         "spark_conf",
     }
 )
@@ -159,6 +160,7 @@ SECRET = frozenset(
 
 
 ELSEWHERE = {
+    "airflow_public_url": ("AIRFLOW__API__BASE_URL",),
     "docker_host": ("DOCKER_HOST",),
     "store_endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "GOOGLE_BASE_URL"),
     "store_region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
@@ -293,6 +295,11 @@ class Settings(Value):
     Default <state>/mlflow/artifacts.
     """
     airflow_port: Port = 8080
+    airflow_public_url: str = Field(
+        default_factory=lambda known: f"http://127.0.0.1:{known['airflow_port']}"
+    )
+    """Where people's browsers find Airflow, for links in MLflow and in messages; else
+    AIRFLOW__API__BASE_URL, default http://127.0.0.1:<airflow_port>."""
     mlflow_port: Port = 5000
     serving_port: Port = 8000
     serving_hosts: ServingHosts = ""
@@ -548,6 +555,8 @@ class Settings(Value):
     """How long Spark may take until its master has answered and a worker is there."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of one training task (OpenMP); predictions do not depend on it."""
+    evidently_days: Annotated[int, Field(ge=0, le=36_500)] = 90
+    """How long Evidently's page of a look is kept before `prune` removes it; 0: for ever."""
     comparison_seconds: Annotated[float, Field(ge=0, le=3_600)] = 6
     """How long the refits and shufflings of a comparison's page may take; 0: no such page."""
     alerts: Path | None = None

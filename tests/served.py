@@ -102,6 +102,7 @@ class Trained:
         shutil.copytree(self.home, folder)
         store = MemoryStore()
         store.objects.update(self.ports.store.objects)
+        store._used_at.update(self.ports.store._used_at)
         ports = Ports(
             store, MemoryVersions(), registry or MemoryRegistry(), ledger or MemoryLedger()
         )

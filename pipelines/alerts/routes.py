@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError
 
+from pipelines.airflow_pages import airflow_address
 from pipelines.errors import RequestError
 from pipelines.plain_errors import Problem, problems, sentence
 from pipelines.private_files import OTHERS
@@ -84,8 +85,7 @@ class Routes(Value):
 
     def page(self, path: str, settings: Settings) -> str:
         """Return the link to a page of Airflow's; `path` begins with a slash."""
-        base = self.airflow or f"http://127.0.0.1:{settings.airflow_port}"
-        return base.rstrip("/") + path
+        return (self.airflow or airflow_address(settings)).rstrip("/") + path
 
 
 def show_address(address: str) -> str:

@@ -1,4 +1,6 @@
-"""`drift`: look at a window by hand, or (with a request) as a step of the loop."""
+"""`drift`: look at a window by hand, or (with a request) as a step of the loop; or make the page
+of an earlier look again.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.airflow_pages import run_page
 from pipelines.cli.output import AsJson, print_json
 from pipelines.cli.running import answer_program, context_for, now, run_step, set_up_logging
 from pipelines.errors import RequestError
@@ -31,6 +34,13 @@ WindowEnd = Annotated[
     str | None,
     typer.Option(help="By hand: where the window ends (default: with the newest complete batch)."),
 ]
+PageOf = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN",
+        help="Make Evidently's page of an earlier look again; nothing is looked at or entered.",
+    ),
+]
 
 
 def drift(
@@ -38,6 +48,7 @@ def drift(
     model: Option = None,
     request: Request = None,
     window_end: WindowEnd = None,
+    page_of: PageOf = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -56,12 +67,27 @@ def drift(
     if request is not None:
         answer_program(context, "drift", request)
         return
+    if page_of is not None:
+        _show_again(context, page_of, as_json=as_json)
+        return
     result = _by_hand(context, window_end)
     page = context.ports.store.path(result.page)
     if as_json:
         print_json({**result.model_dump(mode="json"), "page_file": str(page), "started": None})
     else:
         typer.echo(_describe(context, result, page))
+
+
+def _show_again(context: Context, run: str, *, as_json: bool) -> None:
+    """Make the page of an earlier look again and say where it is."""
+    from pipelines.watch.page_again import make_page_again
+
+    page = make_page_again(context, run)
+    address = run_page(context.settings, context.spec.name, "evidently", run)
+    if as_json:
+        print_json({"run": run, "page": page.entry(), "address": address})
+    else:
+        typer.echo(f"Evidently's page of {run} is there again: {address}")
 
 
 def _by_hand(context: Context, window_end: str | None) -> DriftResult:

@@ -16,6 +16,7 @@ from pipelines.ledger import (
     IncidentEvent,
     Outcome,
     Override,
+    PageRemoval,
     Proof,
     Quarantine,
     RetrainHold,
@@ -66,7 +67,7 @@ def sentence(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 -- a case for
             return words.override_entry(over.version, over.by, over.reason, over.reasons)
         case IncidentEvent() as event:
             return say_event(event)
-        case StepOfRun() | Erasure() | Alert() | Turn() as step:
+        case StepOfRun() | Erasure() | Alert() | Turn() | PageRemoval() as step:
             return step.words
         case _:
             return entry.summary

@@ -222,7 +222,8 @@ def prune(*, yes: Yes = False, older_than: OlderThan = "90d", as_json: AsJson = 
     Objects of the store that nothing refers to, half-written files, results and pages of runs that
     the ledger does not know, the cache of features that the remote holds too, MLflow runs without a
     version, old logs, images and stopped containers of releases before the last three champions.
-    Never what the ledger refers to, by whatever chain; never what is younger than a day.
+    Never what the ledger refers to, by whatever chain; never what is younger than a day. Pages of
+    Evidently's go after PERENNIAL_EVIDENTLY_DAYS, which the ledger then says.
     """
     from pipelines.ops.prune.removal import find_leftovers
     from pipelines.ops.prune.removal import prune as remove

@@ -27,7 +27,8 @@ from pipelines.ledger.entries import (
 from pipelines.ledger.erasures import Erasure
 from pipelines.ledger.incident_entries import IncidentEvent, What
 from pipelines.ledger.memory import MemoryLedger
-from pipelines.ledger.outcomes import erasures_of, record_step
+from pipelines.ledger.outcomes import erasures_of, find_removal, record_step
+from pipelines.ledger.page_removals import PageRemoval
 from pipelines.ledger.port import (
     GENESIS,
     Champion,
@@ -61,6 +62,7 @@ __all__ = [
     "MemoryLedger",
     "Outcome",
     "Override",
+    "PageRemoval",
     "Proof",
     "Quarantine",
     "Reconciliation",
@@ -79,6 +81,7 @@ __all__ = [
     "champion_of",
     "entry_hash",
     "erasures_of",
+    "find_removal",
     "first_break",
     "record_step",
 ]

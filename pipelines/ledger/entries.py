@@ -19,6 +19,7 @@ from pipelines.ledger.alerts import Alert
 from pipelines.ledger.decision import Decision
 from pipelines.ledger.erasures import Erasure
 from pipelines.ledger.incident_entries import IncidentEvent
+from pipelines.ledger.page_removals import PageRemoval
 from pipelines.ledger.run_entries import Features, Ingest, Training, Validation
 from pipelines.ledger.turn_entries import Turn
 from pipelines.messages import (
@@ -31,6 +32,7 @@ from pipelines.messages import (
     Threshold,
 )
 from pipelines.refs import Ref, Sha256, Value
+from pipelines.store.page_parts import PageRef
 
 Kind = Literal[
     "quarantine",
@@ -56,6 +58,7 @@ Kind = Literal[
     "alert",
     "admission",
     "turn",
+    "page_removal",
 ]
 
 
@@ -223,8 +226,9 @@ class Reconciliation(Decision):
 class DriftCheck(DecisionOfRun):
     """What a drift run found in a window, as `messages.DriftResult` says it.
 
-    `evidently` is Evidently's page. `inputs` is the digest of what was looked at, by which a repeat
-    is known; `failed` tells that the look itself had failed.
+    `evidently` is Evidently's page, which a `PageRemoval` may have taken away. `inputs` is the
+    digest of what was looked at, by which a repeat is known; `failed` tells that the look itself
+    had failed.
     """
 
     kind: Literal["drift"] = "drift"
@@ -243,7 +247,7 @@ class DriftCheck(DecisionOfRun):
     figures: Ref
     page: Ref
     run_id: str
-    evidently: Ref | None = None
+    evidently: PageRef | None = None
     inputs: str = ""
     failed: bool = False
     cause: DriftCause | None = None
@@ -389,7 +393,8 @@ KnownDecision = Annotated[
     | Training
     | IncidentEvent
     | Alert
-    | Turn,
+    | Turn
+    | PageRemoval,
     Field(discriminator="kind"),
 ]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.ledger.entries import Outcome
 from pipelines.ledger.erasures import Erasure
+from pipelines.ledger.page_removals import PageRemoval
 from pipelines.refs import canonical, sha256
 
 if TYPE_CHECKING:
@@ -106,3 +107,15 @@ def erasures_of(ledger: Ledger, model: str, version: str | None = None) -> list[
         for entry in ledger.entries(model, "erasure")
         if isinstance(found := entry.decision, Erasure) and version in {None, *found.versions}
     ]
+
+
+def find_removal(ledger: Ledger, model: str, run: str) -> Entry | None:
+    """Return the entry that says that a look's page of Evidently's was removed, or None.
+
+    None also where the run has looked again since. The page may have been made again, too.
+    """
+    for entry in reversed(ledger.entries(model, "page_removal")):
+        if isinstance(removal := entry.decision, PageRemoval) and run in removal.runs:
+            check = newest(ledger, model, "drift", run)
+            return entry if check is None or check.seq < entry.seq else None
+    return None

@@ -17,6 +17,7 @@ from pipelines.registry.port import (
     check_folder,
     check_keys,
     check_model,
+    check_path,
     check_version,
     mask,
     new_params,
@@ -92,6 +93,17 @@ class MemoryRegistry:
         """Add a file to a run's artifacts."""
         check_folder(folder)
         self._run(run_id).artifacts[f"{folder}/{file.name}"] = file.read_bytes()
+
+    def find_artifact(self, run_id: str, path: str) -> int | None:
+        """Return how many bytes a file has; None where it is not there."""
+        check_path(path)
+        data = self._run(run_id).artifacts.get(path)
+        return None if data is None else len(data)
+
+    def detach(self, run_id: str, path: str) -> None:
+        """Remove a file of a run's artifacts."""
+        check_path(path)
+        self._run(run_id).artifacts.pop(path, None)
 
     def close(self, run_id: str, state: RunState) -> None:
         """End a run."""

@@ -28,6 +28,7 @@ from pipelines.registry.port import (
     check_folder,
     check_keys,
     check_model,
+    check_path,
     check_version,
     mask,
     new_params,
@@ -153,6 +154,25 @@ class MlflowRegistry:
         check_folder(folder)
         with mlflow_border(self._name):
             self._client.log_artifact(run_id, str(file), folder)
+
+    def find_artifact(self, run_id: str, path: str) -> int | None:
+        """Return how many bytes a file has; None where it is not there."""
+        check_path(path)
+        self._run(run_id)
+        with mlflow_border(self._name):
+            files = self._client.list_artifacts(run_id, path.partition("/")[0])
+            sizes = {file.path: file.file_size for file in files if not file.is_dir}
+            return int(sizes[path] or 0) if path in sizes else None
+
+    def detach(self, run_id: str, path: str) -> None:
+        """Remove a file of a run's artifacts."""
+        if self.find_artifact(run_id, path) is None:
+            return
+        uri = self._run(run_id).info.artifact_uri
+        with mlflow_border(self._name):
+            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+            get_artifact_repository(uri, tracking_uri=self._uri).delete_artifacts(path)
 
     def close(self, run_id: str, state: RunState) -> None:
         """End a run."""

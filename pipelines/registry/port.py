@@ -20,6 +20,9 @@ TEXT_LIMIT = 6_000
 DESCRIPTION_LIMIT = 5_000
 """Characters that the description of a version may have."""
 
+DESCRIPTION = "mlflow.note.content"
+"""The tag that MLflow shows as the description of a run, which is Markdown."""
+
 NOT_FINITE = "perennial.not_finite"
 """The tag that names the metrics which were NaN or infinite.
 
@@ -73,6 +76,14 @@ class Registry(Protocol):
 
     def attach(self, run_id: str, file: Path, folder: str) -> None:
         """Add a file (a plot, a page) to a run's artifacts."""
+        ...
+
+    def find_artifact(self, run_id: str, path: str) -> int | None:
+        """Return how many bytes a file of a run's artifacts has; None where it is not there."""
+        ...
+
+    def detach(self, run_id: str, path: str) -> None:
+        """Remove a file of a run's artifacts; one that is gone stays so."""
         ...
 
     def close(self, run_id: str, state: RunState) -> None:
@@ -140,6 +151,13 @@ def check_version(model: str, version: str, known: Iterable[ModelVersion]) -> No
     """Raise RequestError unless this is one of the model's versions."""
     if version not in {v.version for v in known}:
         raise RequestError(f"The registry has no version {version} of {model}.")
+
+
+def check_path(path: str) -> None:
+    """Raise RequestError unless this names a file in a folder of a run's artifacts."""
+    folder, _, name = path.partition("/")
+    check_folder(folder)
+    check_folder(name)
 
 
 def check_folder(folder: str) -> None:

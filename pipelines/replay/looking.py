@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from pipelines.intervals import Interval
-from pipelines.messages import DriftRequest, DriftVerdict, IngestResult, ValidateResult
+from pipelines.messages import DriftVerdict
 from pipelines.refs import Value, canonical, digest
-from pipelines.replay.features import RUN
 from pipelines.replay.judging import as_champion
 from pipelines.science.drift import is_worse
 from pipelines.science.effects.effect import Follows
@@ -75,7 +74,12 @@ def _look(context: Context, plan: Plan, champion: Version) -> Look:
     batches = plan.holdout
     window = Interval(start=batches[0].interval.start, end=plan.as_of)
     with limit_threads(context.settings.threads):
-        found = observe_window(context, _request(context, plan), window, as_champion(champion))
+        found = observe_window(
+            context,
+            context.ports.store.put(canonical(plan), ".json"),
+            window,
+            as_champion(champion),
+        )
     cause = found.explanation.cause if found.explanation else None
     effect = found.explanation.effect if found.explanation else None
     return Look(
@@ -87,24 +91,3 @@ def _look(context: Context, plan: Plan, champion: Version) -> Look:
         rows=found.facts.rows,
         seconds=round(time.perf_counter() - began, 3),
     )
-
-
-def _request(context: Context, plan: Plan) -> DriftRequest:
-    """Return what the drift step is asked; the batches were validated when they were gathered."""
-    store = context.ports.store
-    ingested = IngestResult(
-        plan=store.put(canonical(plan), ".json"),
-        as_of=plan.as_of,
-        reason=RUN,
-        force=False,
-        batches=len(plan.batches),
-        rows=0,
-        written=0,
-        late=0,
-        unreadable=0,
-    )
-    page = store.put(b"", ".html")
-    judged = ValidateResult(
-        batches=len(plan.batches), rows=0, expectations=0, warnings=[], page=page
-    )
-    return DriftRequest(run=RUN, ingest=ingested, validate=judged)

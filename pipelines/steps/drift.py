@@ -21,11 +21,12 @@ from pipelines.errors import RequestError
 from pipelines.intervals import Interval
 from pipelines.ledger import DriftCheck, outcomes
 from pipelines.messages import DriftRequest, DriftResult
-from pipelines.refs import Ref, canonical, digest
+from pipelines.refs import canonical, digest
 from pipelines.science.drift import is_worse
 from pipelines.store.drift_figures import DriftFigures, publish_figures
-from pipelines.store.pages import publish_page
+from pipelines.store.pages import publish_kept, publish_page
 from pipelines.watch.champion_look import Observation, observe_window
+from pipelines.watch.evidently_page import keep_page
 from pipelines.watch.explained_result import told
 from pipelines.watch.registry_run import log_run, open_run
 from pipelines.watch.short_texts import fit_within, shorten
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.ledger import Champion
+    from pipelines.store.page_parts import PageRef
 
 
 REASONS, NAMES = 3_000, 1_500
@@ -95,7 +97,7 @@ def _judge_window(
         )
     importances = partial(_importances, context, champion) if champion else None
     observation = observe_window(
-        context, request, window, champion, importances=importances, estimates=True
+        context, request.ingest.plan, window, champion, importances=importances, estimates=True
     )
     findings = look_at_batches(context, request, champion, observation) if champion else NOTHING
     told_reasons = [*observation.decision.reasons, *findings.reasons(spec.name)]
@@ -126,7 +128,9 @@ def _judge_window(
     enter_findings(context, findings, observation, window, result.page)
     return DriftCheck(
         **result.model_dump(exclude_unset=True),
-        evidently=store.put(observation.evidently, ".html") if observation.evidently else None,
+        evidently=keep_page(store, observation.evidently, observation.decision, request.run)
+        if observation.evidently
+        else None,
         inputs=inputs,
         failed=bool(facts.error),
     )
@@ -226,13 +230,17 @@ def _render_page(context: Context, run: str, window: Interval, observation: Obse
     ).encode()
 
 
-def _publish(context: Context, run: str, result: DriftResult, evidently: Ref | None) -> None:
-    """Publish the pages and figures and log the run; all of it once, however often it is called."""
+def _publish(context: Context, run: str, result: DriftResult, evidently: PageRef | None) -> None:
+    """Publish the pages and figures and log the run; all of it once, however often it is called.
+
+    A page of Evidently's that was removed since stays so: `perennial drift --page-of` makes it
+    again.
+    """
     store, model = context.ports.store, context.spec.name
     figures = json.loads(store.get(result.figures))
     publish_page(store, model=model, kind="drift", run=run, page=store.get(result.page))
-    if evidently is not None:
-        publish_page(store, model=model, kind="evidently", run=run, page=store.get(evidently))
+    if evidently is not None and not outcomes.find_removal(context.ports.ledger, model, run):
+        publish_kept(store, model=model, kind="evidently", run=run, page=evidently)
     publish_figures(
         store,
         model,
@@ -252,4 +260,4 @@ def _publish(context: Context, run: str, result: DriftResult, evidently: Ref | N
         ),
     )
     if result.run_id:
-        log_run(context, result, evidently, figures)
+        log_run(context, run, result, figures, evidently=evidently is not None)

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pipelines.refs import Ref, canonical
+from pipelines.refs import canonical
 from pipelines.run_names import safe_id
 from pipelines.store.numbered import newest_numbered, publish_next
+from pipelines.store.page_parts import PageRef, get_page
 from pipelines.store.sealing import read_entry
 
 if TYPE_CHECKING:
+    from pipelines.refs import Ref
     from pipelines.store.port import Store
 
 PageKind = Literal[
@@ -48,14 +50,19 @@ def publish_page(store: Store, *, model: str, kind: PageKind, run: str, page: by
     return ref
 
 
+def publish_kept(store: Store, *, model: str, kind: PageKind, run: str, page: PageRef) -> None:
+    """Make a page that `put_page` has stored the run's newest of its kind."""
+    publish_next(store, _stem(model, kind, run), canonical(page.entry()))
+
+
 def find_page(store: Store, *, model: str, kind: PageKind, run: str) -> bytes | None:
     """Return a run's newest page of a kind, verified; None where it has none.
 
     Raises Corrupted where it was changed.
     """
     newest = newest_numbered(store, _stem(model, kind, run))
-    ref = read_entry(store, newest.key, Ref) if newest is not None else None
-    return store.get(ref) if ref is not None else None
+    ref = read_entry(store, newest.key, PageRef) if newest is not None else None
+    return get_page(store, ref) if ref is not None else None
 
 
 def has_page(store: Store, *, model: str, kind: PageKind, run: str) -> bool:

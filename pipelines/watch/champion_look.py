@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from pipelines.data.batches import read_plan
 from pipelines.errors import BadData, TryAgain
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from pipelines.estimates import WindowEstimate
     from pipelines.intervals import Interval
     from pipelines.ledger import Champion
-    from pipelines.messages import DriftRequest
+    from pipelines.refs import Ref
     from pipelines.science.own_metrics import AnyMetric
     from pipelines.watch.before_labels import Watched
     from pipelines.watch.explanation import Explanation
@@ -46,6 +45,7 @@ class Observation:
     expected: float | None = None
     counts: dict[str, int] = field(default_factory=dict)
     evidently: bytes | None = None
+    """Evidently's page, without the verdict; None where there is none."""
     explanation: Explanation | None = None
     estimate: WindowEstimate | None = None
     of: int | None = None
@@ -54,7 +54,7 @@ class Observation:
 
 def observe_window(
     context: Context,
-    request: DriftRequest,
+    plan: Ref,
     window: Interval,
     champion: Champion | None,
     *,
@@ -63,6 +63,7 @@ def observe_window(
 ) -> Observation:
     """Look at the window with the champion's eyes; what goes wrong is an alarm.
 
+    `plan` names the window's batches (`data.manifests.Plan`).
     `importances` gives what the champion's metric loses without each of the inputs.
     Where it `estimates`, the metric is foretold too, and earlier estimates in the ledger are
     scored.
@@ -77,7 +78,7 @@ def observe_window(
     try:
         return _compare(
             context,
-            request,
+            plan,
             window,
             champion,
             source,
@@ -98,7 +99,7 @@ def observe_window(
 
 def _compare(
     context: Context,
-    request: DriftRequest,
+    plan_ref: Ref,
     window: Interval,
     champion: Champion,
     source: WindowSource,
@@ -110,14 +111,13 @@ def _compare(
     from pipelines.watch.batch_rows import batch_rows
     from pipelines.watch.before_labels import Watched
     from pipelines.watch.comparison import look
-    from pipelines.watch.evidently_page import add_verdict
     from pipelines.watch.explanation import explain_window, with_cause
     from pipelines.watch.traffic_rows import traffic_rows
 
     spec, store, rules = context.spec, context.ports.store, rules_of(context.spec)
     bundle = open_bundle(store, champion.bundle, context.settings)
     baseline = reference_of(context, champion.version, bundle.manifest)
-    plan = read_plan(store, request.ingest.plan)
+    plan = read_plan(store, plan_ref)
     observe = traffic_rows if source == "traffic" else batch_rows
     sample = observe(context, plan, window, bundle)
     comparison = look(rules, sample.window, sample.labelled, baseline, seed=spec.train.seed)
@@ -138,7 +138,7 @@ def _compare(
     watched = Watched(
         champion.version,
         window,
-        request.ingest.plan,
+        plan_ref,
         sample,
         baseline,
         lambda then, span: observe(
@@ -151,11 +151,6 @@ def _compare(
     notes = [*comparison.facts.notes, *sample.notes, *([never] if never else []), *untold]
     facts = replace(comparison.facts, error=comparison.facts.error or sample.problem, notes=notes)
     decision = with_cause(decide(facts, rules), explained)
-    evidently = (
-        add_verdict(comparison.evidently, decision, href=f"../drift/{quote(request.run, safe='')}")
-        if comparison.evidently
-        else None
-    )
     return Observation(
         source,
         facts,
@@ -163,7 +158,7 @@ def _compare(
         champion.version,
         baseline.expected,
         asdict(sample.counts),
-        evidently,
+        comparison.evidently,
         None if isinstance(explained, str) else explained,
         None if isinstance(estimate, str) else estimate,
         sample.of,

@@ -9,15 +9,21 @@ page compares, and the verdict stands above it.
 
 from __future__ import annotations
 
+import base64
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from pipelines.store.page_parts import put_page
 from pipelines.templates import fill
 from pipelines.verdicts.words import plain
 
 if TYPE_CHECKING:
     from pipelines.science.drift import Decision
+    from pipelines.store.page_parts import PageRef
+    from pipelines.store.port import Store
 
 _UUID = re.compile(
     rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=metric_)[0-9a-f]{32}"
@@ -51,17 +57,35 @@ def number_names(page: bytes) -> bytes:
     )
 
 
-def add_verdict(page: bytes, decision: Decision, *, href: str) -> bytes:
-    """Return the page below the verdict and its reasons. `href` leads to the page of the check."""
+def programs() -> list[bytes]:
+    """Return what every page of the installed Evidently has in common: its script and its font.
+
+    What cannot be found, or is written in another way, is kept with each page.
+    """
+    spec = find_spec("evidently")
+    places = spec.submodule_search_locations if spec is not None else None
+    folder = Path(next(iter(places or ["."]))) / "nbextension" / "static"
+    script, font = folder / "index.js", folder / "material-ui-icons.woff2"
+    found = [script.read_text("utf-8").encode()] if script.is_file() else []
+    return found + ([base64.b64encode(font.read_bytes())] if font.is_file() else [])
+
+
+def add_verdict(page: bytes, decision: Decision, *, run: str) -> bytes:
+    """Return the page below the verdict and its reasons, with a link to the page of the check."""
     banner = fill(
         _BANNER,
         verdict=plain(decision.verdict).capitalize(),
         tone=_TONES[decision.verdict],
         reasons=decision.reasons,
-        href=href,
+        href=f"../drift/{quote(run, safe='')}",
     )
     before, body, after = page.partition(b"<body>")
     return before + body + banner.encode() + after
+
+
+def keep_page(store: Store, page: bytes, decision: Decision, run: str) -> PageRef:
+    """Store a look's page below its verdict, and what all pages have in common by itself."""
+    return put_page(store, add_verdict(page, decision, run=run), programs())
 
 
 def _number(number: int) -> bytes:

@@ -9,7 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.airflow_pages import run_page
 from pipelines.intervals import iso
+from pipelines.registry.port import DESCRIPTION
 from pipelines.run_names import watch_run
 from pipelines.verdicts.words import join
 
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
     from pipelines.intervals import Interval
     from pipelines.messages import DriftResult
     from pipelines.refs import Ref
+    from pipelines.settings import Settings
     from pipelines.store.port import Store
+
+PAGE_NAME = "Evidently's page"
+"""What a link to it is called."""
 
 
 def open_run(context: Context, run: str, window: Interval) -> str:
@@ -29,9 +35,12 @@ def open_run(context: Context, run: str, window: Interval) -> str:
 
 
 def log_run(
-    context: Context, result: DriftResult, evidently: Ref | None, figures: dict[str, Any]
+    context: Context, run: str, result: DriftResult, figures: dict[str, Any], *, evidently: bool
 ) -> None:
-    """Log a verdict with its figures and pages, and end the run; again changes nothing."""
+    """Log a verdict with its figures and page, and end the run; again changes nothing.
+
+    Evidently's page is kept in the store alone: the run's description leads there.
+    """
     registry, store, run_id = context.ports.registry, context.ports.store, result.run_id
     tags = {
         "verdict": result.verdict,
@@ -40,16 +49,19 @@ def log_run(
         "source": result.source,
         **({"cause": result.cause.kind} if result.cause else {}),
         **({"effect": result.effect.follows} if result.effect else {}),
+        DESCRIPTION: describe_look(context.settings, context.spec.name, run, evidently=evidently),
     }
     registry.log(run_id, params={}, metrics=_metrics(figures), tags=tags)
-    files = {
-        "drift.html": result.page,
-        "evidently.html": evidently,
-        "figures.json": result.figures,
-    }
-    _attach(context, run_id, {name: ref for name, ref in files.items() if ref is not None}, store)
+    _attach(context, run_id, {"drift.html": result.page, "figures.json": result.figures}, store)
     if registry.state(run_id) != "FINISHED":
         registry.close(run_id, "FINISHED")
+
+
+def describe_look(settings: Settings, model: str, run: str, *, evidently: bool) -> str:
+    """Return what MLflow says of the run: where Airflow shows its pages, as Markdown."""
+    pages = {"The page of this check": "drift", **({PAGE_NAME: "evidently"} if evidently else {})}
+    links = [f"[{name}]({run_page(settings, model, kind, run)})" for name, kind in pages.items()]
+    return "Pages in Airflow: " + ", ".join(links) + "."
 
 
 def _attach(context: Context, run_id: str, files: dict[str, Ref], store: Store) -> None:

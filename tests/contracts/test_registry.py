@@ -139,6 +139,8 @@ class TestRegistry:
         for call in (
             lambda: registry.log(run, params={}, metrics={}, tags={}),
             lambda: registry.attach(run, tmp_path / "page.html", "plots"),
+            lambda: registry.find_artifact(run, "plots/page.html"),
+            lambda: registry.detach(run, "plots/page.html"),
             lambda: registry.close(run, "FINISHED"),
             lambda: registry.state(run),
             lambda: registry.metrics(run),
@@ -208,6 +210,22 @@ class TestRegistry:
         (tmp_path / "page.html").write_text("page")
         with pytest.raises(RequestError, match="folder"):
             registry.attach(registry.parent("m", RUN, {}), tmp_path / "page.html", folder)
+        for path in (f"{folder}/page.html", f"plots/{folder}"):
+            with pytest.raises(RequestError, match="folder"):
+                registry.detach(registry.parent("m", RUN, {}), path)
+
+    def test_an_artifact_is_found_and_taken_away_and_its_neighbours_stay(self, registry, tmp_path):
+        run = registry.parent("m", RUN, {})
+        for name in ("page.html", "page.html.gz"):
+            (tmp_path / name).write_text("page")
+            registry.attach(run, tmp_path / name, "plots")
+        assert registry.find_artifact(run, "plots/page.html") == 4
+        assert registry.find_artifact(run, "plots/other.html") is None
+        assert registry.find_artifact(run, "nowhere/page.html") is None
+        for _ in range(2):
+            registry.detach(run, "plots/page.html")
+            assert registry.find_artifact(run, "plots/page.html") is None
+        assert registry.find_artifact(run, "plots/page.html.gz") == 4
 
     def test_an_empty_model_file_is_refused(self, registry, tmp_path):
         run = registry.parent("m", RUN, {})

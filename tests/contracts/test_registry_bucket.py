@@ -61,6 +61,18 @@ def test_plots_and_models_lie_in_the_bucket_and_locks_beside_the_state(
     assert all(name.endswith(".lock") for name in left)
 
 
+def test_a_file_is_taken_away_and_its_neighbours_stay(registry_in, address, plot):
+    registry = registry_in(address)
+    run = registry.parent("m", "first", {})
+    other = plot.with_suffix(".svg.gz")
+    other.write_bytes(plot.read_bytes())
+    for file in (plot, other):
+        registry.attach(run, file, "plots")
+    registry.detach(run, "plots/plot.svg")
+    assert registry.find_artifact(run, "plots/plot.svg") is None
+    assert registry.find_artifact(run, "plots/plot.svg.gz") == 6
+
+
 def test_a_missing_bucket_is_named(registry_in, address, plot):
     registry = registry_in(replace(address, bucket="perennial-none"))
     run = registry.parent("m", "first", {})

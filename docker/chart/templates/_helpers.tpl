@@ -147,6 +147,7 @@ PERENNIAL_SERVING_URL: http://{{ include "perennial.name" . }}-serving:8000
 PERENNIAL_MLFLOW_URI: {{ include "perennial.mlflowUrl" . }}
 PERENNIAL_MLFLOW_PROXIED: "true"
 PERENNIAL_MLFLOW_PUBLIC_URL: {{ .Values.mlflow.url | quote }}
+PERENNIAL_AIRFLOW_PUBLIC_URL: {{ .Values.airflow.url | quote }}
 MLFLOW_TRACKING_URI: {{ include "perennial.mlflowUrl" . }}
 MLFLOW_TRACKING_USERNAME: admin
 PERENNIAL_REQUIRE_SIGNATURE: {{ .Values.signing.required | quote }}

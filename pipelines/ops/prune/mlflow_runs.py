@@ -55,7 +55,7 @@ def unused_runs(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Le
             experiment = client.get_experiment_by_name(model)
             if experiment is None:
                 continue
-            runs = _all(client, experiment.experiment_id)
+            runs = all_runs(client, experiment.experiment_id)
             needed_ids = mentioned_ids | {
                 v.run_id
                 for v in client.search_model_versions(f"name = '{model}'", max_results=10_000)
@@ -77,7 +77,8 @@ def unused_runs(settings: Settings, ledger: Ledger, limit: float) -> Iterator[Le
                     )
 
 
-def _all(client: Any, experiment: str) -> list[Any]:
+def all_runs(client: Any, experiment: str) -> list[Any]:
+    """Return the runs of an experiment, however many there are."""
     runs: list[Any] = []
     token = None
     while True:

@@ -1,5 +1,5 @@
 """Take away what nobody needs, and never what the ledger refers to (docs/decisions/0016-what-prune-
-may-remove.md).
+may-remove.md), but for Evidently's pages of looks (`look_pages`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from pipelines.ops.prune import files, store_leftovers
 from pipelines.ops.prune.deployments import unused_deployments
 from pipelines.ops.prune.environments import unneeded_kept, unused_environments
 from pipelines.ops.prune.images import unused_environment_images, unused_images
+from pipelines.ops.prune.look_pages import old_look_pages
 from pipelines.ops.prune.mlflow_runs import unused_runs
+from pipelines.ops.prune.page_copies import page_copies
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -80,6 +82,7 @@ def _find(
         *unneeded_kept(settings, ports, limit),
     ]
     objects = list(store_leftovers.old_objects(settings, ports, entries, limit))
+    day_limit = now.timestamp() - YOUNGEST_SECONDS
     return [
         *store_leftovers.unfinished_objects(ports.store, write_limit),
         *files.unfinished_files(settings, write_limit),
@@ -87,6 +90,8 @@ def _find(
         *entries,
         *objects,
         *store_leftovers.old_signatures(ports, objects, limit),
+        *old_look_pages(settings, ports, now),
+        *page_copies(settings, ports, day_limit),
         *files.cached_features(settings, limit),
         *unused_runs(settings, ports.ledger, limit),
         *files.old_logs(settings, limit),

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import json
+import lzma
 import sqlite3
 import zipfile
 import zlib
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pipelines.ops.traces.sought import Sought
 
 PARQUET, ARROW, SQLITE, ZIP, GZIP = b"PAR1", b"ARROW1", b"SQLite format 3\x00", b"PK", b"\x1f\x8b"
+XZ = b"\xfd7zXZ\x00"
 
 
 def holds(data: bytes, sought: Sequence[Sought]) -> bool:
@@ -35,9 +37,10 @@ def holds(data: bytes, sought: Sequence[Sought]) -> bool:
     if data.startswith(ZIP):
         with contextlib.suppress(zipfile.BadZipFile, zlib.error, RuntimeError, ValueError):
             return any(holds(part, sought) for part in _members(data))
-    if data.startswith(GZIP):
-        with contextlib.suppress(OSError, EOFError, zlib.error):
-            return holds(gzip.decompress(data), sought)
+    if data.startswith((GZIP, XZ)):
+        unpack = gzip.decompress if data.startswith(GZIP) else lzma.decompress
+        with contextlib.suppress(OSError, EOFError, zlib.error, lzma.LZMAError):
+            return holds(unpack(data), sought)
     if data[:1] in {b"{", b"["} and (found := _json_holds(data, sought)) is not None:
         return found
     return any(s.in_bytes(data) for s in sought)

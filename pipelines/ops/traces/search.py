@@ -24,6 +24,7 @@ from pipelines.ops.traces.sought import Sought
 from pipelines.refs import Ref
 from pipelines.settings import scheme_of, without_password
 from pipelines.store.local import folder_of
+from pipelines.store.page_parts import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -143,9 +144,11 @@ def objects_in(
 ) -> Iterator[tuple[Trace, bool | None]]:
     """Yield each object of the store but those of `leave_out`, and whether it holds what is sought;
     None where it is damaged.
+
+    The program that draws pages holds no rows, only words that a name may happen to be.
     """
     for item in store.contents("objects"):
-        if item.name in leave_out:
+        if item.name in leave_out or item.name.endswith(PROGRAM):
             continue
         digest = item.name.rsplit("/", 1)[-1].split(".")[0]
         yield Trace("objects", item.name), _object_holds(store, item.name, digest, sought)

@@ -5,6 +5,7 @@ Every route asks who the user is, and whether they may read the model.
 
 from __future__ import annotations
 
+import shlex
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from perennial_airflow.pages.access import Reader
-    from perennial_airflow.pages.records import Records
+    from perennial_airflow.pages.records import Records, Removal
 
 LONGEST_RUN = 256
 
@@ -114,6 +115,9 @@ def runpage_response(
     page = model_records.page(model, kind, run)
     if page is None and kind == "card":
         raise HTTPException(HTTPStatus.NOT_FOUND, model_records.why_no_card(model, run))
+    removal = model_records.removal(model, run) if page is None and kind == "evidently" else None
+    if removal is not None:
+        return _show_removed(model, run, removal)
     if page is None:
         raise HTTPException(
             HTTPStatus.NOT_FOUND,
@@ -130,6 +134,20 @@ def runpage_response(
         mlflow=_mlflow(model_records, model),
     )
     return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": STORED})
+
+
+def _show_removed(model: str, run: str, removal: Removal) -> Response:
+    """Say that Evidently's page of a look was removed, what is left, and how to make it again."""
+    return page_response(
+        "removed",
+        status=HTTPStatus.GONE,
+        title="This page was removed",
+        model=model,
+        at=removal.at,
+        days=removal.days,
+        check=page_path(model, "drift", run),
+        command=f"perennial drift {model} --page-of {shlex.quote(run)}",
+    )
 
 
 @router.get("/mlflow/{model}")

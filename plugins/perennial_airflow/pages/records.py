@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from fastapi import Depends
 
 from pipelines.approvals import Mark, Marks, marks_of
+from pipelines.errors import Corrupted
 from pipelines.fleet import fleet, turns_of
 from pipelines.incidents import open_incidents
-from pipelines.ledger import DriftCheck, Kind, champion_of
+from pipelines.ledger import DriftCheck, Kind, PageRemoval, champion_of, find_removal
 from pipelines.ports import ConfiguredPorts
 from pipelines.run_names import versions_of
 from pipelines.science.policy import OPEN_FOR
@@ -69,6 +70,13 @@ class State:
     """What is wrong with it, and not over."""
     marks: Marks
     """What people said of its versions."""
+
+
+class Removal(NamedTuple):
+    """When Evidently's page of a look was removed, and how many days such pages were kept."""
+
+    at: datetime
+    days: int
 
 
 @dataclass(frozen=True)
@@ -178,8 +186,19 @@ class Records:
         )
 
     def page(self, model: str, kind: PageKind, run: str) -> bytes | None:
-        """Return a run's page; None where it has none."""
-        return find_page(self.ports.store, model=model, kind=kind, run=run)
+        """Return a run's page; None where it has none, or has it no more (see `removal`)."""
+        try:
+            return find_page(self.ports.store, model=model, kind=kind, run=run)
+        except Corrupted:
+            # A removal that was killed on its way
+            if kind == "evidently" and self.removal(model, run) is not None:
+                return None
+            raise
+
+    def removal(self, model: str, run: str) -> Removal | None:
+        """Return when and why Evidently's page of a look was removed; None where it was not."""
+        entry = find_removal(self.ports.ledger, model, run)
+        return None if entry is None else Removal(entry.at, entry.read(PageRemoval).days)
 
 
 @cache

@@ -22,6 +22,7 @@ from pipelines.ledger import (
     Ingest,
     Outcome,
     Override,
+    PageRemoval,
     Proof,
     Quarantine,
     Reconciliation,
@@ -136,6 +137,8 @@ def describe_entry(entry: Entry) -> Words:  # noqa: C901,PLR0911,PLR0912 -- a ca
         case Override() as over:
             text = words.override_entry(over.version, over.by, over.reason, over.reasons)
             return Words("override", "bad", text, _runs(RETRAIN, entry.model, over.refused_by))
+        case PageRemoval() as removal:
+            return Words("pages removed", "plain", removal.words)
         case Erasure() as erasure:
             return Words("erased", "bad" if erasure.left else "plain", erasure.words)
         case IncidentEvent() as event:

@@ -134,7 +134,7 @@ def test_without_any_model_the_overview_says_so(tmp_path):
 def test_a_models_page_tells_every_decision_newest_first_with_links(known):
     refused = gate_verdict(verdict="refuse", reasons=["too weak"])
     known.ledger.append("sales", "first", refused)
-    known.ledger.append("sales", RUN, drift_check(evidently=NOTHING))
+    known.ledger.append("sales", RUN, drift_check(evidently=NOTHING.model_dump()))
     of_drift = [("drift", RUN), ("evidently", RUN), ("validation", watch_run(RUN))]
     for kind, name in [*of_drift, ("verdict", "first")]:
         publish_page(known.store, model="sales", kind=kind, run=name, page=OLD.encode())

@@ -18,6 +18,7 @@ from pipelines.ledger import (
     MemoryLedger,
     Outcome,
     Override,
+    PageRemoval,
     Proof,
     Quarantine,
     Reconciliation,
@@ -108,6 +109,12 @@ def outcome(run: str = RUN, **facts: Any) -> Outcome:
             "no retraining: cooldown",
         ),
         (Turn(run="r", event="begins"), "turn", "plain", "its turn came: r"),
+        (
+            PageRemoval(runs=["a", "b"], days=90),
+            "pages removed",
+            "plain",
+            "Evidently's pages of 2 looks removed, which were older than 90 days",
+        ),
         (
             Turn(run="r", event="declined", why="the budget is used up"),
             "held back",

@@ -24,7 +24,9 @@ from tests.version_0 import ENTRIES
 
 STEPS = {"ingest", "validation", "features", "training"}
 ANSWERED = {"approval", "override", "admission"}
-LATER = {"incident", "alert", "schema", "proof", "erasure", "turn"} | ANSWERED | STEPS
+LATER = (
+    {"incident", "alert", "schema", "proof", "erasure", "turn", "page_removal"} | ANSWERED | STEPS
+)
 """Kinds that version 0 did not know."""
 ALL = pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: f"{e.seq} {e.kind}")
 

@@ -60,7 +60,7 @@ def test_what_is_found_stands_in_the_ledger_on_pages_in_the_registry_and_for_pro
         "drift.channel",
         "drift.trend",
     } < set(run.metrics)
-    assert set(run.artifacts) == {"drift/drift.html", "drift/evidently.html", "drift/figures.json"}
+    assert set(run.artifacts) == {"drift/drift.html", "drift/figures.json"}
     assert run.tags["perennial.kind"] == "drift"
     page = find_page(
         watched.ports.store, model="sales", kind="drift", run="scheduled__2024-01-08T00:00:00+00:00"
