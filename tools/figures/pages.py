@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = (DOCS / "causes.md", DOCS / "watching.md", DOCS / "change-tests.md", DOCS / "policy.md")
+PAGES = tuple(DOCS / f"{name}.md" for name in ("watching", "change-tests", "policy", "causes"))
 TABLES: dict[str, Callable[[], list[str]]] = {
     "quiet lives": lives.lives,
     "real months": lives.months,
