@@ -6,17 +6,18 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.figures import lives, power, rates, replays
+from tools.figures import effects, lives, power, rates, replays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = (DOCS / "watching.md", DOCS / "change-tests.md", DOCS / "policy.md")
+PAGES = tuple(DOCS / f"{name}.md" for name in ("watching", "change-tests", "policy", "causes"))
 TABLES: dict[str, Callable[[], list[str]]] = {
     "quiet lives": lives.lives,
     "real months": lives.months,
     "estimates": lives.estimates,
+    "effects": effects.effects,
     "false alarms": rates.false_alarms,
     "other rules": rates.other_rules,
     "real days": rates.real_days,

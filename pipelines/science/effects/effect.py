@@ -10,10 +10,11 @@ Follows = Literal["matters", "nothing_follows", "cannot_be_said"]
 
 @dataclass(frozen=True)
 class Expected:
-    """What the metric (a mean loss: less is better) is expected to be on the window's rows, by what
-    was measured before.
+    """What the metric (a mean loss: less is better) is on the window's rows, as measured, or as
+    expected by what was measured before.
 
-    `before` is its mean on the reference's rows, `now` weighted to the window's; `low` and `high`
+    `before` is its mean on the reference's rows, `now` the window's own, or that of the reference
+    weighted to the window's; `low` and `high`
     are the ends of the interval of `change`. Where `untold` is not "", the interval says nothing,
     and it says why.
     """

@@ -5,8 +5,8 @@ Shimodaira, 2000, Journal of Statistical Planning and Inference 90; Sugiyama, Kr
 2007, "Covariate Shift Adaptation by Importance Weighted Cross Validation", Journal of Machine
 Learning Research 8). That holds as long as the same rows have the same outcomes: a changed concept
 is not seen before labels arrive. The interval is by whole days of the reference, left out one by
-one, as if they were independent. The classifier is held back, and sees a part of a shift only: half
-of what the weights make of the loss counts as their error, on the side where the rest of it lies.
+one, which may be alike. The classifier is held back, and sees a part of a shift only: half of what
+the weights may make of the loss counts as their error, on the side where the rest of it lies.
 `benchmarks/effects.py` measures how often it holds.
 """
 
@@ -18,6 +18,7 @@ import numpy as np
 from scipy import stats
 
 from pipelines.science.causes.weights import effective_rows
+from pipelines.science.effects.alike_days import Days, reach_of_means
 from pipelines.science.effects.effect import Expected
 
 if TYPE_CHECKING:
@@ -45,25 +46,28 @@ def expect_loss(view: View, weights: Array, *, confidence: float = 0.95) -> Expe
         return None
     known = np.isfinite(losses)
     loss, weight = losses[known], weights[known]
-    days, ids = np.unique(view.blocks[1].ids[known], return_inverse=True)
     before, now = float(loss.mean()), float((weight * loss).sum() / weight.sum())
     rows = effective_rows(weight)
     change = now - before
-    untold = why_untold(view, rows, len(days))
-    error = _spread(loss, weight, ids.reshape(-1), len(days))
-    far = float(stats.t.ppf((1 + confidence) / 2, max(len(days) - 1, 1)))
-    inwards, outwards = far * error, far * float(np.hypot(error, DOUBT * change))
+    days = _influences(loss, weight, view, known)
+    untold = why_untold(view, rows, len(days.values))
+    if len(days.values) < LEAST_DAYS:
+        return Expected(before, now, change, -float("inf"), float("inf"), rows, untold)
+    chance = reach_of_means(days, confidence=confidence)
+    untold = untold or chance.untold
+    far = float(stats.t.ppf((1 + confidence) / 2, len(days.values) - 1))
+    inwards = chance.reach
+    outwards = float(np.hypot(inwards, DOUBT * (far * abs(change) + inwards)))
     below, above = (inwards, outwards) if change > 0 else (outwards, inwards)
     return Expected(before, now, change, change - below, change + above, rows, untold)
 
 
-def _spread(loss: Array, weight: Array, ids: Array, days: int) -> float:
-    """Return the standard error of the change, by leaving out each day (the jackknife)."""
-    if days < 2:  # noqa: PLR2004 -- one day leaves none
-        return float("inf")
+def _influences(loss: Array, weight: Array, view: View, known: Array) -> Days:
+    """Return what each day of the past makes of the change, by leaving it out (the jackknife)."""
+    blocks = view.blocks[1]
 
     def by_day(values: Array) -> Array:
-        return np.bincount(ids, weights=values, minlength=days)
+        return np.bincount(blocks.ids[known], weights=values, minlength=blocks.count)
 
     weighted, weights = by_day(weight * loss), by_day(weight)
     plain, counts = by_day(loss), by_day(np.ones(len(loss)))
@@ -71,8 +75,12 @@ def _spread(loss: Array, weight: Array, ids: Array, days: int) -> float:
         without = (weighted.sum() - weighted) / (weights.sum() - weights) - (
             plain.sum() - plain
         ) / (counts.sum() - counts)
-    without = without[np.isfinite(without)]
-    return float(((days - 1) / days * ((without - without.mean()) ** 2).sum()) ** 0.5)
+    there = (counts > 0) & np.isfinite(without)
+    without = without[there]
+    gaps = None
+    if view.reference.times is not None:
+        gaps = np.diff(blocks.days[there].astype(np.int64))
+    return Days((len(without) - 1) * (without.mean() - without), gaps)
 
 
 def why_untold(view: View, rows: float, days: int) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
-from pipelines.science.causes.blocks import spread_of_means
 from pipelines.science.changes.facts import ColumnChange
 from pipelines.science.claim_words import tell_claim
+from pipelines.science.effects.alike_days import cut_days, reach_of_means
 from pipelines.science.effects.effect import Expected
 
 if TYPE_CHECKING:
@@ -20,7 +19,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-_LEAST_ROWS = 30
+INTERVAL = "95% interval, by days as alike as they may be"
+UNKNOWN = "how much of that is chance cannot be said"
+_CONFIDENCE = 0.95
+_LEAST_ROWS, _LEAST_DAYS = 30, 2
 _OF_SHARES = frozenset({"bias", "surest", "coverage"})
 """Claims whose change is one of a share, which can be held against what is tolerated of it."""
 
@@ -28,7 +30,7 @@ _OF_SHARES = frozenset({"bias", "surest", "coverage"})
 def measure_loss(view: View) -> Expected | None:
     """Return the loss of the window's labelled rows; None where it has too few."""
     own, past = view.window.losses, view.reference.losses
-    return None if own is None or past is None else _measure(view, own, past)
+    return None if own is None or past is None else measure_change(view, own, past)
 
 
 def measure_claims(view: View, tolerated: float) -> list[tuple[str, str]]:
@@ -42,7 +44,7 @@ def measure_claims(view: View, tolerated: float) -> list[tuple[str, str]]:
         other = past.get((claim.method, claim.name))
         if claim.method not in _OF_SHARES or other is None:
             continue
-        change = _measure(view, claim.values, other.values)
+        change = measure_change(view, claim.values, other.values)
         if change is not None:
             found.append(_tell(claim, change, tolerated))
     return found
@@ -58,35 +60,38 @@ def _tell(claim: Claim, change: Expected, tolerated: float) -> tuple[str, str]:
             change.change,
             None,
             None,
-            changed=beyond,
+            changed=beyond and not change.untold,
             now=change.now,
             before=change.before,
             nominal=claim.nominal,
         )
     )
-    ends = f"from {change.low:+.1%} to {change.high:+.1%} (95% interval, days taken as independent)"
+    if change.untold:
+        return "cannot_be_said", f"{told}: {UNKNOWN}: {change.untold}"
+    ends = f"from {change.low:+.1%} to {change.high:+.1%} ({INTERVAL})"
     words = f"{told}: a change {ends}, where {tolerated:.0%} is tolerated"
     return ("matters" if beyond else "nothing_follows" if within else "cannot_be_said"), words
 
 
-def _measure(view: View, own: Array, past: Array) -> Expected | None:
-    """Return how the mean has changed, by whole days; None where too few rows are known."""
+def measure_change(view: View, own: Array, past: Array) -> Expected | None:
+    """Return how the mean of rows' values has changed; None where too few rows are known.
+
+    `own` (window rows,) and `past` (reference rows,) are NaN where it is not known.
+    """
     rows, others = np.isfinite(own), np.isfinite(past)
-    days = len(np.unique(view.blocks[0].ids[rows]))
-    if rows.sum() < _LEAST_ROWS or others.sum() < _LEAST_ROWS or days < 2:  # noqa: PLR2004
+    if rows.sum() < _LEAST_ROWS or others.sum() < _LEAST_ROWS:
         return None
+    now_days, past_days = (
+        cut_days(values, known, blocks, timed=side.times is not None)
+        for values, known, blocks, side in (
+            (own, rows, view.blocks[0], view.window),
+            (past, others, view.blocks[1], view.reference),
+        )
+    )
+    if min(len(now_days.values), len(past_days.values)) < _LEAST_DAYS:
+        return None
+    chance = reach_of_means(now_days, past_days, confidence=_CONFIDENCE)
     before, now = float(past[others].mean()), float(own[rows].mean())
-    error = 0.0
-    for values, known, blocks in ((own, rows, view.blocks[0]), (past, others, view.blocks[1])):
-        mean = float(values[known].mean())
-        sums = np.bincount(blocks.ids[known], weights=values[known] - mean, minlength=blocks.count)
-        there = np.bincount(blocks.ids[known], minlength=blocks.count)
-        each = sums[there > 0] / there[there > 0].mean()
-        count = len(each)
-        spread = spread_of_means(
-            each[:, None], max(1, count), stretch=False, weights=np.ones(count)
-        )[0]
-        error += float(spread) * count / max(count - 1, 1)
-    reach = float(stats.t.ppf(0.975, days - 1)) * error**0.5
-    change = now - before
-    return Expected(before, now, change, change - reach, change + reach, float(rows.sum()))
+    change, reach = now - before, chance.reach
+    ends = change - reach, change + reach
+    return Expected(before, now, change, *ends, float(rows.sum()), chance.untold)

@@ -16,7 +16,7 @@ from pipelines.science.causes.weights import weigh_rows
 from pipelines.science.effects.columns import rank_columns
 from pipelines.science.effects.effect import ColumnEffect, Effect, Expected
 from pipelines.science.effects.expectation import expect_loss
-from pipelines.science.effects.measured import measure_claims, measure_loss
+from pipelines.science.effects.measured import INTERVAL, UNKNOWN, measure_claims, measure_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
 TOLERATED = 0.05
 """The part of the loss, and the share of decisions, by which nothing that matters has changed."""
 MEASURED, EXPECTED = "measured on labels", "expected of such rows"
-_INTERVALS = {
-    MEASURED: "95% interval, days taken as independent",
-    EXPECTED: "an interval that holds some 90%, days taken as independent",
-}
-"""What is known of intervals, by `benchmarks/effects.py`."""
 _LEAST_ROWS = 30
 _NAMED = 3
 
@@ -112,10 +107,15 @@ def _bound(loss: Expected, tolerated: float) -> str:
 
 
 def _loss_words(loss: Expected, text: str) -> str:
+    if loss.untold and text == MEASURED:
+        return (
+            f"the mean loss, {text}, changes by {loss.change:+.4g} (before it was"
+            f" {loss.before:.4g}): {UNKNOWN}: {loss.untold}"
+        )
     if loss.untold:
         return f"the mean loss on such rows cannot be said: {loss.untold}"
     return (
-        f"the mean loss, {text}, changes by {loss.change:+.4g} ({_INTERVALS[text]}: from"
+        f"the mean loss, {text}, changes by {loss.change:+.4g} ({INTERVAL}: from"
         f" {loss.low:+.4g} to {loss.high:+.4g}); before it was {loss.before:.4g}"
     )
 
