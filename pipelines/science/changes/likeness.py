@@ -38,6 +38,10 @@ _LEAST_TO_POOL = 4
 """Of fewer series the spread of their estimates says nothing."""
 _LEAST_SEEN = 0.1
 """Of what likeness does at least so much is seen beside the past's own mean."""
+_FADED = 0.15
+"""A neighbour that is alike by no more hides nothing."""
+_MOST_FOLLOWERS = 1 / 4
+"""Of the past, that a window is not held against."""
 _ROUNDING = 1e-12
 
 
@@ -174,3 +178,25 @@ def worth(correlations: Array, count: int) -> tuple[Array, Array]:
     mean = count * (1 - correlations) / (1 + correlations)
     squared = correlations**2
     return mean, count * (1 - squared) / (1 + squared)
+
+
+def count_followers(correlations: Array, count: int) -> int:
+    """Return how many windows after one of `count` are alike to it, in any series.
+
+    The newest window has none of them, so the others are judged without theirs.
+    """
+    most = float(correlations.max())
+    if most <= _FADED:
+        return 0
+    return min(int(np.log(_FADED) / np.log(most)), int(count * _MOST_FOLLOWERS))
+
+
+def count_rivals(freedom: Array, count: int) -> float:
+    """Return how many independent windows the newest is as likely to outdo as these `count`.
+
+    `freedom` (q,) is how many independent ones they are worth. A window amid the past outdoes its
+    neighbours on both sides, the newest on one side only. Where the next window depends on the last
+    alone, both sides are independent given the window: so what its likeness costs on one side is
+    the root of what it costs on both.
+    """
+    return float((count * np.median(freedom)) ** 0.5)
