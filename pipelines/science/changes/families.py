@@ -15,7 +15,7 @@ from pipelines.science.changes.likeness import (
     are_alike,
     choose_reach,
     correlate_neighbours,
-    count_followers,
+    find_near,
     learn_from_others,
     measure_inflation,
     remove_bias,
@@ -27,7 +27,6 @@ from pipelines.science.changes.nulls import (
     judge_by_draws,
     judge_by_windows,
     least_draws,
-    sum_ahead,
 )
 
 if TYPE_CHECKING:
@@ -152,10 +151,10 @@ class Question:
         if not enough.any():
             return None
         alike = remove_bias(learn_from_others(own, windows), windows)
-        followers = count_followers(alike[enough], windows)
+        near = find_near(alike[enough], windows, self.layout.apart // within)
         # What is too old to be a whole window is of the rest.
-        rest = self.sums.values.sum(axis=0) - sum_ahead(held, followers)
-        others = self.sums.rows.sum() - sum_ahead(rows, followers)
+        rest = self.sums.values.sum(axis=0) - near.sum(held)
+        others = self.sums.rows.sum() - near.sum(rows)
         found = np.hstack(
             [
                 group.differ(held[:, where], rest[:, where], rows, others)
@@ -163,7 +162,7 @@ class Question:
             ]
         )
         judged = judge_by_windows(
-            found[:, enough], self.level, alike[enough], self._floors(rows[-1])[enough], followers
+            found[:, enough], self.level, alike[enough], self._floors(rows[-1])[enough], near
         )
         if judged is None:
             return None

@@ -24,6 +24,8 @@ from pipelines.science.changes.likeness import count_rivals, worth
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipelines.science.changes.likeness import Stretches
+
     Array = NDArray[Any]
 
 _POWER = 2 / 3
@@ -102,20 +104,24 @@ def least_draws(level: float) -> int:
 
 
 def judge_by_windows(
-    found: Array, level: float, correlations: Array, floors: Array, followers: int = 0
+    found: Array,
+    level: float,
+    correlations: Array,
+    floors: Array,
+    near: Stretches,
 ) -> Judged | None:
     """Return what windows of the past say: `found` (windows + 1, q), the last is the window itself.
 
     `correlations` (q,) are those of neighbouring windows. Each window is held against all others
-    but the `followers` after it, which the newest has not either, with their mean and deviation: a
-    Student's t with as many degrees of freedom as the past is worth independent windows. The
-    greatest t of the window must be among the greatest `level` of the past's and its own, or above
-    all where that is less than one, and beyond what a Gumbel distribution (that of greatest values)
-    with the past's mean and deviation leaves to `level`. None where no value could be beyond that.
+    but those `near` it, with their mean and deviation: a Student's t with as many degrees of
+    freedom as the past is worth independent windows. The greatest t of the window must be among the
+    greatest `level` of the past's and its own, or above all where that is less than one, and beyond
+    what a Gumbel distribution (that of greatest values) with the past's mean and deviation leaves
+    to `level`. None where no value could be beyond that.
     """
     count = len(found) - 1
     powers = np.abs(found) ** _POWER
-    away = _leave_out(powers, floors, followers)
+    away = _leave_out(powers, floors, near)
     _, freedom = worth(correlations, count)
     independent = count_rivals(freedom, count)
     freedom = np.maximum(freedom - 1, 1.0)
@@ -146,18 +152,11 @@ def _gumbel(level: float) -> float:
     return float(-(np.log(-np.log1p(-level)) + np.euler_gamma) * 6**0.5 / np.pi)
 
 
-def sum_ahead(values: Array, followers: int) -> Array:
-    """Return of each row the sum of itself and of the `followers` rows after it."""
-    added = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
-    places = np.arange(len(values))
-    return np.asarray(added[np.minimum(places + 1 + followers, len(values))] - added[places])
-
-
-def _leave_out(powers: Array, floors: Array, followers: int) -> Array:
-    """Return how many deviations each row is from the mean of the others but its followers."""
-    count = len(powers) - sum_ahead(np.ones((len(powers), 1)), followers)
-    mean = (powers.sum(axis=0) - sum_ahead(powers, followers)) / count
-    squares = (powers**2).sum(axis=0) - sum_ahead(powers**2, followers)
+def _leave_out(powers: Array, floors: Array, near: Stretches) -> Array:
+    """Return how many deviations each row is from the mean of those that are not near it."""
+    count = len(powers) - near.sum(np.ones((len(powers), 1)))
+    mean = (powers.sum(axis=0) - near.sum(powers)) / count
+    squares = (powers**2).sum(axis=0) - near.sum(powers**2)
     variance = (squares - count * mean**2) / np.maximum(count - 1, 1)
     spread = np.maximum(np.sqrt(np.maximum(variance, _ROUNDING)), _floor(mean, floors))
     return np.asarray((powers - mean) / (spread * (1 + 1 / count) ** 0.5))
