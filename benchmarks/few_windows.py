@@ -118,7 +118,7 @@ def _answer(rng: np.random.Generator, world: World, shift: float) -> str:
         means * ROWS, np.full(count + WEEK, float(ROWS)), [(group, slice(0, world.statistics))]
     )
     no_days = np.zeros(0)
-    layout = Layout(no_days, no_days, no_days, count, WEEK, "days", timed=True)
+    layout = Layout(no_days, no_days, no_days, count, WEEK, "days", timed=True, apart=WEEK)
     return Question("inputs", sums, layout, LEVEL, slow=True, seed=1).answer().said
 
 

@@ -15,6 +15,7 @@ from pipelines.science.changes.likeness import (
     are_alike,
     choose_reach,
     correlate_neighbours,
+    find_near,
     learn_from_others,
     measure_inflation,
     remove_bias,
@@ -142,25 +143,26 @@ class Question:
         """Return what the past's windows say; None where they are worth too little."""
         within, before = self.layout.within, self.layout.before
         starts = np.arange(before - windows * within, before + within, within)
-        values = self.sums.values
-        held = np.add.reduceat(values, starts, axis=0)
+        held = np.add.reduceat(self.sums.values, starts, axis=0)
         rows = np.add.reduceat(self.sums.rows, starts)
-        parts = np.eye(len(starts))
-        # What is too old to be a whole window is of the rest.
-        old, old_rows = values[: starts[0]].sum(axis=0), self.sums.rows[: starts[0]].sum()
-        found = self._statistics(
-            np.hstack([parts, np.zeros((len(parts), 1))]),
-            np.vstack([held, old]),
-            np.append(rows, old_rows),
-        )
         own = self._neighbours(held[:-1], rows[:-1])
         of_mean, of_spread = worth(remove_bias(own, windows), windows)
         enough = (of_mean >= LEAST_WORTH_OF_MEAN) & (of_spread >= LEAST_WORTH)
         if not enough.any():
             return None
         alike = remove_bias(learn_from_others(own, windows), windows)
+        near = find_near(alike[enough], windows, self.layout.apart // within)
+        # What is too old to be a whole window is of the rest.
+        rest = self.sums.values.sum(axis=0) - near.sum(held)
+        others = self.sums.rows.sum() - near.sum(rows)
+        found = np.hstack(
+            [
+                group.differ(held[:, where], rest[:, where], rows, others)
+                for group, where in self.sums.of(self.family)
+            ]
+        )
         judged = judge_by_windows(
-            found[:, enough], self.level, alike[enough], self._floors(rows[-1])[enough]
+            found[:, enough], self.level, alike[enough], self._floors(rows[-1])[enough], near
         )
         if judged is None:
             return None

@@ -32,7 +32,8 @@ class Layout:
     """Rows in pieces: the reference's are 0..before-1, the window's follow, `within` of them.
 
     `window` and `reference` are the places of the rows that are kept, `pieces` those of the
-    window's rows, then of the reference's. `timed`: pieces are in the order of time.
+    window's rows, then of the reference's. `timed`: pieces are in the order of time. `apart`: about
+    so many pieces would lie between the reference and the window, were they as dense as before.
     """
 
     window: Array
@@ -42,6 +43,7 @@ class Layout:
     within: int
     unit: str
     timed: bool
+    apart: int = 0
 
     @property
     def count(self) -> int:
@@ -145,8 +147,25 @@ def _by_time(window: Array, reference: Array, span: Span, rng: np.random.Generat
     ]
     pieces = np.concatenate([before + of_first[chosen[0]], of_second[chosen[1]]])
     words = f"{span}s" if size == 1 else f"groups of {size} {span}s"
-    timed = not _is_scattered(mine, others)
-    return Layout(first[chosen[0]], second[chosen[1]], pieces, before, within, words, timed=timed)
+    return Layout(
+        first[chosen[0]],
+        second[chosen[1]],
+        pieces,
+        before,
+        within,
+        words,
+        timed=not _is_scattered(mine, others),
+        apart=_count_between(mine, others) // size,
+    )
+
+
+def _count_between(window: Array, reference: Array) -> int:
+    """Return about how many pieces lie between the reference and the window, by how dense the
+    reference is.
+    """
+    step = np.timedelta64(1, np.datetime_data(reference.dtype)[0])
+    between = (window[0] - reference[-1]) / step - 1
+    return int(max(between, 0.0) * len(reference) / ((reference[-1] - reference[0]) / step + 1))
 
 
 def _is_scattered(window: Array, reference: Array) -> bool:

@@ -7,7 +7,10 @@ Lewis, Stock & Watson (2018), "HAR Inference: Recommendations for Practice", JBE
 how few independent stretches a variance is known); Efron & Morris (1973), "Stein's Estimation Rule
 and Its Competitors", JASA 68 (what many series say of one); Bretherton et al. (1999), "The
 Effective Number of Spatial Degrees of Freedom of a Time-Varying Field", Journal of Climate 12 (how
-many independent series some are worth).
+many independent series some are worth); Burman, Chow & Nolan (1994), "A Cross-Validatory Method for
+Dependent Data", Biometrika 81 (neighbours are left out on both sides); Leadbetter (1983), "Extremes
+and Local Dependence in Stationary Sequences", Z. Wahrscheinlichkeitstheorie 65 (extremes come in
+clusters, and are worth fewer).
 """
 
 from __future__ import annotations
@@ -38,6 +41,10 @@ _LEAST_TO_POOL = 4
 """Of fewer series the spread of their estimates says nothing."""
 _LEAST_SEEN = 0.1
 """Of what likeness does at least so much is seen beside the past's own mean."""
+_FADED = 0.15
+"""What is alike by no more hides nothing."""
+_MOST_FOLLOWERS = 1 / 4
+"""Of the past, that a window is not held against."""
 _ROUNDING = 1e-12
 
 
@@ -174,3 +181,43 @@ def worth(correlations: Array, count: int) -> tuple[Array, Array]:
     mean = count * (1 - correlations) / (1 + correlations)
     squared = correlations**2
     return mean, count * (1 - squared) / (1 + squared)
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """A stretch of rows for each row: from `first` (n,) to before `end` (n,)."""
+
+    first: Array
+    end: Array
+
+    def sum(self, values: Array) -> Array:
+        """Return the sums of values (n, ...) over the stretch of each row."""
+        added = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
+        return np.asarray(added[self.end] - added[self.first])
+
+
+def find_near(correlations: Array, count: int, apart: int = 0) -> Stretches:
+    """Return what is near each of `count` windows and, last, near the newest, which is so many
+    windows `apart` from them.
+
+    Near are a window itself, those after it that are alike to it in any series, and as many of
+    those before it as lie between the newest and the past. Of the newest nothing of that is there:
+    so what a past window is held against is as far from it as the past is from the newest.
+    """
+    most = float(correlations.max())
+    followers = int(np.log(_FADED) / np.log(most)) if most > _FADED else 0
+    followers = min(followers, int(count * _MOST_FOLLOWERS))
+    places = np.append(np.arange(count), count + apart)
+    first = np.searchsorted(places, places - min(followers, apart))
+    return Stretches(first, np.searchsorted(places, places + followers, side="right"))
+
+
+def count_rivals(freedom: Array, count: int) -> float:
+    """Return how many independent windows the newest is as likely to outdo as these `count`.
+
+    `freedom` (q,) is how many independent ones they are worth. A window amid the past outdoes its
+    neighbours on both sides, the newest on one side only. Where the next window depends on the last
+    alone, both sides are independent given the window: so what its likeness costs on one side is
+    the root of what it costs on both.
+    """
+    return float((count * np.median(freedom)) ** 0.5)

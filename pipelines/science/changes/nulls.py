@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from pipelines.science.changes.likeness import worth
+from pipelines.science.changes.likeness import count_rivals, worth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from pipelines.science.changes.likeness import Stretches
 
     Array = NDArray[Any]
 
@@ -102,43 +104,46 @@ def least_draws(level: float) -> int:
 
 
 def judge_by_windows(
-    found: Array, level: float, correlations: Array, floors: Array
+    found: Array,
+    level: float,
+    correlations: Array,
+    floors: Array,
+    near: Stretches,
 ) -> Judged | None:
     """Return what windows of the past say: `found` (windows + 1, q), the last is the window itself.
 
-    `correlations` (q,) are those of neighbouring windows. Each window is held against all others,
-    with their mean and deviation: a Student's t with as many degrees of freedom as the past is
-    worth independent windows. The greatest t of the window must be among the greatest `level` of
-    the past's and its own, or above all where that is less than one, and beyond what a Gumbel
-    distribution (that of greatest values) with the past's mean and deviation leaves to `level`.
-    None where no value could be beyond that.
+    `correlations` (q,) are those of neighbouring windows. Each window is held against all others
+    but those `near` it, with their mean and deviation: a Student's t with as many degrees of
+    freedom as the past is worth independent windows. The greatest t of the window must be among the
+    greatest `level` of the past's and its own, or above all where that is less than one, and beyond
+    what a Gumbel distribution (that of greatest values) with the past's mean and deviation leaves
+    to `level`. None where no value could be beyond that.
     """
     count = len(found) - 1
     powers = np.abs(found) ** _POWER
-    away = _leave_out(powers, floors)
-    mean_worth, freedom = worth(correlations, count)
+    away = _leave_out(powers, floors, near)
+    _, freedom = worth(correlations, count)
+    independent = count_rivals(freedom, count)
     freedom = np.maximum(freedom - 1, 1.0)
-    # A past that is alike has a mean that errs, and lies about its own mean too closely.
-    factor = np.sqrt((1 + 1 / mean_worth) / np.maximum(1 - 1 / mean_worth, 0.1))
     greatest = _to_normal(away[:-1], freedom).max(axis=1)
     centre, spread = float(greatest.mean()), max(float(greatest.std(ddof=1)), _ROUNDING)
-    spread *= (1 + 1 / count) ** 0.5
-    limit = centre + spread * float(_from_normal(_gumbel(level), count - 1.0))
+    spread *= (1 + 1 / independent) ** 0.5
+    limit = centre + spread * float(_from_normal(_gumbel(level), independent - 1.0))
     # The window counts as one of them (Phipson & Smyth): of 100 at 1 % none may be as far away.
-    allowed = max(int(level * (count + 1) + 1e-9) - 1, 0)
+    allowed = max(int(level * (independent + 1) + 1e-9) - 1, 0)
     limit = max(limit, np.sort(greatest)[count - 1 - allowed])
     if limit > _FARTHEST:
         return None
-    scores = _to_normal(away[-1] / factor, freedom)
-    reduced = _to_normal((scores - centre) / spread, count - 1.0)
+    scores = _to_normal(away[-1], freedom)
+    reduced = _to_normal((scores - centre) / spread, independent - 1.0)
     fitted = -np.expm1(-np.exp(-(np.pi / 6**0.5 * reduced + np.euler_gamma)))
     beyond = count - np.searchsorted(np.sort(greatest), scores, side="left")
-    share = np.where(beyond > 0, (1 + beyond) / (count + 1), 0.0)
+    share = np.where(beyond > 0, np.minimum((1 + beyond) / (independent + 1), 1.0), 0.0)
     past = powers[:-1]
     deviation = np.maximum(past.std(axis=0, ddof=1), _floor(past.mean(axis=0), floors))
     # As in `_leave_out`: the window is one more than those whose mean and deviation these are.
     one_more = (1 + 1 / count) ** 0.5
-    reach = past.mean(axis=0) + _from_normal(limit, freedom) * factor * deviation * one_more
+    reach = past.mean(axis=0) + _from_normal(limit, freedom) * deviation * one_more
     return Judged(np.maximum(reach, 0.0) ** (1 / _POWER), np.maximum(fitted, share))
 
 
@@ -147,12 +152,12 @@ def _gumbel(level: float) -> float:
     return float(-(np.log(-np.log1p(-level)) + np.euler_gamma) * 6**0.5 / np.pi)
 
 
-def _leave_out(powers: Array, floors: Array) -> Array:
-    """Return how many deviations each row is from the mean of the others."""
-    count = len(powers) - 1
-    total, squares = powers.sum(axis=0), (powers**2).sum(axis=0)
-    mean = (total - powers) / count
-    variance = ((squares - powers**2) - count * mean**2) / max(count - 1, 1)
+def _leave_out(powers: Array, floors: Array, near: Stretches) -> Array:
+    """Return how many deviations each row is from the mean of those that are not near it."""
+    count = len(powers) - near.sum(np.ones((len(powers), 1)))
+    mean = (powers.sum(axis=0) - near.sum(powers)) / count
+    squares = (powers**2).sum(axis=0) - near.sum(powers**2)
+    variance = (squares - count * mean**2) / np.maximum(count - 1, 1)
     spread = np.maximum(np.sqrt(np.maximum(variance, _ROUNDING)), _floor(mean, floors))
     return np.asarray((powers - mean) / (spread * (1 + 1 / count) ** 0.5))
 

@@ -50,6 +50,22 @@ def test_pieces_are_in_the_order_of_time_whatever_the_order_of_rows():
     assert ((days - days.min()).astype(int) == of_reference).all()
 
 
+@pytest.mark.parametrize(
+    ("first", "apart"),
+    [pytest.param(60, 0, id="next day"), (67, 7), pytest.param(30, 0, id="amid the past")],
+)
+def test_it_is_known_how_many_days_lie_between_the_past_and_the_window(first, apart):
+    window, reference = times(30, first, first + 1), times(600, 0, 60)
+    assert lay_out(window, reference, (30, 600), "day", 1).apart == apart
+
+
+def test_a_weekend_between_working_days_is_about_one_of_them():
+    reference = np.concatenate([times(50, 7 * week, 7 * week + 5) for week in range(12)])
+    window = times(50, 7 * 12, 7 * 12 + 5)
+    layout = lay_out(window, reference, (50, 600), "day", 1)
+    assert (layout.before, layout.apart) == (60, 1)
+
+
 @pytest.mark.parametrize(("days", "past"), [(1, 9_000), (9_000, 1), (5_000, 5_000)])
 def test_more_days_than_can_be_weighed_are_put_together(days, past):
     window, reference = times(2 * days, past, past + days), times(2 * past, 0, past)

@@ -10,8 +10,11 @@ from scipy.stats import norm, t
 from pipelines.science.changes.likeness import (
     choose_reach,
     correlate_neighbours,
+    count_rivals,
+    find_near,
     learn_from_others,
     measure_inflation,
+    worth,
 )
 
 
@@ -111,3 +114,46 @@ def test_one_series_that_is_alike_leaves_the_others_as_they_are():
 def test_of_three_series_none_says_anything_of_another():
     measured = np.array([0.1, 0.5, 0.9])
     assert list(learn_from_others(measured, 20)) == list(measured)
+
+
+def near(correlation, count, apart):
+    """Return which windows are left out for each of `count` and for the newest."""
+    found = find_near(np.array([0.0, correlation]), count, apart)
+    return [list(range(*ends)) for ends in zip(found.first, found.end, strict=True)]
+
+
+def test_a_window_is_not_held_against_those_that_follow_it_as_long_as_they_are_alike():
+    """Of 0.6 the third has 0.22 and the fourth 0.13."""
+    found = near(0.6, 40, 0)
+    assert found[:2] == [[0, 1, 2, 3], [1, 2, 3, 4]]
+    assert found[39:] == [[39, 40], [40]]
+
+
+def test_where_the_newest_is_apart_from_the_past_as_many_before_a_window_are_left_out():
+    found = near(0.6, 40, 2)
+    assert found[10] == [8, 9, 10, 11, 12, 13]
+    # The newest counts as the third after the last of the past.
+    assert found[38:] == [[36, 37, 38, 39], [37, 38, 39, 40], [40]]
+
+
+def test_windows_that_are_not_alike_are_held_against_all_others():
+    assert near(0.1, 20, 5) == [[place] for place in range(21)]
+
+
+def test_of_a_short_past_a_quarter_follows_at_most():
+    assert [len(held) for held in near(0.97, 12, 0)[:2]] == [4, 4]
+
+
+def test_sums_over_stretches_are_those_of_their_rows():
+    values = np.random.default_rng(9).normal(size=(21, 3))
+    found = find_near(np.array([0.6]), 20, 2)
+    expected = [values[a:b].sum(axis=0) for a, b in zip(found.first, found.end, strict=True)]
+    assert found.sum(values) == pytest.approx(np.array(expected))
+
+
+def test_the_newest_of_windows_that_are_alike_is_the_greatest_as_often_as_one_of_fewer():
+    rng = np.random.default_rng(10)
+    drawn = np.abs(remember(rng, 101, 0.9, 4_000))
+    newest = float((drawn[-1] == drawn.max(axis=0)).mean())
+    _, freedom = worth(np.array([0.9]), 100)
+    assert 1.3 / 101 < newest <= 1 / (count_rivals(freedom, 100) + 1)
