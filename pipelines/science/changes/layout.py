@@ -163,7 +163,8 @@ def _count_between(window: Array, reference: Array) -> int:
     """Return about how many pieces lie between the reference and the window, by how dense the
     reference is.
     """
-    step = np.timedelta64(1, np.datetime_data(reference.dtype)[0])
+    unit: Any = np.datetime_data(reference.dtype)[0]
+    step = np.timedelta64(1, unit)
     between = (window[0] - reference[-1]) / step - 1
     return int(max(between, 0.0) * len(reference) / ((reference[-1] - reference[0]) / step + 1))
 
