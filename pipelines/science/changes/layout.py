@@ -163,10 +163,9 @@ def _count_between(window: Array, reference: Array) -> int:
     """Return about how many pieces lie between the reference and the window, by how dense the
     reference is.
     """
-    unit: Any = np.datetime_data(reference.dtype)[0]
-    step = np.timedelta64(1, unit)
-    between = (window[0] - reference[-1]) / step - 1
-    return int(max(between, 0.0) * len(reference) / ((reference[-1] - reference[0]) / step + 1))
+    newest, past = window[0].astype(np.int64), reference.astype(np.int64)
+    between = max(float(newest - past[-1] - 1), 0.0)
+    return int(between * len(past) / float(past[-1] - past[0] + 1))
 
 
 def _is_scattered(window: Array, reference: Array) -> bool:
