@@ -2,6 +2,7 @@
 
 After each 700 new objects it looks through the young ones, and now and then through all there are.
 While thousands of modules are loaded there is no garbage: such looks took a fifth of a step's work.
+At a process's end it would look through all of them once more, and take them apart.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import os
 import sys
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,3 +56,20 @@ def load_for_good(name: str) -> ModuleType:
     """
     with paused_collection(for_good=name not in sys.modules):
         return importlib.import_module(name)
+
+
+def end_process(code: int) -> NoReturn:
+    """End this process without taking apart what it has loaded: that is a tenth of a step's work.
+
+    As `multiprocessing` ends its own: when the other threads have ended, what was asked for the end
+    is done, and the output is written. Where it cannot be written, Python ends the process, and
+    says so.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 -- as multiprocessing does
+    atexit._run_exitfuncs()  # noqa: SLF001 -- likewise
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except (OSError, ValueError):
+        sys.exit(code)
+    os._exit(code)

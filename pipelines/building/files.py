@@ -15,8 +15,6 @@ from pipelines.building.quoting import quote_name, quote_text
 from pipelines.building.row_groups import groups, write_groups
 from pipelines.building.row_order import why_order_matters
 from pipelines.building.rows import derive, engine_errors
-from pipelines.building.spark_alike import why_may_differ
-from pipelines.building.spark_rows import PARTS, build_on_spark
 from pipelines.columns.storable import check_names
 from pipelines.tables import GROUP_ROWS, normalise
 
@@ -72,6 +70,10 @@ def _write(connection: Any, built: Any, question: BuildQuestion, subject: str) -
     selected = built.select(*(names if derived else wanted))
     answer = BuildAnswer(names=[*names, *([derived] if derived else [])])
     if question.spark is not None:
+        # Loaded here alone: each step reads this module, and few of them ask Spark.
+        from pipelines.building.spark_alike import why_may_differ
+        from pipelines.building.spark_rows import build_on_spark
+
         sql, versions = build_on_spark(selected, question, subject)
         connection.con.execute("SET TimeZone = 'UTC'")  # as Spark's session has it
         answer = answer.model_copy(update={"spark": versions, "may_differ": why_may_differ(built)})
@@ -88,7 +90,10 @@ def _write(connection: Any, built: Any, question: BuildQuestion, subject: str) -
         _as_kept(selected, batches, question, subject) for batches in groups(rows, GROUP_ROWS)
     )
     answer = _write_groups(tables, question, answer)
-    shutil.rmtree(Path(question.folder) / PARTS, ignore_errors=True)  # as many bytes once more
+    if question.spark is not None:
+        from pipelines.building.spark_rows import PARTS
+
+        shutil.rmtree(Path(question.folder) / PARTS, ignore_errors=True)  # as many bytes once more
     return answer
 
 

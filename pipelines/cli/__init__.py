@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import select
 import sys
+from typing import NoReturn
 
-from pipelines.collector import load_for_good
+from pipelines.collector import end_process, load_for_good
 from pipelines.private_files import keep_private
 from pipelines.settings import quiet
 
@@ -16,11 +17,20 @@ READER_GONE = 141
 """As shells say it of a program whose output nobody reads any more, such as before `head`."""
 
 
-def main(arguments: list[str] | None = None) -> None:
+def program() -> NoReturn:
+    """Run the command line of this process, and end it with `main`'s exit code."""
+    end_process(_run(None))
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line: these arguments, or those of the process.
 
     Exit with 0, 65 (a retry cannot help), 75 (try again), 64 (wrong usage) or 70 (a crash).
     """
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
     quiet()
     keep_private()
     try:
@@ -28,8 +38,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = app(arguments, standalone_mode=False)
     # The one place where every error becomes an exit code.
     except BaseException as error:  # noqa: BLE001
-        sys.exit(_exit_code(error))
-    sys.exit(code if isinstance(code, int) else 0)
+        return _exit_code(error)
+    return code if isinstance(code, int) else 0
 
 
 def _exit_code(error: BaseException) -> int:

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.collector import paused_collection
 from pipelines.errors import Corrupted, RequestError
 from pipelines.locks import hold
 from pipelines.mlflow_pages import run_page
@@ -306,9 +307,15 @@ class MlflowRegistry:
 
         A SQLite file is created and migrated under a lock, since MLflow's migrations know none.
         """
-        from mlflow.tracking import MlflowClient
+        is_served = not self._uri.startswith(_SQLITE)
+        with paused_collection():
+            from mlflow.tracking import MlflowClient
 
-        if not self._uri.startswith(_SQLITE):
+            if not is_served:  # what the client would load by itself
+                import mlflow.store.model_registry.sqlalchemy_store
+                import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+        if is_served:
             return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
         with self._hold("-database", MAKING_SECONDS):
             file = Path(self._uri.removeprefix(_SQLITE))

@@ -90,10 +90,12 @@ def chance(counts: Array, reference: Array, confidence: float = 0.95) -> float |
     8 ln 2 · n m / (n + m) times the divergence is chi-squared with b - 1 degrees of freedom for
     large samples (Grosse et al. 2002). None where one of them is empty, or there is one bin only.
     """
-    from scipy.stats import chi2
+    from scipy.special import gammaincinv  # of scipy.stats, which takes long to load
 
     n, m = float(counts.sum()), float(reference.sum())
     used = int(((counts + reference) > 0).sum())
     if not n or not m or used <= 1:
         return None
-    return sqrt(float(chi2.ppf(confidence, used - 1)) * (n + m) / (n * m) / (8 * log(2)))
+    most = 2 * float(gammaincinv((used - 1) / 2, confidence))
+    """The quantile of chi-squared with so many degrees of freedom."""
+    return sqrt(most * (n + m) / (n * m) / (8 * log(2)))

@@ -25,3 +25,5 @@ facts = {
     },
 }
 sys.stdout.write("\nFACTS " + json.dumps(facts) + "\n")
+sys.stdout.flush()
+os._exit(0)  # to take Airflow apart takes as long as to read the files

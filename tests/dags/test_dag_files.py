@@ -56,20 +56,26 @@ def read(home: Path, *arguments: str, dags: Path = ROOT / "dags") -> dict:
     return json.loads(line.removeprefix("FACTS "))
 
 
-def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(tmp_path):
-    bare = tmp_path / "bare"
-    bare.mkdir()
-    (bare / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
+@pytest.fixture(scope="module")
+def bare_modules(tmp_path_factory) -> set[str]:
+    """What Airflow itself loads for a DAG that does nothing."""
+    home = tmp_path_factory.mktemp("bare")
+    (home / "dags").mkdir()
+    (home / "dags" / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
+    return set(read(home, dags=home / "dags")["modules"])
+
+
+def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(tmp_path, bare_modules):
     facts = read(write_models(tmp_path, "cabs", "demo"))
     kinds = ("prove", "replay", "retrain", "rollback")
     assert facts["dags"] == [f"{kind}_{name}" for kind in kinds for name in ("cabs", "demo")]
     assert facts["errors"] == {}
-    assert HEAVY & set(facts["modules"]) <= set(read(tmp_path, dags=bare)["modules"]), (
-        "no more than a bare DAG costs"
-    )
+    assert HEAVY & set(facts["modules"]) <= bare_modules, "no more than a bare DAG costs"
 
 
-def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_imported(tmp_path):
+def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_imported(
+    tmp_path, bare_modules
+):
     write_models(tmp_path, "cabs", drift="monthly")
     facts = read(write_models(tmp_path, "demo"))
     assert facts["dags"] == [
@@ -84,10 +90,7 @@ def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_importe
         "rollback_demo",
     ]
     assert facts["errors"] == {}
-    bare = tmp_path / "bare"
-    bare.mkdir()
-    (bare / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
-    more = set(facts["modules"]) - set(read(tmp_path, dags=bare)["modules"])
+    more = set(facts["modules"]) - bare_modules
     heavy = {
         name
         for name in more
@@ -173,7 +176,7 @@ def test_a_worker_builds_only_the_drift_dag_that_it_is_asked_for(tmp_path):
 
 
 def test_where_routes_are_set_there_is_the_dag_alerts_and_drift_has_a_deadline(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, bare_modules
 ):
     monkeypatch.setenv("PERENNIAL_ALERTS", "alerts.yaml")
     write_models(tmp_path, "demo", drift="daily")
@@ -183,8 +186,5 @@ def test_where_routes_are_set_there_is_the_dag_alerts_and_drift_has_a_deadline(
     assert facts["dags"] == ["alerts", *(f"{kind}_demo" for kind in kinds)]
     assert "perennial_airflow.deadlines.tell_people" in facts["serialized"]["drift_demo"]
     heavy = {"apprise", "pipelines.ledger", "pipelines.alerts.outbox", *HEAVY}
-    bare = tmp_path / "bare"
-    bare.mkdir()
-    (bare / "one.py").write_text("from airflow.sdk import DAG\ndag = DAG('one')\n")
-    assert heavy & set(facts["modules"]) <= set(read(tmp_path, dags=bare)["modules"])
+    assert heavy & set(facts["modules"]) <= bare_modules
     assert facts["serialized"] == read(tmp_path)["serialized"], "one version of the DAG"

@@ -200,7 +200,7 @@ class Live:
 
     def await_step(self, step: str) -> psutil.Process:
         process: psutil.Process = self.until(
-            lambda: self.step_process(step), f"{step} begins", pause_seconds=0.02
+            lambda: self.step_process(step), f"{step} begins", pause_seconds=0.1
         )
         return process
 

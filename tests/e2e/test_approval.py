@@ -91,14 +91,18 @@ class Asking:
 
 @pytest.fixture(scope="module")
 def asking(live: Live) -> Asking:
-    """The small model once more, under another name, with a gate that asks."""
+    """The small model once more, under another name, with one candidate and a gate that asks."""
     home = live.world.home
     folder = home / "models" / MODEL
     shutil.copytree(home / "models" / live.world.model, folder)
     spec = folder / "model.yaml"
     text = spec.read_text().replace(f"name: {live.world.model}", f"name: {MODEL}")
     head, gate_and_more = text.split("gate:\n")
-    spec.write_text(head + gate_and_more[gate_and_more.index("drift:") :])
+    head, candidates = head.split("candidates:\n")
+    [linear] = [line for line in candidates.splitlines() if "name: linear" in line]
+    candidate = linear.replace(", search: {C: [0.1, 1.0]}", "")
+    drift = gate_and_more[gate_and_more.index("drift:") :]
+    spec.write_text(f"{head}candidates:\n{candidate}\n{drift}")
     suite = (home / "expectations" / f"{live.world.model}.json").read_text()
     suite = suite.replace(f'"{live.world.model}"', f'"{MODEL}"')
     (home / "expectations" / f"{MODEL}.json").write_text(suite)

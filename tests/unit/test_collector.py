@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
+import os
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +96,59 @@ load_for_good("duckdb").connect().execute("SELECT 1").fetchall()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+ENDING = """
+import atexit, os, sys, threading, time, weakref
+from concurrent.futures import ThreadPoolExecutor
+from pipelines.collector import end_process
+
+class Kept:
+    def __del__(self):
+        os.write(2, b"taken apart")
+
+kept = Kept()
+kept.itself = kept
+finalizer = weakref.finalize(kept, print, "finalized")
+atexit.register(print, "at exit")
+pool = ThreadPoolExecutor(1)
+pool.submit(lambda: (time.sleep(0.2), print("in a pool")))
+threading.Thread(target=lambda: (time.sleep(0.3), print("in a thread"))).start()
+sys.stdout.write("unflushed\\n")
+end_process(65)
+"""
+
+
+UNWRITTEN = """
+import sys
+from pipelines.collector import end_process
+sys.stdout.write("unflushed")
+end_process(0)
+"""
+
+
+def ended(code: str, stdout) -> subprocess.CompletedProcess[str]:
+    """Run the code, which keeps what it writes until its end."""
+    environ = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", code]
+    streams = {"stdout": stdout, "stderr": subprocess.PIPE}
+    return subprocess.run(command, **streams, env=environ, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_process_ends_when_all_is_done_and_takes_nothing_apart():
+    done = ended(ENDING, subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (65, "")
+    first, *others = done.stdout.splitlines()
+    assert (first, sorted(others)) == (
+        "unflushed",
+        ["at exit", "finalized", "in a pool", "in a thread"],
+    )
+
+
+@pytest.mark.slow
+def test_a_process_whose_output_cannot_be_written_says_so():
+    with Path("/dev/full").open("wb") as full:
+        done = ended(UNWRITTEN, full)
+    assert done.returncode == 120
+    assert "No space left on device" in done.stderr
