@@ -40,10 +40,13 @@ class ExaminesFirst:
 def examine_first(session: Session) -> int:
     """Put first those running runs in which a task has ended since the scheduler's last look.
 
-    Returns how many they are.
+    Returns how many they are. Runs of a DAG that is paused keep their time: Airflow ends them by
+    it. Runs that another scheduler looks at in this moment are not waited for.
     """
+    from airflow.models.dag import DagModel
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.sqlalchemy import with_row_locks
 
     has_news = exists().where(
         TaskInstance.dag_id == DagRun.dag_id,
@@ -51,8 +54,15 @@ def examine_first(session: Session) -> int:
         TaskInstance.state.in_(ENDED),
         TaskInstance.updated_at > DagRun.last_scheduling_decision,
     )
-    wanted: Any = select(DagRun.id).where(DagRun.state == "running", has_news).limit(AT_MOST)
-    runs = list(session.scalars(wanted))
+    looked_at = DagModel.is_paused.is_(False), DagModel.is_stale.is_(False)
+    wanted: Any = (
+        select(DagRun.id)
+        .join(DagModel, DagModel.dag_id == DagRun.dag_id)
+        .where(DagRun.state == "running", *looked_at, has_news)
+        .limit(AT_MOST)
+    )
+    locked = with_row_locks(wanted, of=DagRun, session=session, skip_locked=True)
+    runs = list(session.scalars(locked))
     if runs:
         first = update(DagRun).where(DagRun.id.in_(runs)).values(last_scheduling_decision=None)
         session.execute(first.execution_options(synchronize_session=False))

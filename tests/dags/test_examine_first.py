@@ -107,6 +107,19 @@ def test_a_task_that_begins_is_no_news(session):
     assert examine_first(session) == 0
 
 
+@pytest.mark.parametrize("state", ["is_paused", "is_stale"])
+def test_a_run_of_a_dag_at_which_nobody_looks_keeps_its_time(session, state):
+    """Airflow ends runs of paused DAGs by the time of their last look."""
+    dag = session.get(DagModel, f"retrain_{RUNS - 1}")
+    setattr(dag, state, True)
+    session.flush()
+    end_task(session, RUNS - 1, "success", NOW + timedelta(seconds=RUNS))
+    assert examine_first(session) == 0
+    setattr(dag, state, False)
+    session.flush()
+    assert examine_first(session) == 1
+
+
 @pytest.mark.parametrize("name", ["local", "celery"])
 def test_executors_of_the_stack_do_it(name):
     assert issubclass(getattr(executors, name), ExaminesFirst)
