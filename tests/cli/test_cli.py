@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 
 import jsonschema
 import pytest
@@ -145,8 +146,12 @@ def test_a_touched_ledger_is_told(command, world):
 def test_the_installed_command_is_the_same():
     from importlib.metadata import entry_points
 
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"perennial": "pipelines.cli:program"}
     [script] = [e for e in entry_points(group="console_scripts") if e.name == "perennial"]
-    assert script.value == "pipelines.cli:main"
+    # An environment that an earlier version made calls `main`, until a lock changes.
+    assert script.value in {"pipelines.cli:program", "pipelines.cli:main"}
+    assert callable(script.load())
     assert (ROOT / "pipelines" / "__main__.py").is_file()
 
 
