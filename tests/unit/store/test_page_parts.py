@@ -5,7 +5,7 @@ from __future__ import annotations
 import lzma
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import Corrupted
@@ -28,6 +28,7 @@ def test_what_pages_have_in_common_is_kept_once():
     assert own < 3 * 90
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.sampled_from([b"", b"x", b"<html>", PROGRAM, FONT, b"draw("]), max_size=8),
     st.lists(st.sampled_from([PROGRAM, FONT, b"", b"absent", b"<", b"html"]), max_size=4),
