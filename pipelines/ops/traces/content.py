@@ -12,6 +12,8 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
+from pipelines.store.page_parts import MOST
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -38,12 +40,26 @@ def holds(data: bytes, sought: Sequence[Sought]) -> bool:
         with contextlib.suppress(zipfile.BadZipFile, zlib.error, RuntimeError, ValueError):
             return any(holds(part, sought) for part in _members(data))
     if data.startswith((GZIP, XZ)):
-        unpack = gzip.decompress if data.startswith(GZIP) else lzma.decompress
+        unpack = gzip.decompress if data.startswith(GZIP) else _unpack_xz
         with contextlib.suppress(OSError, EOFError, zlib.error, lzma.LZMAError):
             return holds(unpack(data), sought)
     if data[:1] in {b"{", b"["} and (found := _json_holds(data, sought)) is not None:
         return found
     return any(s.in_bytes(data) for s in sought)
+
+
+def _unpack_xz(data: bytes) -> bytes:
+    """Return what is packed. Raises LZMAError where it is more than any page has: of a megabyte of
+    xz, which a source may have delivered, seven gigabytes may come.
+    """
+    parts, rest = [], data
+    while rest:
+        unpacking = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        parts.append(unpacking.decompress(rest, MOST - sum(map(len, parts))))
+        if not unpacking.eof:
+            raise lzma.LZMAError("it is cut off, or too large")
+        rest = unpacking.unused_data
+    return b"".join(parts)
 
 
 def _json_holds(data: bytes, sought: Sequence[Sought]) -> bool | None:

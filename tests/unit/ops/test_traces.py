@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
 import sqlite3
 import zipfile
 from datetime import UTC, datetime
@@ -101,6 +102,8 @@ def _zipped(data):
         (b"{broken O'Brien", True),
         (b"?who=O%27Brien&x", True),
         (gzip.compress(b"log of O'Brien", mtime=0), True),
+        (lzma.compress(b"log of O'Brien, " * 9), True),
+        (lzma.compress(b"log of O'Brien")[:-9] + b" O'Brien", True),
         (_zipped(b"x,O'Brien,y"), True),
         (b"PAR1 no parquet, but O'Brien", True),
         (b"", False),
@@ -108,6 +111,13 @@ def _zipped(data):
 )
 def test_a_text_is_searched_in_every_form_that_it_may_have(data, there):
     assert holds(data, [Sought(frozenset({"O'Brien"}))]) is there
+
+
+def test_what_would_fill_the_memory_is_not_unpacked():
+    much, name = lzma.compress(bytes(50 << 20), preset=0), lzma.compress(b"O'Brien, " * 9)
+    sought = [Sought(frozenset({"O'Brien"}))]
+    assert holds(lzma.compress(b"nothing") + name, sought)
+    assert not holds(5 * much + name, sought)
 
 
 def test_a_short_number_does_not_count_in_running_text():
