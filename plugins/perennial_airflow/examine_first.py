@@ -34,7 +34,8 @@ class ExaminesFirst:
                 examine_first(session)
         except OperationalError as error:
             # The order is for speed alone: all runs are looked at in any order.
-            self.log.warning("Runs are examined in no special order now: %s", error)  # type: ignore[attr-defined]
+            log: Any = self.log  # type: ignore[attr-defined]
+            log.warning("Runs are examined in no special order now: %s", error)
 
 
 def examine_first(session: Session) -> int:

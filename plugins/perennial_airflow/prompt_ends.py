@@ -23,17 +23,19 @@ def see_ends_at_once() -> None:
     """
     from airflow.sdk.execution_time.supervisor import WatchedSubprocess
 
-    look: Any = WatchedSubprocess._check_subprocess_exit  # noqa: SLF001 -- no public name
+    watched: Any = WatchedSubprocess
+    look = watched._check_subprocess_exit  # noqa: SLF001 -- no public name
     if hasattr(look, "__wrapped__"):
         return
 
     @wraps(look)
     def wait_and_look(supervisor: Any, *arguments: Any, **options: Any) -> int | None:
-        if not supervisor._open_sockets and supervisor._exit_code is None:  # noqa: SLF001 -- the same
+        has_hung_up = not supervisor._open_sockets  # noqa: SLF001 -- the same
+        if has_hung_up and supervisor._exit_code is None:  # noqa: SLF001 -- the same
             process = supervisor._process  # noqa: SLF001 -- the same
             with suppress(process.TimeoutExpired):
                 process.wait(timeout=PATIENCE_SECONDS)
         found: int | None = look(supervisor, *arguments, **options)
         return found
 
-    WatchedSubprocess._check_subprocess_exit = wait_and_look  # type: ignore[method-assign, assignment]  # noqa: SLF001
+    watched._check_subprocess_exit = wait_and_look  # noqa: SLF001 -- the same
