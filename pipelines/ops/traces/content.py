@@ -52,10 +52,11 @@ def _unpack_xz(data: bytes) -> bytes:
     """Return what is packed. Raises LZMAError where it is more than any page has: of a megabyte of
     xz, which a source may have delivered, seven gigabytes may come.
     """
-    parts, rest = [], data
+    parts: list[bytes] = []
+    rest = data
     while rest:
         unpacking = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-        parts.append(unpacking.decompress(rest, MOST - sum(map(len, parts))))
+        parts.append(unpacking.decompress(rest, MOST - sum(len(part) for part in parts)))
         if not unpacking.eof:
             raise lzma.LZMAError("it is cut off, or too large")
         rest = unpacking.unused_data
