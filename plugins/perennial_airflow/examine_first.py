@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 AT_MOST = 20
-"""So many runs a round, as the scheduler looks at no more."""
+"""So many runs a round: the scheduler looks at 10."""
 
 
 class ExaminesFirst:

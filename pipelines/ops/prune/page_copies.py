@@ -46,10 +46,12 @@ def page_copies(settings: Settings, ports: ConfiguredPorts, limit: float) -> Ite
             experiment = client.get_experiment_by_name(model)
             for run in all_runs(client, experiment.experiment_id) if experiment else ():
                 tags, end = run.data.tags, run.info.end_time
-                if tags.get(_KIND) != "drift" or DESCRIPTION in tags or not end:
+                if tags.get(_KIND) != "drift" or DESCRIPTION in tags:
+                    continue
+                if not end or end / 1_000 >= limit:
                     continue
                 size = ports.registry.find_artifact(run.info.run_id, COPY)
-                if size is not None and end / 1_000 < limit:
+                if size is not None:
                     name = tags.get(NAME, "").removeprefix(watch_run(""))
                     remove = partial(_remove, settings, ports, model, run.info.run_id, name)
                     yield Leftover("copy of a page", f"{model}/{run.info.run_id}", size, remove)
