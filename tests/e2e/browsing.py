@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import TimeoutError as NeverCame
+from playwright.sync_api import sync_playwright
+
+from tools.screenshots import QUIET, log_in
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from collections.abc import Iterator
+
+    from playwright.sync_api import BrowserContext, Locator, Page
+
+    from stack.layout import Layout
 
 TRIES = 4
 TRY_MS = 15_000
+
+
+@contextmanager
+def logged_in(layout: Layout) -> Iterator[BrowserContext]:
+    """Give a real browser that is logged in to the Airflow of this stack; skip where none is."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
+    with sync_playwright() as browsers:
+        started = browsers.chromium.launch(executable_path=chromium, args=QUIET)
+        context = started.new_context(viewport={"width": 1440, "height": 860})
+        log_in(context.new_page(), layout)
+        yield context
+        started.close()
 
 
 def open_by_menu(page: Page, menu: str, entry: str) -> Page:

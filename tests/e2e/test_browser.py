@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,9 +11,8 @@ import pytest
 
 from pipelines.ports import ConfiguredPorts
 from pipelines.store.pages import publish_page
-from tests.e2e.browsing import open_by_menu, open_trigger_form
+from tests.e2e.browsing import logged_in, open_by_menu, open_trigger_form
 from tests.e2e.live import DAYS, MODEL, RETRAIN, Live
-from tools.screenshots import QUIET, log_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,17 +25,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 @pytest.fixture(scope="module")
 def browser(live: Live) -> Iterator[BrowserContext]:
     """A real browser, logged in to Airflow."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as browsers:
-        started = browsers.chromium.launch(executable_path=chromium, args=QUIET)
-        context = started.new_context(viewport={"width": 1440, "height": 860})
-        log_in(context.new_page(), live.layout)
+    with logged_in(live.layout) as context:
         yield context
-        started.close()
 
 
 @pytest.fixture

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pipelines.ledger import DriftCheck, PageRemoval
 from pipelines.ports import ConfiguredPorts
+from tests.e2e.browsing import logged_in
 from tests.e2e.live import DRIFT, MODEL, Live
-from tools.screenshots import QUIET, log_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,17 +24,8 @@ WAIT_MS = 60_000
 @pytest.fixture
 def page(live: Live) -> Iterator[Page]:
     """A page of a real browser that is logged in to Airflow."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as browsers:
-        started = browsers.chromium.launch(executable_path=chromium, args=QUIET)
-        context = started.new_context(viewport={"width": 1440, "height": 860})
-        log_in(context.new_page(), live.layout)
+    with logged_in(live.layout) as context:
         yield context.new_page()
-        started.close()
 
 
 def follow(page: Page, link: str) -> Page:

@@ -127,7 +127,7 @@ def _known(
         runs[safe_id(entry.run)] = entry.run
         if isinstance(check := entry.decision, DriftCheck) and check.evidently is not None:
             named.setdefault(entry.run, set()).add(check.evidently.uri)
-    linked = _linked(ledger, model, now)
+    linked = _runs_with_links(ledger, model, now)
     going = {
         runs[folder]: [item.name for item in items]
         for folder, items in old.items()
@@ -143,7 +143,7 @@ def _known(
     return pages
 
 
-def _linked(ledger: Ledger, model: str, now: datetime) -> set[str]:
+def _runs_with_links(ledger: Ledger, model: str, now: datetime) -> set[str]:
     """Return the runs of looks that an open incident, an alert or a retraining leads to."""
     told = {
         entry.decision.incident

@@ -66,7 +66,7 @@ def measure_effect(
     for loss, text in ((measured, MEASURED), (expected, EXPECTED)):
         if loss is not None:
             words.append(_loss_words(loss, text))
-            bounds.append(_bound(loss, tolerated))
+            bounds.append(_judge_interval(loss, tolerated))
             break  # what is measured needs no expectation
     claims = measure_claims(known, tolerated)
     bounds += [bound for bound, _ in claims]
@@ -96,7 +96,7 @@ def measure_effect(
     return Effect(follows, words, columns, decided, flips, expected)  # type: ignore[arg-type]
 
 
-def _bound(loss: Expected, tolerated: float) -> str:
+def _judge_interval(loss: Expected, tolerated: float) -> str:
     """Return what an interval of the loss's change says beside what is tolerated."""
     if loss.untold:
         return "cannot_be_said"
