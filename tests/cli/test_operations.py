@@ -29,8 +29,12 @@ def perennial(world):
 def test_doctor_says_one_line_for_each_thing_and_its_exit_code_tells(perennial, world):
     result = run_process(world, ("doctor",), **NOBODY_ANSWERS)
     assert (result.returncode, result.stderr) == (0, "")
-    assert all(line.startswith(("ok ", "WARNING")) for line in result.stdout.splitlines()[:-1])
-    assert result.stdout.splitlines()[-1].endswith("0 problems, 0 warnings.")
+    *lines, end = result.stdout.splitlines()
+    # The disk is the machine's own: it may be nearly full.
+    other = [line for line in lines if "disk of the " not in line]
+    assert len(other) > 10
+    assert all(line.startswith("ok ") for line in other)
+    assert " 0 problems, " in end
     secrets = world.settings.state / "secrets"
     make_folder(secrets)
     (secrets / "key").write_text("key")

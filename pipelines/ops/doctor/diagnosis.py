@@ -5,6 +5,7 @@ Nothing is changed.
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from pipelines.deployment.servers import target_of
@@ -28,12 +29,14 @@ from pipelines.ops.findings import Finding, ok, problem, run_check
 from pipelines.spec import model_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pipelines.deployment.docker.engine import ReleaseEngine
     from pipelines.deployment.kubernetes.api import Cluster
     from pipelines.deployment.serving_client import Server
     from pipelines.ledger import Champion
+    from pipelines.ops.doctor.machine import Room
     from pipelines.ports import ConfiguredPorts
     from pipelines.settings import Settings
 
@@ -44,18 +47,19 @@ def diagnose(
     server: Server,
     docker: ReleaseEngine | None = None,
     cluster: Cluster | None = None,
+    room: Callable[[Path], Room] = shutil.disk_usage,
 ) -> Iterator[Finding]:
     """Yield the findings as they are made.
 
     `docker` is the engine where steps or releases are containers, `cluster` where releases are
-    pods.
+    pods. `room` returns the room of a folder's disk.
     """
     checks = {
         "Python": machine.check_python,
         "packages": lambda: machine.check_packages(settings),
         "steps": lambda: packages.check_training(settings),
         "ports": lambda: machine.check_ports(settings),
-        "disk": lambda: machine.check_disks(settings),
+        "disk": lambda: machine.check_disks(settings, room),
         "bucket": lambda: bucket.check_bucket(settings),
         "clock": lambda: machine.check_clocks(settings),
         "restore": lambda: machine.check_restore(settings),

@@ -20,9 +20,22 @@ from pipelines.ops.lock import hold_state
 from pipelines.settings import is_web, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Protocol
 
     from pipelines.settings import Settings
+
+    class Room(Protocol):
+        """Bytes of a disk, as `shutil.disk_usage` returns them."""
+
+        @property
+        def total(self) -> int:
+            """Of the disk in all."""
+
+        @property
+        def free(self) -> int:
+            """Of it, as many as may still be written."""
+
 
 HOST = "127.0.0.1"
 ASK_SECONDS = 3.0
@@ -183,14 +196,16 @@ def _holder(port: int) -> str | None:
         return "a process that has just ended"
 
 
-def check_disks(settings: Settings) -> Iterator[Finding]:
-    """Free space where the state is."""
+def check_disks(
+    settings: Settings, room: Callable[[Path], Room] = shutil.disk_usage
+) -> Iterator[Finding]:
+    """Free space where the state is; `room` returns the room of a folder's disk."""
     folders = {"state": settings.state}
     if "store" in (copied := roots(settings)):
         folders["store"] = copied["store"]
     for name, folder in folders.items():
         there = next(p for p in (folder, *folder.parents) if p.exists())
-        usage = shutil.disk_usage(there)
+        usage = room(there)
         text = f"{usage.free / GIGABYTE:,.1f} GB of {usage.total / GIGABYTE:,.1f} GB are free"
         remedy = (
             "free space (`perennial prune` says what can go), or move the state to a larger disk."

@@ -13,7 +13,7 @@ import pytest
 from pipelines.ops.prune.removal import prune
 from pipelines.settings import local_path
 from tests.contracts.processes import flip
-from tests.unit.ops.diagnoses import Steady, bad, break_mlflow, look
+from tests.unit.ops.diagnoses import Room, Steady, bad, break_mlflow, look
 from tests.unit.ops.lived import age_all
 from tests.unit.steps.deployments import Following
 
@@ -37,6 +37,16 @@ def test_it_is_green_after_prune(restored_state):
 def test_it_changes_nothing_and_a_state_that_is_not_there_is_no_problem(world):
     assert bad(look(world)) == {}
     assert not (world.home / "var").exists()
+
+
+@pytest.mark.parametrize(
+    ("free", "state"),
+    [(6_000_000_000, "ok"), (4_000_000_000, "warning"), (900_000_000, "problem")],
+)
+def test_a_disk_that_is_nearly_full_is_named(world, free, state):
+    found = {f.what: f for f in look(world, room=Room(10**11, free))}["disk of the state"]
+    assert (found.state, f"{free / 1e9:.1f} GB of 100.0 GB" in found.said) == (state, True)
+    assert state == "ok" or "perennial prune" in found.remedy
 
 
 def change(world, statement):
