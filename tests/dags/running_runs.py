@@ -65,10 +65,12 @@ def dag_of(number: int) -> str:
     return f"retrain_{number:02d}"
 
 
-def end_task(session: Session, number: int, state: str, at: datetime) -> None:
-    """Let the run's task that was at work be in another state since a moment."""
+def end_task(
+    session: Session, number: int, state: str, at: datetime, *, task: str = "ingest"
+) -> None:
+    """Let a task of the run, by default the one at work, be in another state since a moment."""
     table = TaskInstance.__table__
-    ended = table.c.dag_id == dag_of(number), table.c.task_id == "ingest"
+    ended = table.c.dag_id == dag_of(number), table.c.task_id == task
     session.execute(table.update().where(*ended).values(state=state, updated_at=at))
 
 

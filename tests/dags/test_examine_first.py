@@ -6,12 +6,16 @@ from datetime import timedelta
 
 import pytest
 from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
 from perennial_airflow import executors
-from perennial_airflow.examine_first import ExaminesFirst, examine_first
-from sqlalchemy import create_engine
+from perennial_airflow.examine_first import AT_MOST, ExaminesFirst, News
+from sqlalchemy import create_engine, update
 from sqlalchemy.orm import Session
 
 from tests.dags.running_runs import NOW, RUNS, add_runs, dag_of, end_task, looked_at, make_tables
+
+LAST = RUNS - 1
+LATER = NOW + timedelta(seconds=RUNS)
 
 
 @pytest.fixture(scope="module")
@@ -31,45 +35,73 @@ def session(engine):
         transaction.rollback()
 
 
-def test_without_news_the_order_is_the_scheduler_s(session):
+@pytest.fixture
+def news():
+    return News()
+
+
+def look(session: Session) -> None:
+    """Let the scheduler look at all that it looks at next, and set the time of it."""
+    chosen = DagRun.dag_id.in_(looked_at(session))
+    seen = update(DagRun).where(chosen).values(last_scheduling_decision=LATER)
+    session.execute(seen)
+
+
+def test_without_news_the_order_is_the_scheduler_s(session, news):
     before = looked_at(session)
     assert len(before) < RUNS
-    assert examine_first(session) == 0
+    assert news.examine_first(session) == 0
     assert looked_at(session) == before == [dag_of(n) for n in range(len(before))]
 
 
 @pytest.mark.parametrize("state", ["success", "failed", "skipped"])
-def test_a_run_whose_task_has_ended_is_first(session, state):
-    end_task(session, RUNS - 1, state, NOW + timedelta(seconds=RUNS))
-    assert dag_of(RUNS - 1) not in looked_at(session)
-    assert examine_first(session) == 1
-    assert looked_at(session)[0] == dag_of(RUNS - 1)
-    assert examine_first(session) == 0, "it waits for its turn once"
+def test_a_run_whose_task_has_ended_is_first(session, news, state):
+    end_task(session, LAST, state, LATER)
+    assert dag_of(LAST) not in looked_at(session)
+    assert news.examine_first(session) == 1
+    assert looked_at(session)[0] == dag_of(LAST)
 
 
-def test_what_ended_before_the_last_look_is_no_news(session):
-    end_task(session, RUNS - 1, "success", NOW)
-    assert examine_first(session) == 0
+@pytest.mark.parametrize("hours", [-1, 1], ids=["behind", "ahead"])
+def test_the_clock_of_the_api_server_does_not_matter(session, news, hours):
+    end_task(session, LAST, "success", LATER + timedelta(hours=hours))
+    assert news.examine_first(session) == 1
+    look(session)
+    assert news.examine_first(session) == 0, "it waits for its turn once"
+    assert dag_of(LAST) not in looked_at(session)
 
 
-def test_a_task_that_begins_is_no_news(session):
-    end_task(session, RUNS - 1, "queued", NOW + timedelta(seconds=RUNS))
-    assert examine_first(session) == 0
+def test_each_task_that_ends_is_news(session, news):
+    for task in ("ingest", "validate"):
+        end_task(session, LAST, "success", LATER, task=task)
+        assert news.examine_first(session) == 1
+        look(session)
+
+
+def test_what_is_too_much_for_a_round_is_put_first_in_the_next(session, news):
+    for number in range(RUNS):
+        end_task(session, number, "success", LATER)
+    assert [news.examine_first(session) for _ in range(3)] == [AT_MOST, RUNS - AT_MOST, 0]
+
+
+def test_a_task_that_begins_is_no_news(session, news):
+    end_task(session, LAST, "queued", LATER)
+    assert news.examine_first(session) == 0
 
 
 @pytest.mark.parametrize("state", ["is_paused", "is_stale"])
-def test_a_run_of_a_dag_at_which_nobody_looks_keeps_its_time(session, state):
+def test_a_run_of_a_dag_at_which_nobody_looks_keeps_its_time(session, news, state):
     """Airflow ends runs of paused DAGs by the time of their last look."""
-    dag = session.get(DagModel, dag_of(RUNS - 1))
+    dag = session.get(DagModel, dag_of(LAST))
     setattr(dag, state, True)
     session.flush()
-    end_task(session, RUNS - 1, "success", NOW + timedelta(seconds=RUNS))
-    assert examine_first(session) == 0
+    end_task(session, LAST, "success", LATER)
+    assert news.examine_first(session) == 0
     setattr(dag, state, False)
     session.flush()
-    assert examine_first(session) == 1
+    assert news.examine_first(session) == 1
 
 
-@pytest.mark.parametrize("name", ["local", "celery"])
+@pytest.mark.parametrize("name", ["local", "celery", "kubernetes"])
 def test_executors_of_the_stack_do_it(name):
     assert issubclass(getattr(executors, name), ExaminesFirst)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.models.dagrun import DagRun
-from perennial_airflow.examine_first import AT_MOST, examine_first
+from perennial_airflow.examine_first import AT_MOST, News
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
@@ -46,8 +46,8 @@ def put_first(session: Session) -> set[str]:
 
 def test_two_put_different_runs_first_and_neither_waits(schedulers):
     first, second = schedulers
-    assert examine_first(first) == AT_MOST
-    assert examine_first(second) == RUNS - AT_MOST
+    assert News().examine_first(first) == AT_MOST
+    assert News().examine_first(second) == RUNS - AT_MOST
     assert put_first(first).isdisjoint(put_first(second))
     assert len(put_first(first) | put_first(second)) == RUNS
 
@@ -55,7 +55,7 @@ def test_two_put_different_runs_first_and_neither_waits(schedulers):
 def test_runs_that_another_one_looks_at_are_left_to_it(schedulers):
     first, second = schedulers
     theirs = set(looked_at(first))
-    examine_first(second)
+    News().examine_first(second)
     assert theirs
     assert put_first(second)
     assert theirs.isdisjoint(put_first(second))
