@@ -1,5 +1,6 @@
 #!/bin/sh
 # Makes .venv from locked requirements, with bytecode compiled, and again only when a lock changed.
+# Where pyproject.toml alone changed, Perennial itself is installed again: a second or two.
 # Usage: sh tools/venv.sh REQUIREMENTS… -- PYTHON…
 # The first PYTHON that is 3.11 to 3.13 is used.
 set -eu
@@ -15,7 +16,16 @@ missing=
 for lock in $locks; do
     [ "$(cat "$(stamp "$lock")" 2>/dev/null)" = "$(sum "$lock")" ] || missing=yes
 done
-[ -n "$missing" ] || exit 0
+export UV_PYTHON_DOWNLOADS=never
+install() { .venv/bin/uv pip install -q --python .venv/bin/python "$@"; }
+install_itself() {
+    install --no-deps --no-build-isolation --config-setting editable_mode=compat -e .
+    sum pyproject.toml > "$(stamp itself)"
+}
+if [ -z "$missing" ]; then
+    [ "$(cat "$(stamp itself)" 2>/dev/null)" = "$(sum pyproject.toml)" ] || install_itself
+    exit 0
+fi
 
 fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 version_of='import platform; print(platform.python_version())'
@@ -48,9 +58,7 @@ fi
 echo "Installing locked packages (about 2 GB; a few minutes the first time) …"
 arguments=
 for lock in $locks; do arguments="$arguments -r $lock"; done
-export UV_PYTHON_DOWNLOADS=never
-install() { .venv/bin/uv pip install -q --python .venv/bin/python "$@"; }
 # shellcheck disable=SC2086 -- the arguments are words on purpose
 install --require-hashes --compile-bytecode $arguments
-install --no-deps --no-build-isolation --config-setting editable_mode=compat -e .
+install_itself
 for lock in $locks; do sum "$lock" > "$(stamp "$lock")"; done

@@ -33,7 +33,7 @@ class PatientCeleryExecutor(ExaminesFirst, CeleryExecutor):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Set how often a task may be handed out in vain."""
-        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
+        super().__init__(*arguments, **options)
         self.workload_publish_max_retries = TRIES
 
     def _send_workloads_to_celery(self, workload_tuples_to_send: Any) -> list[Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.exc import OperationalError
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ AT_MOST = 20
 class ExaminesFirst:
     """Makes an executor, at each of its rounds, put first those runs in which a task has ended."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Know of no run yet."""
+        super().__init__(*arguments, **options)
+        self.news = News()
+
     def heartbeat(self) -> None:
         """Do what the executor does in a round; then look which tasks have ended."""
         super().heartbeat()  # type: ignore[misc]
@@ -31,40 +36,60 @@ class ExaminesFirst:
 
         try:
             with create_session() as session:
-                examine_first(session)
+                self.news.examine_first(session)
         except OperationalError as error:
             # The order is for speed alone: all runs are looked at in any order.
             log: Any = self.log  # type: ignore[attr-defined]
             log.warning("Runs are examined in no special order now: %s", error)
 
 
-def examine_first(session: Session) -> int:
-    """Put first those running runs in which a task has ended since the scheduler's last look.
+class News:
+    """What one scheduler knows of the running runs: how many tasks of each have ended.
 
-    Returns how many they are. Runs of a DAG that is paused keep their time: Airflow ends them by
-    it. Runs that another scheduler looks at in this moment are not waited for.
+    Times are not compared: that of a task's end is by the clock of an API server, that of a run's
+    last look by a scheduler's.
     """
+
+    def __init__(self) -> None:
+        """Know of no run: each in which a task has ended is news, once."""
+        self._ended: dict[int, int] = {}
+
+    def examine_first(self, session: Session) -> int:
+        """Put first those running runs of which more or fewer tasks have ended than was known.
+
+        Returns how many they are. Runs of a DAG that is paused keep their time: Airflow ends them
+        by it. Runs that another scheduler looks at in this moment are not waited for.
+        """
+        from airflow.models.dagrun import DagRun
+        from airflow.utils.sqlalchemy import with_row_locks
+
+        ended = _ended_tasks(session)
+        self._ended = {run: self._ended[run] for run in ended if run in self._ended}
+        news = [run for run in ended if self._ended.get(run) != ended[run]]
+        if not news:
+            return 0
+        wanted = select(DagRun.id).where(DagRun.id.in_(news)).limit(AT_MOST)
+        locked = with_row_locks(wanted, of=DagRun, session=session, skip_locked=True)
+        runs = list(session.scalars(locked))
+        first = update(DagRun).where(DagRun.id.in_(runs)).values(last_scheduling_decision=None)
+        session.execute(first.execution_options(synchronize_session=False))
+        self._ended |= {run: ended[run] for run in runs}
+        return len(runs)
+
+
+def _ended_tasks(session: Session) -> dict[int, int]:
+    """Return of each running run at which the scheduler looks how many tasks have ended."""
     from airflow.models.dag import DagModel
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.sqlalchemy import with_row_locks
 
-    has_news = exists().where(
-        TaskInstance.dag_id == DagRun.dag_id,
-        TaskInstance.run_id == DagRun.run_id,
-        TaskInstance.state.in_(ENDED),
-        TaskInstance.updated_at > DagRun.last_scheduling_decision,
-    )
+    its_own = and_(TaskInstance.dag_id == DagRun.dag_id, TaskInstance.run_id == DagRun.run_id)
     looked_at = DagModel.is_paused.is_(False), DagModel.is_stale.is_(False)
-    wanted: Any = (
-        select(DagRun.id)
+    counted: Any = (
+        select(DagRun.id, func.count())
         .join(DagModel, DagModel.dag_id == DagRun.dag_id)
-        .where(DagRun.state == "running", *looked_at, has_news)
-        .limit(AT_MOST)
+        .join(TaskInstance, its_own)
+        .where(DagRun.state == "running", *looked_at, TaskInstance.state.in_(ENDED))
+        .group_by(DagRun.id)
     )
-    locked = with_row_locks(wanted, of=DagRun, session=session, skip_locked=True)
-    runs = list(session.scalars(locked))
-    if runs:
-        first = update(DagRun).where(DagRun.id.in_(runs)).values(last_scheduling_decision=None)
-        session.execute(first.execution_options(synchronize_session=False))
-    return len(runs)
+    return dict(session.execute(counted).all())

@@ -10,10 +10,7 @@ from typing import Any
 EXECUTORS = {
     "local": ("perennial_airflow.executor", "VigilantExecutor"),
     "celery": ("perennial_airflow.celery_executor", "PatientCeleryExecutor"),
-    "kubernetes": (
-        "airflow.providers.cncf.kubernetes.executors.kubernetes_executor",
-        "KubernetesExecutor",
-    ),
+    "kubernetes": ("perennial_airflow.pod_executor", "PodExecutor"),
 }
 """Module and class. Each is imported where it is asked for: the other one costs half a second."""
 

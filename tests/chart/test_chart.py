@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import kubernetes_validate
 import pytest
 import yaml
@@ -9,6 +11,7 @@ import yaml
 from pipelines.ops.doctor.kubernetes import RIGHTS
 from pipelines.settings import Settings
 from tests.chart.rendering import BUCKET, CHART, HELM, NAMED, VALUES, helm, render, write_values
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(HELM is None, reason="Helm is not here")
 
@@ -89,6 +92,8 @@ def test_the_pod_of_a_task_is_valid_and_knows_the_way_to_no_database_of_airflow(
     pod["spec"]["containers"][0]["args"] = ["python", "-m", "airflow"]
     kubernetes_validate.validate(pod, version, strict=True)
     (container,) = pod["spec"]["containers"]
+    *_, program = container["command"]
+    assert (ROOT / Path(program).relative_to("/app")).is_file()
     known = {variable["name"] for variable in container["env"]}
     assert "PERENNIAL_LEDGER_URL" in known
     assert not [n for n in known if n.startswith(("AIRFLOW__DATABASE", "AIRFLOW__API", "JWT"))]

@@ -46,6 +46,6 @@ def test_each_step_that_may_have_a_queue_is_one():
 def test_an_unknown_executor_names_those_that_there_are():
     assert executors.local.__name__ == "VigilantExecutor"
     assert executors.celery.__name__ == "PatientCeleryExecutor"
-    assert executors.kubernetes.__name__ == "KubernetesExecutor"
+    assert executors.kubernetes.__name__ == "PodExecutor"
     with pytest.raises(AttributeError, match="'cellery'; it may be local or celery"):
         _ = executors.cellery

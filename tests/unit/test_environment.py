@@ -46,7 +46,7 @@ def test_the_stack_is_named_in_full():
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A folder with what makes the environment, and nothing made yet."""
-    for name in ("requirements.txt", "requirements-tools.txt"):
+    for name in ("requirements.txt", "requirements-tools.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "tools", tmp_path / "tools")
     return tmp_path
@@ -77,18 +77,55 @@ def test_other_pythons_are_refused_clearly(checkout):
     assert not (checkout / ".venv").exists()
 
 
-def test_nothing_is_done_while_the_locks_are_the_same(checkout):
-    (checkout / ".venv").mkdir()
-    stamp = subprocess.run(
-        ["sh", "-c", "cat requirements.txt requirements-tools.txt | cksum | tr ' ' '-'"],
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    (checkout / ".venv" / ".installed-requirements.txt").write_text(stamp.stdout)
-    command = ["sh", "tools/venv.sh", "requirements.txt", "--", "python-that-is-not-there"]
-    assert subprocess.run(command, cwd=checkout, check=False).returncode == 0
-    with (checkout / "requirements.txt").open("a") as lock:
-        lock.write("# another lock\n")
-    assert subprocess.run(command, cwd=checkout, capture_output=True, check=False).returncode == 65
+VENV = ("sh", "tools/venv.sh", "requirements.txt", "--", "python-that-is-not-there")
+
+
+def write_stamp(checkout: Path, file: str, stamp: str) -> None:
+    """Say in .venv that a file's present content is what was installed."""
+    tell = f"cat {file} requirements-tools.txt | cksum | tr ' ' '-' > .venv/.installed-{stamp}"
+    subprocess.run(["sh", "-c", tell], cwd=checkout, check=True)
+
+
+@pytest.fixture
+def made(checkout) -> Path:
+    """A checkout whose environment is made; its installer notes what it is asked."""
+    installer = checkout / ".venv" / "bin" / "uv"
+    installer.parent.mkdir(parents=True)
+    installer.write_text('#!/bin/sh\necho "$@" >> .venv/asked\n')
+    installer.chmod(0o755)
+    write_stamp(checkout, "requirements.txt", "requirements.txt")
+    write_stamp(checkout, "pyproject.toml", "itself")
+    return checkout
+
+
+def asked(checkout: Path) -> list[str]:
+    """Make the environment once more; return all that the installer was asked."""
+    assert subprocess.run(VENV, cwd=checkout, check=False).returncode == 0
+    notes = checkout / ".venv" / "asked"
+    return notes.read_text().splitlines() if notes.exists() else []
+
+
+def append(path: Path) -> None:
+    with path.open("a") as file:
+        file.write("# another line\n")
+
+
+def test_nothing_is_done_while_locks_and_project_are_the_same(made):
+    assert asked(made) == []
+    append(made / "requirements.txt")
+    assert subprocess.run(VENV, cwd=made, capture_output=True, check=False).returncode == 65
+
+
+def test_a_changed_project_is_installed_again_once_and_no_package_with_it(made):
+    """Its command and its version stand in pyproject.toml."""
+    append(made / "pyproject.toml")
+    for _ in range(2):
+        (installation,) = asked(made)
+        assert installation.endswith("-e .")
+        assert "--no-deps" in installation
+        assert "-r" not in installation.split()
+
+
+def test_an_environment_from_before_is_brought_up_to_date(made):
+    (made / ".venv" / ".installed-itself").unlink()
+    assert len(asked(made)) == 1

@@ -199,9 +199,7 @@ AIRFLOW__CELERY__WORKER_PREFETCH_MULTIPLIER: "1"
 AIRFLOW__CELERY__OPERATION_TIMEOUT: "30"
 AIRFLOW__CELERY__EXTRA_CELERY_CONFIG: '{"imports": ["perennial_airflow.celery_worker"]}'
 AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.3"
-{{- if ne .Values.airflow.executor "kubernetes" }}
 AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE: "10"
-{{- end }}
 AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT: "120"
 AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL: "30"
 AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL: "30"
@@ -334,8 +332,8 @@ spec:
   containers:
     - name: base
       image: {{ .Values.images.airflow }}
-      # The executor's arguments begin with a command of their own.
-      command: [env]
+      # It runs the executor's arguments, which begin with a command of their own.
+      command: [python, -P, /app/plugins/perennial_airflow/pod_task.py]
       {{- include "perennial.container" . | nindent 6 }}
       resources: {{ .Values.airflow.resources.worker | toJson }}
       {{- include "perennial.airflowEnvironment" (dict "top" . "signs" true "task" true) | nindent 6 }}

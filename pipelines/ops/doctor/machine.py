@@ -42,7 +42,8 @@ ASK_SECONDS = 3.0
 GIGABYTE = 1e9
 LEAST_FREE = 1e9
 """Bytes below which the disk counts as full."""
-LITTLE_FREE = 0.05
+LITTLE_FREE, ENOUGH_FREE = 0.05, 50e9
+"""A smaller share of the disk is worth a look, but not where so many bytes are free."""
 SKEW_SECONDS, BAD_SKEW_SECONDS = 5.0, 60.0
 """Clocks that differ by more are worth a look, and a problem.
 
@@ -212,7 +213,7 @@ def check_disks(
         )
         if usage.free < LEAST_FREE:
             yield problem(f"disk of the {name}", f"{text}.", remedy)
-        elif usage.free < LITTLE_FREE * usage.total:
+        elif usage.free < min(LITTLE_FREE * usage.total, ENOUGH_FREE):
             yield warning(f"disk of the {name}", f"{text}.", remedy)
         else:
             yield ok(f"disk of the {name}", text)

@@ -252,7 +252,7 @@ def _is_of(data: bytes, sought: Sequence[Sought]) -> bool:
     try:
         return without(from_parquet(data), sought) is not None
     except BadData:
-        return holds(data, sought)
+        return holds(data, sought) is True
 
 
 def _drop_indexes(context: Context, sought: Sequence[Sought]) -> None:
@@ -263,5 +263,10 @@ def _drop_indexes(context: Context, sought: Sequence[Sought]) -> None:
         for path in (index, index.with_name(index.name + "-journal")):
             path.unlink(missing_ok=True)
     for path in (state / "cache").rglob("*"):
-        if path.is_file() and not path.is_symlink() and holds(path.read_bytes(), sought):
+        # A download that is too much to be unpacked goes too.
+        if (
+            path.is_file()
+            and not path.is_symlink()
+            and holds(path.read_bytes(), sought) is not False
+        ):
             path.unlink()

@@ -151,7 +151,7 @@ def _result_holds(row: Row[Any], sought: Sequence[Sought]) -> bool:
     if isinstance(value, str):  # JSON within JSON
         with contextlib.suppress(ValueError):
             value = json.loads(value)
-    return cell_holds("value", value, sought)
+    return cell_holds("value", value, sought) is True
 
 
 def _delete(connection: Connection, table: Table, row: Row[Any]) -> int:

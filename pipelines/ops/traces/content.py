@@ -3,64 +3,110 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import io
 import json
 import lzma
 import sqlite3
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.store.page_parts import MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from pipelines.ops.traces.sought import Sought
 
 PARQUET, ARROW, SQLITE, ZIP, GZIP = b"PAR1", b"ARROW1", b"SQLite format 3\x00", b"PK", b"\x1f\x8b"
 XZ = b"\xfd7zXZ\x00"
+NESTED = 8
+"""So many times over a thing may be packed; what unpacks to itself would never end."""
+
+DAMAGED = (
+    OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError,
+)  # fmt: skip
+"""What unpacking raises where something is damaged, encrypted, or no such file."""
 
 
-def holds(data: bytes, sought: Sequence[Sought]) -> bool:
+def holds(data: bytes, sought: Sequence[Sought], most: int = MOST) -> bool | None:
     """Tell whether a file's bytes hold any of it.
 
     Tables are compared by type, JSON by its values, what is packed is unpacked; all else is a text.
     What cannot be read as what it seems to be is looked at as a text.
+
+    None where it is packed and was not looked at whole, because more than `most` bytes (and more
+    than it has itself) would come of it, or because it is packed more than NESTED times over:
+    of a megabyte, which a source may have delivered, seven gigabytes may come.
     """
-    if data.startswith(PARQUET):
-        with contextlib.suppress(Exception):  # whatever a damaged file makes Arrow raise
-            return _parquet_holds(data, sought)
-    if data.startswith(ARROW):
-        with contextlib.suppress(Exception):
-            return _arrow_holds(data, sought)
-    if data.startswith(ZIP):
-        with contextlib.suppress(zipfile.BadZipFile, zlib.error, RuntimeError, ValueError):
-            return any(holds(part, sought) for part in _members(data))
-    if data.startswith((GZIP, XZ)):
-        unpack = gzip.decompress if data.startswith(GZIP) else _unpack_xz
-        with contextlib.suppress(OSError, EOFError, zlib.error, lzma.LZMAError):
-            return holds(unpack(data), sought)
-    if data[:1] in {b"{", b"["} and (found := _json_holds(data, sought)) is not None:
-        return found
-    return any(s.in_bytes(data) for s in sought)
+    try:
+        return _Unpacking(sought, max(most, len(data))).holds(data)
+    except _TooMuchError:
+        return None
 
 
-def _unpack_xz(data: bytes) -> bytes:
-    """Return what is packed. Raises LZMAError where it is more than any page has: of a megabyte of
-    xz, which a source may have delivered, seven gigabytes may come.
-    """
-    parts: list[bytes] = []
-    rest = data
-    while rest:
-        unpacking = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-        parts.append(unpacking.decompress(rest, MOST - sum(len(part) for part in parts)))
-        if not unpacking.eof:
-            raise lzma.LZMAError("it is cut off, or too large")
-        rest = unpacking.unused_data
-    return b"".join(parts)
+class _TooMuchError(Exception):
+    """More comes of what is packed than may."""
+
+
+class _Unpacking:
+    """A look at one thing, and how many bytes may still be unpacked of it, all parts together."""
+
+    def __init__(self, sought: Sequence[Sought], left: int) -> None:
+        self._sought = sought
+        self._left = left
+
+    def holds(self, data: bytes, deep: int = 0) -> bool:
+        """Tell whether bytes, packed in `deep` others, hold it. Raises _TooMuchError."""
+        sought = self._sought
+        if data.startswith(PARQUET):
+            with contextlib.suppress(Exception):  # whatever a damaged file makes Arrow raise
+                return _parquet_holds(data, sought)
+        if data.startswith(ARROW):
+            with contextlib.suppress(Exception):
+                return _arrow_holds(data, sought)
+        if parts := self._parts(data):
+            if deep == NESTED:
+                raise _TooMuchError
+            with contextlib.suppress(*DAMAGED):
+                return any(self.holds(part, deep + 1) for part in parts)
+        if data[:1] in {b"{", b"["} and (found := _json_holds(data, sought)) is not None:
+            return found
+        return any(s.in_bytes(data) for s in sought)
+
+    def _parts(self, data: bytes) -> Iterator[bytes] | None:
+        """Return what is packed in the bytes, unpacked one by one; None where nothing is."""
+        if data.startswith(ZIP):
+            return self._members(data)
+        if data.startswith(GZIP):
+            return self._stream(data, lambda: zlib.decompressobj(wbits=31))
+        if data.startswith(XZ):
+            return self._stream(data, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ))
+        return None
+
+    def _members(self, data: bytes) -> Iterator[bytes]:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    yield self._counted(file.read(self._left + 1))
+
+    def _stream(self, data: bytes, start: Callable[[], Any]) -> Iterator[bytes]:
+        """Yield the one text that is packed, perhaps in several pieces one after the other."""
+        pieces: list[bytes] = []
+        while data:
+            unpacking = start()
+            pieces.append(self._counted(unpacking.decompress(data, self._left + 1)))
+            if not unpacking.eof:
+                raise EOFError("it is cut off")
+            data = unpacking.unused_data.lstrip(b"\0")
+        yield b"".join(pieces)
+
+    def _counted(self, part: bytes) -> bytes:
+        self._left -= len(part)
+        if self._left < 0:
+            raise _TooMuchError
+        return part
 
 
 def _json_holds(data: bytes, sought: Sequence[Sought]) -> bool | None:
@@ -101,12 +147,6 @@ def _table_holds(table: object, sought: Sequence[Sought]) -> bool:
         if mask is not None and pc.any(mask).as_py():
             return True
     return False
-
-
-def _members(data: bytes) -> Iterator[bytes]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for name in archive.namelist():
-            yield archive.read(name)
 
 
 def database_holds(path: Path, sought: Sequence[Sought]) -> bool:

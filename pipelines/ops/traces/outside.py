@@ -69,8 +69,9 @@ def file_of(url: URL) -> Path | None:
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
-def in_database(url: URL, sought: Sequence[Sought]) -> Iterator[tuple[str, bool]]:
-    """Yield each table of a database, and whether a cell of it holds what is sought.
+def in_database(url: URL, sought: Sequence[Sought]) -> Iterator[tuple[str, bool | None]]:
+    """Yield each table of a database, and whether a cell of it holds what is sought; None where a
+    cell is packed and too much to be unpacked.
 
     Of a file there is one answer for all. Raises SQLAlchemyError where it does not answer.
     """
@@ -82,26 +83,34 @@ def in_database(url: URL, sought: Sequence[Sought]) -> Iterator[tuple[str, bool]
     yield from in_tables(create_engine(url, poolclass=NullPool), sought)
 
 
-def in_tables(engine: Engine, sought: Sequence[Sought]) -> Iterator[tuple[str, bool]]:
-    """Yield each table of a database, and whether a cell of it holds what is sought."""
+def in_tables(engine: Engine, sought: Sequence[Sought]) -> Iterator[tuple[str, bool | None]]:
+    """Yield each table of a database, and whether a cell of it holds what is sought; None where a
+    cell is packed and too much to be unpacked.
+    """
     metadata = MetaData()
     metadata.reflect(engine)
     for table in metadata.sorted_tables:
         yield f"table {table.name}", _table_holds(engine, table, sought)
 
 
-def _table_holds(engine: Engine, table: Table, sought: Sequence[Sought]) -> bool:
+def _table_holds(engine: Engine, table: Table, sought: Sequence[Sought]) -> bool | None:
     names = list(table.columns.keys())
+    answer: bool | None = False
     with engine.connect().execution_options(stream_results=True, yield_per=ROWS) as connection:
         for row in connection.execute(select(table)):
             pairs = zip(names, row, strict=True)
-            if any(cell_holds(name, value, sought) for name, value in pairs):
-                return True
-    return False
+            for name, value in pairs:
+                found = cell_holds(name, value, sought)
+                if found:
+                    return True
+                if found is None:
+                    answer = None
+    return answer
 
 
-def cell_holds(name: str, value: Any, sought: Sequence[Sought]) -> bool:
-    """Tell whether a cell of a database holds what is sought: a text, JSON or bytes.
+def cell_holds(name: str, value: Any, sought: Sequence[Sought]) -> bool | None:
+    """Tell whether a cell of a database holds what is sought: a text, JSON or bytes. None where it
+    is packed and too much to be unpacked.
 
     A number counts in JSON under its column's name alone: databases are full of numbers.
     """

@@ -143,7 +143,7 @@ def objects_in(
     store: Store, sought: Sequence[Sought], leave_out: Container[str] = ()
 ) -> Iterator[tuple[Trace, bool | None]]:
     """Yield each object of the store but those of `leave_out`, and whether it holds what is sought;
-    None where it is damaged.
+    None where it is damaged, or packed and too much to be unpacked.
 
     The program that draws pages holds no rows, only words that a name may happen to be.
     """
@@ -226,8 +226,11 @@ def _in_database(
         away.append(say_away(place, url, error))
 
 
-def file_holds(path: Path, sought: Sequence[Sought]) -> bool:
-    """Tell whether a file holds what is sought; one that is gone by now does not."""
+def file_holds(path: Path, sought: Sequence[Sought]) -> bool | None:
+    """Tell whether a file holds what is sought; one that is gone by now does not.
+
+    None where it is packed and too much to be unpacked.
+    """
     try:
         with path.open("rb") as file:
             start = file.read(len(SQLITE))

@@ -49,6 +49,12 @@ def test_a_disk_that_is_nearly_full_is_named(world, free, state):
     assert state == "ok" or "perennial prune" in found.remedy
 
 
+@pytest.mark.parametrize(("free", "state"), [(51 * 10**9, "ok"), (49 * 10**9, "warning")])
+def test_fifty_gigabytes_are_enough_on_the_largest_disk(world, free, state):
+    found = {f.what: f for f in look(world, room=Room(10**13, free))}["disk of the state"]
+    assert found.state == state
+
+
 def change(world, statement):
     with closing(sqlite3.connect(world.settings.state / "ledger" / "ledger.db")) as database:
         for (name,) in database.execute(

@@ -14,7 +14,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from pipelines.ops.traces.content import holds
+from pipelines.ops.traces.content import NESTED, holds
 from pipelines.ops.traces.search import search, sought_of
 from pipelines.ops.traces.sought import Sought
 from pipelines.ports import ConfiguredPorts
@@ -88,7 +88,7 @@ def test_a_row_is_told_by_its_key_of_several_columns():
 def _zipped(data):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("a.txt"), data)
+        archive.writestr(zipfile.ZipInfo("a.txt"), data, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
@@ -113,11 +113,51 @@ def test_a_text_is_searched_in_every_form_that_it_may_have(data, there):
     assert holds(data, [Sought(frozenset({"O'Brien"}))]) is there
 
 
-def test_what_would_fill_the_memory_is_not_unpacked():
-    much, name = lzma.compress(bytes(50 << 20), preset=0), lzma.compress(b"O'Brien, " * 9)
+def test_several_packed_texts_in_a_row_are_one():
     sought = [Sought(frozenset({"O'Brien"}))]
-    assert holds(lzma.compress(b"nothing") + name, sought)
-    assert not holds(5 * much + name, sought)
+    assert holds(lzma.compress(b"nothing") + lzma.compress(b"O'Brien, " * 9), sought)
+    assert holds(gzip.compress(b"O'B") + gzip.compress(b"rien") + bytes(8), sought)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, _zipped])
+def test_what_would_fill_the_memory_is_not_unpacked_and_not_cleared(pack):
+    """Nobody can say of it that a person is not in it."""
+    sought = [Sought(frozenset({"O'Brien"}))]
+    much = pack(bytes(100_000) + b" O'Brien")
+    assert holds(much, sought, most=200_000)
+    assert holds(much, sought, most=50_000) is None
+
+
+def test_all_members_of_an_archive_count_together():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in "abc":
+            archive.writestr(name, gzip.compress(bytes(20_000)))
+    data, sought = packed.getvalue(), [Sought(frozenset({"O'Brien"}))]
+    assert holds(data, sought, most=70_000) is False
+    assert holds(data, sought, most=50_000) is None
+
+
+def _packed_over_and_over(times):
+    data = b"O'Brien"
+    for _ in range(times):
+        data = gzip.compress(data)
+    return data
+
+
+def test_what_is_packed_in_itself_again_and_again_is_given_up():
+    sought = [Sought(frozenset({"O'Brien"}))]
+    assert holds(_packed_over_and_over(NESTED), sought)
+    assert holds(_packed_over_and_over(NESTED + 1), sought) is None
+
+
+def test_a_search_names_what_it_did_not_unpack(tmp_path):
+    settings = Settings(state=tmp_path / "var")
+    (settings.state / "hand").mkdir(parents=True)
+    (settings.state / "hand" / "rows.gz").write_bytes(_packed_over_and_over(NESTED + 1))
+    found = search(settings, ConfiguredPorts(settings), [sought_of(settings, ["O'Brien"])])
+    assert found.traces == []
+    assert any(text.startswith("hand/rows.gz, which ") for text in found.unseen)
 
 
 def test_a_short_number_does_not_count_in_running_text():
