@@ -164,6 +164,7 @@ class FileFigures:
         if passes > 1:
             query += f" WHERE {hashed} % {passes} = {number}"
         with self._connect() as connection:
+            connection.execute("SET preserve_insertion_order = false")  # they are sorted anyway
             reader = connection.sql(query, params=[str(self._path)]).to_arrow_reader(_PART_ROWS)
             parts = [batch.column(0).to_numpy(zero_copy_only=False) for batch in reader]
         hashes = np.concatenate(parts) if parts else np.empty(0, np.uint64)
