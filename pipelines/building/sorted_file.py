@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _READ_ROWS = 65_536
 """Rows that are taken from the engine at once."""
+_AHEAD_SHARE = 32
+"""A part (a thirty-second) of the engine's memory holds rows that nobody has taken yet. By default
+it is a megabyte, and while that is full the engine's threads wait.
+"""
 
 
 class SortedFile:
@@ -53,6 +57,8 @@ class SortedFile:
         settings = configuration(self._engine, folder)
         with duckdb.connect(config=settings) as connection:
             connection.execute("SET TimeZone = 'UTC'")
+            ahead = self._engine.memory // _AHEAD_SHARE
+            connection.execute(f"SET streaming_buffer_size = '{ahead}B'")
             number = self._free_name()
             kept = [f for f in self._schema if not pa.types.is_null(f.type)]
             numbered_schema = pa.schema([*kept, pa.field(number, pa.int64())])

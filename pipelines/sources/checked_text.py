@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import TYPE_CHECKING, Any, Self
 
 from pipelines.sources.csv_text import SAMPLE, holds_nul, not_decoded
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
 
     from pipelines.errors import BadData
 
-_HEX = (b"0x", b"0X")
 _BLOCK = 2**22
+_HEX = re.compile(rb"[^0-9A-Za-z]0[xX]")
+"""Where a number in hex may begin: behind a letter or a digit none does."""
+_BEFORE = 2
+"""Bytes before a chunk that tell whether a number in hex begins at its border."""
+_LOOKED_AT = 2**16
+"""Bytes that are looked at together: they stay near the processor."""
 
 
 class CheckedText:
@@ -74,7 +80,7 @@ class CheckedText:
         self._is_over = True
         if self._is_pending and self._wrong is None:
             self._decode(b"", final=True)
-        return b"" if self._last in b"\r\n" else b"\n"
+        return b"" if self._last[-1:] in b"\r\n" else b"\n"
 
     def problem(self, subject: str) -> BadData | None:
         """Read to the end, and return what is wrong with the bytes; None where nothing is."""
@@ -93,14 +99,15 @@ class CheckedText:
 
     def _look(self, chunk: bytes) -> None:
         if self._quote:
-            self.quotes += chunk.count(self._quote)
+            # `in` is much faster than `count`, and most files have none
+            self.quotes += chunk.count(self._quote) if self._quote in chunk else 0
         if not self.has_hex:
-            self.has_hex = _begins_hex(self._last + chunk)
+            self.has_hex = _begins_hex(self._last, chunk)
         if self._nul is None and (nul := chunk.find(b"\x00")) >= 0:
             self._nul = self._place + nul
         if self._wrong is None and (self._is_pending or not chunk.isascii()):
             self._decode(chunk)
-        self._last = chunk[-1:]
+        self._last = (self._last + chunk[-_BEFORE:])[-_BEFORE:]
         self._place += len(chunk)
 
     def _decode(self, chunk: bytes, *, final: bool = False) -> None:
@@ -121,14 +128,19 @@ class CheckedText:
         return count
 
 
-def _begins_hex(text: bytes) -> bool:
-    """Tell whether a number in hex may begin in the text, whose first byte was looked at before.
+def _begins_hex(before: bytes, chunk: bytes) -> bool:
+    """Tell whether a number in hex may begin in the chunk, or with the bytes before it."""
+    import numpy as np
 
-    Behind a letter or a digit none begins.
-    """
-    for sign in _HEX:
-        place = -1
-        while (place := text.find(sign, place + 1)) >= 0:
-            if place == 0 or not text[place - 1 : place].isalnum():
-                return True
+    if _HEX.search(before + chunk[:_BEFORE]):
+        return True
+    # Searches for two bytes, by `find` or `re`, take several times as long.
+    signs = np.frombuffer(chunk, np.uint8)
+    for start in range(0, len(chunk), _LOOKED_AT):
+        part = signs[start : start + _LOOKED_AT + 1]
+        found = (part[1:] | 0x20) == ord("x")
+        found &= part[:-1] == ord("0")
+        places = (start + np.flatnonzero(found)).tolist() if found.any() else []
+        if any(_HEX.match(chunk, place - 1) for place in places if place):
+            return True
     return False

@@ -140,7 +140,8 @@ def pick_rows(table: pa.Table, column: str | None, interval: Interval) -> pa.Tab
     inside = pc.and_(
         pc.greater_equal(times, _scalar(interval.start)), pc.less(times, _scalar(interval.end))
     )
-    return table.filter(pc.or_kleene(pc.is_null(times), inside))
+    taken = pc.or_kleene(pc.is_null(times), inside)
+    return table if pc.all(taken).as_py() else table.filter(taken)
 
 
 def _scalar(moment: Any) -> Any:

@@ -193,18 +193,38 @@ class _Pipe:
         del self._data[:size]
         return data
 
+    def read_buffer(self, size: int) -> pa.Buffer:
+        """Return exactly so many bytes, as Arrow asks for them: read to where they stay."""
+        import pyarrow as pa
+
+        buffer = pa.allocate_buffer(size)
+        room = memoryview(buffer).cast("B")
+        place = min(size, len(self._data))
+        room[:place] = self._data[:place]
+        del self._data[:place]
+        while place < size:
+            self._wait_for_bytes()
+            count = os.readv(self._descriptor, [room[place:]])
+            if not count:
+                raise ProcessEnded(self._process.wait())
+            place += count
+        return buffer
+
     def readline(self) -> bytes:
         """Return the bytes up to the next end of a line."""
         while (end := self._data.find(b"\n")) < 0:
             self._wait()
         return self.read(end + 1)
 
-    def _wait(self) -> None:
+    def _wait_for_bytes(self) -> None:
         while not select.select([self._descriptor], [], [], _LOOK_SECONDS)[0]:
             if self._is_large():
                 raise Large
             if time.monotonic() > self._deadline:
                 raise Late
+
+    def _wait(self) -> None:
+        self._wait_for_bytes()
         chunk = os.read(self._descriptor, _PIPE_BYTES)
         if not chunk:
             raise ProcessEnded(self._process.wait())

@@ -1,16 +1,20 @@
-"""The figures of a Parquet file, from one column at a time."""
+"""The figures of a Parquet file: from its footer, else from one column at a time."""
 
 from __future__ import annotations
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipelines.building.quoting import quote_name
 from pipelines.engine import configuration
+from pipelines.validation.footer import Footer
 from pipelines.validation.proofs import distinct_in, ends_of, missing_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     import pyarrow as pa
@@ -36,20 +40,24 @@ class FileFigures:
         self._path = path
         self._engine = engine
         self._folder = folder
+        self._footer = Footer(metadata, self.schema)
         self._sums = lru_cache(maxsize=None)(self._sums_of)
+        self._begun: dict[tuple[str, ...], Future[bool]] = {}
 
     def missing(self, column: str) -> int:
         """Return how many values are null, or not a number."""
-        return self._sums(column)[0]
+        known = self._footer.missing(column)
+        return self._sums(column)[0] if known is None else known
 
     def ends(self, column: str) -> tuple[Any, Any]:
         """Return the least and the greatest value, None where there is none."""
-        return self._sums(column)[1]
+        known = self._footer.ends(column)
+        return self._sums(column)[1] if known is None else known
 
     def holds_only(self, column: str, values: set[Any]) -> bool:
         """Tell whether there are values, and all of them are among these."""
         there: set[Any] = set()
-        for part in self.parts([column], _PART_ROWS):
+        for part in self.parts([column], _PART_ROWS, each_once=True):
             there |= distinct_in(part[column])
             if not there <= values:
                 return False
@@ -60,6 +68,24 @@ class FileFigures:
 
         Equal rows have equal hashes: where all hashes differ, so do the rows.
         """
+        begun = self._begun.get(tuple(columns))
+        return self._all_differ(columns) if begun is None else begun.result()
+
+    @contextlib.contextmanager
+    def looking_ahead(
+        self, columns: Iterable[str], uniques: Iterable[Sequence[str]]
+    ) -> Iterator[None]:
+        """Find out, beside what is done within, the sums of some columns, and whether all rows
+        differ in each of some lists of columns.
+        """
+        with ThreadPoolExecutor(1) as other:
+            for column in columns:
+                other.submit(self.missing, column)
+            for names in dict.fromkeys(map(tuple, uniques)):
+                self._begun[names] = other.submit(self._all_differ, list(names))
+            yield
+
+    def _all_differ(self, columns: list[str]) -> bool:
         passes = 1 + self.rows * _HASH_BYTES // self._engine.memory
         for number in range(passes):
             if self._any_twice(columns, self._hashes_twice(columns, passes, number)):
@@ -82,12 +108,20 @@ class FileFigures:
             positions = connection.execute(query, files).fetchall()
         return count[0] if count else 0, [row for (row,) in positions]
 
-    def parts(self, columns: list[str], rows: int) -> Iterator[pa.Table]:
-        """Yield some columns of the rows, so many at once."""
+    def parts(
+        self, columns: list[str], rows: int, *, each_once: bool = False
+    ) -> Iterator[pa.Table]:
+        """Yield some columns of the rows, so many at once.
+
+        With `each_once` texts come as they lie in the file: each once, and where it stands.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self._path, buffer_size=_BUFFER) as file:
+        texts = [name for name in columns if pa.types.is_string(self.schema.field(name).type)]
+        with pq.ParquetFile(
+            self._path, buffer_size=_BUFFER, read_dictionary=texts if each_once else None
+        ) as file:
             for batch in file.iter_batches(rows, columns=columns, use_threads=False):
                 yield pa.Table.from_batches([batch])
 
@@ -126,11 +160,11 @@ class FileFigures:
         import numpy as np
 
         hashed = f"hash({', '.join(map(quote_name, columns))})"
-        query = (
-            f"SELECT {hashed} AS hashed FROM read_parquet(?)"  # noqa: S608 -- names are quoted
-            f" WHERE {hashed} % {passes} = {number}"
-        )
+        query = f"SELECT {hashed} AS hashed FROM read_parquet(?)"  # noqa: S608 -- names are quoted
+        if passes > 1:
+            query += f" WHERE {hashed} % {passes} = {number}"
         with self._connect() as connection:
+            connection.execute("SET preserve_insertion_order = false")  # they are sorted anyway
             reader = connection.sql(query, params=[str(self._path)]).to_arrow_reader(_PART_ROWS)
             parts = [batch.column(0).to_numpy(zero_copy_only=False) for batch in reader]
         hashes = np.concatenate(parts) if parts else np.empty(0, np.uint64)

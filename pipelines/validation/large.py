@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.validation.columns import judged_frame
 from pipelines.validation.file_figures import FileFigures
-from pipelines.validation.proofs import is_comparable
+from pipelines.validation.proofs import asked_to_differ, is_comparable
 from pipelines.validation.results import MOST_POSITIONS, ExpectationResult, exception_text
 from pipelines.validation.run import NO_ROWS, check_rows, results_of
 
@@ -74,8 +74,11 @@ def check_file(
 
     `folder` takes what the engine spills.
     """
-    rows = rows_of_file(name, path, engine, folder, part_rows)
-    return check_rows(name, rows, expectations, subject)
+    figures = FileFigures(path, engine, folder)
+    rows = FileRows(name, figures, engine.memory, part_rows)
+    # Great Expectations takes seconds to load: what is asked of the rows is found out meanwhile.
+    with figures.looking_ahead(*_asked_ahead(figures, expectations)):
+        return check_rows(name, rows, expectations, subject)
 
 
 def rows_of_file(
@@ -83,6 +86,20 @@ def rows_of_file(
 ) -> FileRows:
     """Return the rows of a Parquet file; `folder` takes what the engine spills."""
     return FileRows(name, FileFigures(path, engine, folder), engine.memory, part_rows)
+
+
+def _asked_ahead(
+    figures: FileFigures, expectations: list[Expectation]
+) -> tuple[list[str], list[list[str]]]:
+    """Return the columns whose rows must be read for what is surely asked of them, and the lists of
+    columns in which rows must differ.
+    """
+    import pyarrow as pa
+
+    named = {e.get("kwargs", {}).get("column"): None for e in expectations}
+    columns = [n for n in named if isinstance(n, str) and figures.schema.names.count(n) == 1]
+    floats = [n for n in columns if pa.types.is_floating(figures.schema.field(n).type)]
+    return floats, asked_to_differ(figures, expectations)
 
 
 class FileRows:

@@ -134,6 +134,24 @@ def prove(figures: Figures, expectation: Expectation, ready: Any) -> Proof | Non
     return proof(figures, kwargs, ready)
 
 
+def asked_to_differ(figures: Figures, expectations: list[Expectation]) -> list[list[str]]:
+    """Return the lists of columns of which `prove` asks whether no two rows are equal in them."""
+    asked = []
+    for expectation in expectations:
+        arguments, proof = _PROOFS.get(expectation["type"], (set(), None))
+        kwargs = {k: v for k, v in expectation.get("kwargs", {}).items() if v is not None}
+        names = [kwargs["column"]] if "column" in kwargs else kwargs.get("column_list")
+        if (
+            proof in {_unique, _unique_together}
+            and set(kwargs) <= arguments
+            and isinstance(names, list)
+            and all(figures.schema.names.count(name) == 1 for name in names)
+            and _may_differ(figures, names)
+        ):
+            asked.append(names)
+    return asked
+
+
 def _row_count(figures: Figures, kwargs: dict[str, Any], _: Any) -> Proof | None:
     low, high = kwargs.get("min_value", 0), kwargs.get("max_value", figures.rows)
     if not (type(low) is int and type(high) is int):
@@ -199,11 +217,14 @@ def _unique_together(figures: Figures, kwargs: dict[str, Any], _: Any) -> Proof 
 
 
 def _all_differ(figures: Figures, columns: list[str]) -> Proof | None:
-    if not all(is_comparable(figures.schema.field(c).type) for c in columns):
-        return None
-    if any(figures.missing(column) for column in columns):
-        return None
-    return CLEAN if figures.all_differ(columns) else None
+    return CLEAN if _may_differ(figures, columns) and figures.all_differ(columns) else None
+
+
+def _may_differ(figures: Figures, columns: list[str]) -> bool:
+    """Tell whether rows that are equal to one engine are so to every other, and none is null."""
+    return all(is_comparable(figures.schema.field(c).type) for c in columns) and not any(
+        figures.missing(column) for column in columns
+    )
 
 
 def is_comparable(kind: pa.DataType) -> bool:
