@@ -555,6 +555,10 @@ class Settings(Value):
     """How long Spark may take until its master has answered and a worker is there."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of one training task (OpenMP); predictions do not depend on it."""
+    plots: bool = True
+    """Whether a candidate's plots are drawn for its run."""
+    evidently: bool = True
+    """Whether a look makes Evidently's page beside its own."""
     evidently_days: Annotated[int, Field(ge=0, le=36_500)] = 90
     """How long Evidently's page of a look is kept before `prune` removes it; 0: for ever."""
     comparison_seconds: Annotated[float, Field(ge=0, le=3_600)] = 6

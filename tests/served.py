@@ -6,7 +6,7 @@ The loop up to the champion, its traffic and labels as the server logs them.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +121,12 @@ class Watched:
     @property
     def context(self) -> Context:
         return self.world.context(self.ports)
+
+    @property
+    def with_evidently(self) -> Watched:
+        """The same, with Evidently's page of each look."""
+        environ = {**self.world.environ, "PERENNIAL_EVIDENTLY": "true"}
+        return replace(self, world=replace(self.world, environ=environ))
 
     def look(self, day: int, run: str = "watch", **conf: Any) -> DriftResult:
         """Look at the window that ends with the day, as the drift DAG does."""

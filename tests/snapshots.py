@@ -32,6 +32,7 @@ from pipelines.spec import load_spec
 from pipelines.steps import features, gate, ingest, package, train, validate
 from pipelines.tables import to_parquet
 from pipelines.versions.port import FeatureFile
+from tests.worlds import FOR_NOBODY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +103,8 @@ class Snapshot:
     now: datetime = NOW
     run: str = "r1"
     comparison_seconds: float = 0
+    plots: bool = False
+    """Whether they are drawn for the candidates' runs."""
 
     @property
     def context(self) -> Context:
@@ -109,7 +112,9 @@ class Snapshot:
             {
                 "PERENNIAL_HOME": str(self.home),
                 "PERENNIAL_STATE": str(self.home / "var"),
+                **FOR_NOBODY,
                 "PERENNIAL_COMPARISON_SECONDS": str(self.comparison_seconds),
+                "PERENNIAL_PLOTS": str(self.plots),
             }
         )
         return Context(load_spec(settings.models, "loans"), settings, self.ports)

@@ -11,7 +11,6 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -132,7 +131,8 @@ class World:
 
     def context(self, recipe: Recipe) -> Context:
         """Return what a step of a model of the recipe may touch."""
-        settings = Settings(home=self.home, comparison_seconds=0)
+        # The plots of a run are two thirds of the time that training takes here.
+        settings = Settings(home=self.home, comparison_seconds=0, plots=False)
         spec = parse_spec(recipe.text.encode(), "model.yaml")
         return Context(spec, settings, self.ports, logging.getLogger("perennial.proof"))
 
@@ -188,9 +188,7 @@ class World:
         built = self.build(context, learnt, held, change)
         run = f"run-{self.runs}"
         request = TrainRequest(run=run, candidate="tried", features=built)
-        # The figures of a run are for people, and two thirds of the time that training takes here.
-        with patch("pipelines.training.candidate_run.attach_plots"):
-            return Trained(context, built, train.run(context, request), run)
+        return Trained(context, built, train.run(context, request), run)
 
     def crown(self, recipe: Recipe, learnt: range = LEARNT) -> Champion:
         """Return the champion that a recipe becomes, packaged as ever.

@@ -1,14 +1,14 @@
 """The process in which a stored model of own code answers.
 
-`python -m pipelines.bundle.model_process REQUESTS ANSWERS PARENT LIMITS`
+Its arguments are REQUESTS ANSWERS PARENT LIMITS.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.schema import InputSchema
+from pipelines.collector import paused_collection
 from pipelines.errors import BadData, Refused
 from pipelines.fence.own_code import OwnCode, load_code
 from pipelines.fence.program import Limits, run
@@ -73,7 +73,8 @@ def trusted_types(data: bytes, code: OwnCode, paths: Sequence[str]) -> list[str]
 
     Raises Refused naming those that are not trusted, BadData where the model cannot be read.
     """
-    from skops import io
+    with paused_collection():
+        from skops import io
 
     from pipelines.bundle.own_types import split_types
 
@@ -89,5 +90,10 @@ def trusted_types(data: bytes, code: OwnCode, paths: Sequence[str]) -> list[str]
     return trusted
 
 
-if __name__ == "__main__":
-    run(ModelProgram(Limits.model_validate_json(sys.argv[4]).paths), sys.argv[1:])
+def main(arguments: list[str]) -> None:
+    """Answer questions until there are no more."""
+    with paused_collection(for_good=True):
+        import pandas as pd  # noqa: F401 -- every model that is opened needs them
+        from skops import io  # noqa: F401
+
+    run(ModelProgram(Limits.model_validate_json(arguments[3]).paths), arguments)

@@ -54,7 +54,9 @@ class Child:
         environment: Mapping[str, str] | None = None,
         network: bool = True,
     ) -> None:
-        """Start `python -m MODULE REQUESTS ANSWERS ARGUMENTS…` in a folder (default: this one).
+        """Start the MODULE with the arguments REQUESTS ANSWERS ARGUMENTS… (see `begin`).
+
+        `folder`: where it works (default: this one).
 
         `environment`: its variables; default those of this process. `network`: whether it keeps
         the machine's network.
@@ -71,6 +73,7 @@ class Child:
             "-u",
             "-P",
             "-m",
+            "pipelines.fence.begin",
             module,
             str(theirs),
             str(theirs_too),

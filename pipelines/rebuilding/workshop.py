@@ -41,7 +41,7 @@ def workshop(context: Context, files: Mapping[str, bytes]) -> Iterator[Context]:
         installed = overlays(context.settings)
         installed.mkdir(parents=True, exist_ok=True)
         settings = context.settings.replace(
-            home=home, state=state, store=str(state / "store"), comparison_seconds=0
+            home=home, state=state, store=str(state / "store"), comparison_seconds=0, plots=False
         )
         overlays(settings).symlink_to(installed, target_is_directory=True)
         ports = Ports(

@@ -20,8 +20,8 @@ from pipelines.messages import (
 )
 from pipelines.refs import Ref, Value, digest
 from pipelines.replay.features import RUN, build_features, feature_keys
+from pipelines.steps import train
 from pipelines.steps.package import make_bundle
-from pipelines.steps.train import train_candidate
 from pipelines.store.results import once
 from pipelines.training.threads import limit_threads
 
@@ -88,11 +88,7 @@ def _make(context: Context, plan: Plan, key: str) -> Version:
         with limit_threads(context.settings.threads):
             features = build_features(context, plan)
             trained = [
-                train_candidate(
-                    context,
-                    TrainRequest(run=RUN, candidate=c.name, features=features),
-                    is_shown=False,
-                )
+                train.run(context, TrainRequest(run=RUN, candidate=c.name, features=features))
                 for c in context.spec.candidates
             ]
             best, _ = choose_challenger(context, trained)

@@ -80,10 +80,16 @@ class Workroom:
     def open(self) -> Context:
         """Return a context whose store lies in the folder and reads the real one.
 
-        The registry, the ledger and the features are in memory, and empty.
+        The registry, the ledger and the features are in memory, and empty. What nobody would look
+        at is not made.
         """
         settings = self.settings.replace(
-            state=self.root, store=str(self.root / "store"), comparison_seconds=0, threads=1
+            state=self.root,
+            store=str(self.root / "store"),
+            comparison_seconds=0,
+            plots=False,
+            evidently=False,
+            threads=1,
         )
         store = InputStore(self.root / "store", open_store(self.settings.store, self.settings))
         ports = Ports(store, MemoryVersions(), MemoryRegistry(), MemoryLedger())

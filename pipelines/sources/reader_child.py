@@ -66,7 +66,13 @@ class Child:
         command = die_with_parent.mortal_command(
             signal.SIGKILL,
             os.getpid(),
-            [sys.executable, "-m", __package__ + ".reader_program", str(child_end)],
+            [
+                sys.executable,
+                "-m",
+                "pipelines.fence.begin",
+                __package__ + ".reader_program",
+                str(child_end),
+            ],
         )
         path = os.pathsep.join(p for p in (_ROOT, os.environ.get("PYTHONPATH", "")) if p)
         self._process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The process that reads a source: `python -m pipelines.sources.reader_program FD`.
+"""The process that reads a source; its argument is a file descriptor, FD.
 
 `pipelines.sources.reader_process` starts it and ends it.
 
@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from pipelines.collector import paused_collection
 from pipelines.errors import PerennialError
 from pipelines.intervals import Interval
 from pipelines.sources.catalogue import open_reader
@@ -42,12 +43,14 @@ So many times what one file may unpack to, and what threads and libraries ask fo
 """
 
 
-def main(descriptor: int) -> None:
+def main(arguments: list[str]) -> None:
     """Serve until stdin ends."""
-    import pandas as pd  # noqa: F401 -- before the memory is measured from which the limit counts
-    import pyarrow as pa  # noqa: F401 -- likewise
+    with paused_collection(for_good=True):
+        # before the memory is measured from which the limit counts
+        import pandas as pd  # noqa: F401
+        import pyarrow as pa  # noqa: F401
 
-    with os.fdopen(descriptor, "wb") as answers:
+    with os.fdopen(int(arguments[0]), "wb") as answers:
         request = json.loads(sys.stdin.readline())
         sender = _LogSender(answers)
         logging.getLogger().addHandler(sender)
@@ -171,7 +174,3 @@ def _send_parts(answers: IO[bytes], sender: _LogSender, stream: Stream) -> None:
 def _send(answers: IO[bytes], record: dict[str, Any]) -> None:
     answers.write(json.dumps(record).encode() + b"\n")
     answers.flush()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

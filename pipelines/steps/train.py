@@ -43,13 +43,6 @@ def run(context: Context, request: TrainRequest) -> TrainResult:
     Raises RequestError for an unknown candidate, SpecError for a parameter that the estimator does
     not take, BadData where there is nothing to learn.
     """
-    return train_candidate(context, request)
-
-
-def train_candidate(
-    context: Context, request: TrainRequest, *, is_shown: bool = True
-) -> TrainResult:
-    """Return the trained candidate as `run` does; no plot of it is made unless it `is_shown`."""
     candidate = named_candidate(context.spec, request.candidate)
     key = training_key(context, request.run, candidate, request.features)
     board = board_of(context, candidate, key)
@@ -58,8 +51,7 @@ def train_candidate(
         from pipelines.training.own.process import own_code_of
 
         with own_code_of(context) as own:
-            search = _Search(key, board, own)
-            return _train(context, request, candidate, search, is_shown=is_shown)
+            return _train(context, request, candidate, _Search(key, board, own))
 
     try:
         if board is not None:
@@ -109,12 +101,7 @@ class _Search:
 
 
 def _train(
-    context: Context,
-    request: TrainRequest,
-    candidate: Candidate,
-    search: _Search,
-    *,
-    is_shown: bool,
+    context: Context, request: TrainRequest, candidate: Candidate, search: _Search
 ) -> TrainResult:
     from pipelines.data import labelled_rows
     from pipelines.training import backtest
@@ -161,7 +148,7 @@ def _train(
         tag_sample(context, run_id, sampled)
     origins = backtest.publish(context, run_id, rows, fit.search.out_of_fold, judgement.answers)
     stored = replace(stored, backtest=origins)
-    if is_shown and not candidate.declaration.dummy:
+    if not candidate.declaration.dummy:
         attach_plots(context, run_id, candidate, fit, judgement, rows)
     seconds = round(time.perf_counter() - began, 3)
     return _result(context, candidate, run_id, (fit, judgement), rows, split, stored, seconds)

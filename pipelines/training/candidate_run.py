@@ -140,25 +140,26 @@ def attach_plots(
     judgement: Judgement,
     rows: Prepared,
 ) -> None:
-    """Attach the search's table and the plots to the candidate's run."""
+    """Attach the search's table to the candidate's run, and the plots where they are wanted."""
     from pipelines.data import labelled_rows
     from pipelines.training import plots
     from pipelines.training.clusters.plots import clusters
 
     spec, settings, chosen = context.spec, fit.search.settings, fit.chosen
     truth, answers, measures = rows.truth, judgement.answers, judgement.measures
-    times = labelled_rows.times(rows.holdout, spec)
     with tempfile.TemporaryDirectory(prefix="perennial-plots-") as name:
         folder = Path(name)
         files = [plots.table(folder, settings)]
-        files += plots.holdout(folder, spec, truth, answers, times)
-        files += clusters(folder, measures, answers)
-        files += plots.importance(
-            folder, spec, fit.model, rows.schema, rows.holdout, truth, measures, chosen.value
-        )
-        files += plots.threshold(folder, spec, chosen)
-        if candidate.search:
-            files += plots.search(folder, spec, settings)
+        if context.settings.plots:
+            times = labelled_rows.times(rows.holdout, spec)
+            files += plots.holdout(folder, spec, truth, answers, times)
+            files += clusters(folder, measures, answers)
+            files += plots.importance(
+                folder, spec, fit.model, rows.schema, rows.holdout, truth, measures, chosen.value
+            )
+            files += plots.threshold(folder, spec, chosen)
+            if candidate.search:
+                files += plots.search(folder, spec, settings)
         for file in files:
             context.ports.registry.attach(
                 run_id, file, "plots" if file.suffix == ".png" else "search"

@@ -1,12 +1,11 @@
 """The process in which own pipelines, and candidates of required packages, are made and fitted.
 
-`python -m pipelines.training.fenced_program REQUESTS ANSWERS PARENT LIMITS`
+Its arguments are REQUESTS ANSWERS PARENT LIMITS.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bundle.schema import InputSchema
@@ -86,6 +85,7 @@ class _Messages(logging.Handler):
         self.texts.append(record.getMessage())
 
 
-if __name__ == "__main__":
-    paths = Limits.model_validate_json(sys.argv[4]).paths
-    run(TrainingProgram(paths, PackageBuilder()), sys.argv[1:])
+def main(arguments: list[str]) -> None:
+    """Answer questions until there are no more."""
+    paths = Limits.model_validate_json(arguments[3]).paths
+    run(TrainingProgram(paths, PackageBuilder()), arguments)

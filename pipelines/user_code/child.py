@@ -2,10 +2,10 @@
 
 It answers with the function's tables, or with an error.
 
-`python -m pipelines.user_code.child REQUESTS ANSWERS [MEMORY]` (two file descriptors). What the
-user's code prints goes to stderr, wherever it prints it; whatever it raises is an answer. A file is
-loaded once for as long as it stays as it is. With so many bytes of MEMORY the code may take no more
-of it, and reach no network.
+Its arguments are REQUESTS ANSWERS [MEMORY] (two file descriptors, bytes). What the user's code
+prints goes to stderr, wherever it prints it; whatever it raises is an answer. A file is loaded once
+for as long as it stays as it is. With so many bytes of MEMORY the code may take no more of it, and
+reach no network.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.building.files import build_file
 from pipelines.building.question import BuildQuestion
 from pipelines.building.rows import run_build
-from pipelines.building.spark_judgement import judge_for_spark
+from pipelines.collector import paused_collection
 from pipelines.errors import BadData, PerennialError, SpecError, Unreachable
 from pipelines.fence.answering import answer_requests, keep_from_children
 from pipelines.fence.frames import PROBLEM
@@ -51,16 +51,18 @@ class Functions:
         content = sha256(path.read_bytes()) if path.is_file() else ""
         name = (request["path"], content, request["function"])
         if name not in self._loaded:
-            self._loaded[name] = user_function(path, request["function"], request["purpose"])
+            with paused_collection():  # it loads the engine
+                self._loaded[name] = user_function(path, request["function"], request["purpose"])
         return self._loaded[name]
 
 
-def main(requests: int, answers: int, memory: int | None = None) -> None:
+def main(arguments: list[str]) -> None:
     """Answer requests until there are no more."""
+    requests, answers, *limits = map(int, arguments)
     keep_from_children(requests, answers)
-    if memory is not None:
+    if limits:
         refuse_network()
-        limit_memory(memory)
+        limit_memory(limits[0])
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     functions = Functions()
     answer_requests(requests, answers, lambda request, tables: _answer(functions, request, tables))
@@ -117,6 +119,8 @@ def _run(
         question = BuildQuestion.model_validate_json(request["question"])
         return {"built": build_file(function, question, subject).model_dump()}, {}
     if request["what"] == "build_for_spark":
+        from pipelines.building.spark_judgement import judge_for_spark
+
         return {"notes": judge_for_spark(function, tables, subject, request["path"])}, {}
     if request["what"] == "read":
         return _read(function, request)
@@ -220,7 +224,3 @@ def _line(error: BaseException | None, path: str) -> str:
         else []
     )
     return f" See line {lines[-1]} of {Path(path).name}." if lines else ""
-
-
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))

@@ -120,7 +120,14 @@ def _compare(
     plan = read_plan(store, plan_ref)
     observe = traffic_rows if source == "traffic" else batch_rows
     sample = observe(context, plan, window, bundle)
-    comparison = look(rules, sample.window, sample.labelled, baseline, seed=spec.train.seed)
+    comparison = look(
+        rules,
+        sample.window,
+        sample.labelled,
+        baseline,
+        seed=spec.train.seed,
+        with_page=context.settings.evidently,
+    )
     never = never_judged(spec, window.end - window.start)
     found = comparison.facts.whole or comparison.facts.changes
     explained = explain_window(

@@ -61,16 +61,24 @@ class Look:
 
 
 def look(
-    rules: Drift, window: Rows, labelled: Labelled | None, champion: ChampionReference, *, seed: int
+    rules: Drift,
+    window: Rows,
+    labelled: Labelled | None,
+    champion: ChampionReference,
+    *,
+    seed: int,
+    with_page: bool = True,
 ) -> Look:
-    """Return what is found in the window.
+    """Return what is found in the window, and Evidently's page of it where that is wanted.
 
     Raises nothing for odd data: an exception is named in `facts.error`.
     """
     rows = 0
     try:
         rows = size(window)
-        return _compare_window(rules, window, labelled, champion, rows=rows, seed=seed)
+        return _compare_window(
+            rules, window, labelled, champion, rows=rows, seed=seed, with_page=with_page
+        )
     except MemoryError:
         raise  # says nothing of the data: the step dies and is tried again
     except Exception as error:
@@ -92,6 +100,7 @@ def _compare_window(
     *,
     rows: int,
     seed: int,
+    with_page: bool,
 ) -> Look:
     if rows == 0:
         return Look(DriftFacts(0), None)
@@ -111,7 +120,7 @@ def _compare_window(
         facts = facts.with_note(bias.in_words) if bias else facts
     found = find_all(rules, tested, champion, seed=seed)
     facts = replace(facts, changes=found.changes, whole=found.whole, matched=found.words)
-    return _with_scores(facts, rules, tested, champion, seed=seed)
+    return _with_scores(facts, rules, tested, champion, seed=seed, with_page=with_page)
 
 
 def _blank_columns(
@@ -142,10 +151,16 @@ def _blank(name: str, rule: Rule, missing: tuple[float, float]) -> ColumnFact:
 
 
 def _with_scores(
-    facts: DriftFacts, rules: Drift, tested: Tested, champion: ChampionReference, *, seed: int
+    facts: DriftFacts,
+    rules: Drift,
+    tested: Tested,
+    champion: ChampionReference,
+    *,
+    seed: int,
+    with_page: bool,
 ) -> Look:
     """Return the facts with the distances of the inputs and of the predictions, what the tests say
-    of each, and Evidently's page.
+    of each, and Evidently's page where it is wanted.
     """
     names = [c.name for c in facts.columns]
     pairs = {pair.name: pair for pair in input_pairs(rules, tested)}
@@ -177,6 +192,8 @@ def _with_scores(
         scored = _with_score(blank, spread_out(answers, seed), seed)
         scored = _with_family(scored, by_family.get("predictions"), "predictions")
         facts = replace(facts, predictions=scored)
+    if not with_page:
+        return Look(facts, None)
     return _with_page(facts, rules, [p for n, p in pairs.items() if n not in why], answers, seed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.errors import BadData, RequestError
@@ -36,11 +37,13 @@ def make_page_again(context: Context, run: str) -> PageRef:
     champion = _champion_of_then(context, entry, check)
     if check.evidently is None or champion is None:
         raise RequestError(
-            f"The look {run} of {model} had no page of Evidently's: there was nothing to compare.",
+            f"The look {run} of {model} had no page of Evidently's: there was nothing to compare,"
+            " or PERENNIAL_EVIDENTLY was off.",
             remedy="its own page says why.",
         )
     plan = _plan_of(context, entry, run)
-    found = observe_window(context, plan, check.window, champion)
+    shown = replace(context, settings=context.settings.replace(evidently=True))
+    found = observe_window(shown, plan, check.window, champion)
     if found.source != check.source:
         raise BadData(
             f"The look {run} of {model} was at {check.source}, and a look at its window is at"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.cli import main
+from tests.worlds import FOR_NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ def settings_of(world: World) -> dict[str, str]:
         "PERENNIAL_HOME": str(world.home),
         "PERENNIAL_STATE": str(world.home / "var"),
         "PERENNIAL_SERVING_PORT": "1",
-        "PERENNIAL_COMPARISON_SECONDS": "0",
+        **FOR_NOBODY,
     }
 
 

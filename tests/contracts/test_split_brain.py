@@ -27,7 +27,7 @@ from tests.conftest import ROOT
 from tests.contracts.processes import await_end
 from tests.contracts.test_registry_mlflow import wait_for
 from tests.held_line import held_line
-from tests.worlds import as_of, make_world
+from tests.worlds import FOR_NOBODY, as_of, make_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ class Hosts:
 
     def environ(self, host: str, **changes: str) -> dict[str, str]:
         own = {"PERENNIAL_HOME": str(self.home), "PERENNIAL_STATE": str(self.folder / host)}
-        return {**self.shared, **own, "PERENNIAL_COMPARISON_SECONDS": "0", **changes}
+        return {**self.shared, **own, **FOR_NOBODY, **changes}
 
     def context(self) -> Context:
         """A host that does what leads up to a test, in this process."""

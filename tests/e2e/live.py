@@ -261,8 +261,10 @@ def stack_environ(home: str, ports: dict[str, int]) -> dict[str, str]:
         "PERENNIAL_HOME": home,
         "PERENNIAL_STATE": f"{home}/var",
         "PERENNIAL_LOCK_TIMEOUT_SECONDS": "120",
-        # Every retraining makes its page of candidates; what that may take is tested elsewhere.
+        # Every retraining makes its page of candidates; what that may take is tested elsewhere,
+        # and so are plots.
         "PERENNIAL_COMPARISON_SECONDS": "1",
+        "PERENNIAL_PLOTS": "false",
     }
 
 

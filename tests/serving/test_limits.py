@@ -92,17 +92,16 @@ def test_a_body_that_drips_is_408(server):
 @pytest.mark.parametrize(
     "flood",
     [
-        pytest.param(b"GET /" + b"a" * HUNDRED, id="a path without end"),
-        pytest.param(b"GET / HTTP/1.1\r\nX: " + b"a" * HUNDRED, id="a header without end"),
-        pytest.param(
-            b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (HUNDRED // 6), id="headers without end"
-        ),
+        pytest.param((b"GET /", b"a"), id="a path without end"),
+        pytest.param((b"GET / HTTP/1.1\r\nX: ", b"a"), id="a header without end"),
+        pytest.param((b"GET / HTTP/1.1\r\n", b"X: y\r\n"), id="headers without end"),
     ],
 )
 def test_a_head_without_end_is_refused_and_memory_stays_flat(server, flood):
     before = server.megabytes()
+    begin, piece = flood
     with connect(server) as connection, contextlib.suppress(OSError):
-        connection.sendall(flood)
+        connection.sendall(begin + piece * (HUNDRED // len(piece)))
     assert server.megabytes() - before < 10
     assert still_answers(server)
 

@@ -21,7 +21,7 @@ SEARCH = "{name: kmeans, estimator: sklearn.cluster.KMeans, search: {n_clusters:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     made = clusters.world(tmp_path_factory.mktemp("pages"), SEARCH)
-    settings = made.context.settings.model_copy(update={"comparison_seconds": 3})
+    settings = made.context.settings.model_copy(update={"comparison_seconds": 3, "plots": True})
     return replace(made, context=replace(made.context, settings=settings))
 
 

@@ -54,7 +54,6 @@ def said(key, value):
         header("a", 5, b"5") + padded(b"12345"),
         header("a", 2000) + bytes(512),
         header("a" * 99, 0) + header("a" * 99, 0),
-        b"".join(header(f"f{number}", 0) for number in range(strict.MEMBERS + 1)),
     ],
     ids=[
         "base-256 back far",
@@ -82,10 +81,15 @@ def said(key, value):
         "a folder with data",
         "torn",
         "twice",
-        "too many",
     ],
 )
 def test_headers_that_lie_are_refused_and_end(sent):
+    with pytest.raises(Denied):
+        context.rebuild(io.BytesIO(DOCKERFILE + sent + END), io.BytesIO())
+
+
+def test_too_many_members_are_refused():
+    sent = b"".join(header(f"f{number}", 0) for number in range(strict.MEMBERS + 1))
     with pytest.raises(Denied):
         context.rebuild(io.BytesIO(DOCKERFILE + sent + END), io.BytesIO())
 

@@ -154,6 +154,10 @@ class Learning:
     def gate_request(self, trained: list[TrainResult], run: str = RUN) -> GateRequest:
         return GateRequest(run=run, features=self.built, train=trained)
 
+    def with_settings(self, **settings: Any) -> Learning:
+        changed = self.context.settings.replace(**settings)
+        return replace(self, context=replace(self.context, settings=changed))
+
     def with_ports(self, **ports: Any) -> Learning:
         return replace(
             self, context=replace(self.context, ports=replace(self.context.ports, **ports))
@@ -175,7 +179,11 @@ def ports() -> Ports:
 
 def context(home: Path, text: str, outside: Ports | None = None) -> Context:
     settings = Settings(
-        home=home, serving_poll_seconds=0.01, deploy_timeout_seconds=0.2, comparison_seconds=0
+        home=home,
+        serving_poll_seconds=0.01,
+        deploy_timeout_seconds=0.2,
+        comparison_seconds=0,
+        plots=False,
     )
     return Context(
         parse_spec(text.encode(), "model.yaml"),

@@ -42,6 +42,7 @@ def test_a_window_of_traffic_that_is_as_it_was(watched):
 
 
 def test_what_is_found_stands_in_the_ledger_on_pages_in_the_registry_and_for_prometheus(watched):
+    watched = watched.with_evidently
     watched.serve(watched.rows(DAY))
     found = watched.look(DAY, "scheduled__2024-01-08T00:00:00+00:00")
     run = watched.ports.registry.runs[found.run_id]

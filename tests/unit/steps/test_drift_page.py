@@ -23,6 +23,11 @@ MOST = 30_000
 
 
 @pytest.fixture
+def watched(watched):
+    return watched.with_evidently
+
+
+@pytest.fixture
 def looked(watched):
     watched.look(DAY, RUN)
     return watched
@@ -74,6 +79,15 @@ def test_mlflow_keeps_no_copy_and_its_run_leads_to_the_pages(looked):
         f"Pages in Airflow: [The page of this check]({base}/drift/{quoted}),"
         f" [Evidently's page]({base}/evidently/{quoted})."
     )
+
+
+def test_where_no_page_is_wanted_the_verdict_is_the_same(looked, trained_once, tmp_path):
+    other = trained_once.copied(tmp_path / "other")
+    other.look(DAY, RUN)
+    assert page_of(other) is None
+    shown, bare = (entries(each)[-1].read(DriftCheck) for each in (looked, other))
+    told = {"verdict", "reasons", "drifted", "live", "expected"}
+    assert shown.model_dump(include=told) == bare.model_dump(include=told)
 
 
 def test_a_look_without_a_page_leads_to_none(watched):

@@ -33,6 +33,7 @@ def world(tmp_path, ports):
 
 def test_a_cost_chooses_the_threshold_and_judges_and_the_bundle_keeps_both(world, caplog):
     caplog.set_level(logging.INFO, "perennial")
+    world.plots = True
     built, trained, judged = world.judge(loans(1_400))
     best = next(t for t in trained if t.candidate == "linear")
     assert best.threshold.chosen_for == "cost"

@@ -223,6 +223,7 @@ def test_plots_and_the_table_of_settings_are_attached(tmp_path, task, line):
         tmp_path,
         spec_text(task, candidates=f"  - {{name: tried, estimator: sklearn.linear_model.{line}}}"),
     )
+    world = world.with_settings(plots=True)
     artifacts = world.context.ports.registry.runs[world.train("tried").run_id].artifacts
     assert set(artifacts) == {
         "search/settings.csv",
@@ -233,6 +234,12 @@ def test_plots_and_the_table_of_settings_are_attached(tmp_path, task, line):
     assert all(
         data.startswith(b"\x89PNG") for name, data in artifacts.items() if name.endswith(".png")
     )
+
+
+def test_no_plot_is_drawn_where_none_is_wanted(tmp_path):
+    world = learning(tmp_path).with_settings(plots=False)
+    artifacts = world.context.ports.registry.runs[world.train("linear").run_id].artifacts
+    assert set(artifacts) == {"search/settings.csv"}
 
 
 def test_predictions_of_other_rows_are_refused(tmp_path):
