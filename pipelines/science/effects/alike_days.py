@@ -29,7 +29,7 @@ from scipy.special import logsumexp
 from pipelines.plurals import how_many
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,6 +52,8 @@ _SHARES = (0.25, 0.5, 0.75, 1.0)
 _PAST_DAYS = 2
 """By how many days' worth of the past's spread the window's own is steadied: two or three days that
 happen to be equal do not say that days hardly differ."""
+_TURNS = 3
+"""By so many turns a reach is found that depends on itself; each is a small part of the last."""
 _ROUNDING = 1e-12
 
 
@@ -147,11 +149,14 @@ class _Seen:
     freedom: int
 
 
-def reach_of_means(*sides: Days, confidence: float, least: float = 0.0) -> Chance:
+def reach_of_means(
+    *sides: Days, confidence: float, least: Callable[[float], float] | None = None
+) -> Chance:
     """Return how far the mean of a side, or the difference of the means of two, may lie from what
     it is in the long run. The last side is the past.
 
-    The variance of a window's day is `least` times that of the past's at least.
+    The variance of a window's day is so many times that of the past's as `least` says, or more,
+    where the mean may lie so far (0 at first) from where it is.
     """
     exponent = exponent_of(*(side.values for side in sides))
     sides = tuple(
@@ -177,7 +182,10 @@ def reach_of_means(*sides: Days, confidence: float, least: float = 0.0) -> Chanc
             f" independent ones, and more than {LEAST_WORTH} are needed"
         )
     fewer = [_fewer(side, sides[-1]) for side in sides[:-1]]
-    reach = _reach(weights, seen, _steady(seen, fewer, least), confidence)
+    reach = 0.0
+    for _ in range(1 if least is None else _TURNS):
+        times = 0.0 if least is None else least(raise_by(exponent, reach))
+        reach = _reach(weights, seen, _steady(seen, fewer, times), confidence)
     return Chance(raise_by(exponent, reach), untold)
 
 
@@ -229,13 +237,15 @@ def _steady(sides: Sequence[_Seen], fewer: Sequence[float], least: float) -> Arr
 
 def _look(side: Days) -> _Seen:
     """Return what the days say, by a Kalman filter over them that tries all likenesses at once."""
-    count = len(side.values)
-    gaps = np.ones(count - 1) if side.gaps is None else side.gaps
-    kept = _STAYS[None, :] ** gaps[:, None]  # (count - 1, q): of a level, until the next day
+    count, none = len(side.values), np.zeros(len(_STAYS))
+    if side.gaps is None:  # but one likeness counts, and there is nothing to filter
+        squared = float(((side.values - side.values.mean()) ** 2).sum())
+        return _Seen(none, none + squared / max(count - 1, 1), none + count, count - 1)
+    kept = _STAYS[None, :] ** side.gaps[:, None]  # (count - 1, q): of a level, until the next day
     level = np.zeros((2, len(_STAYS)))  # of the values, and of ones, which stand for the mean
     spread, own = _LEVELS.copy(), 1 - _LEVELS
-    logs, products = np.zeros(len(_STAYS)), np.zeros((3, len(_STAYS)))
-    near, pairs = np.zeros(len(_STAYS)), np.zeros(len(_STAYS))
+    logs, products = none.copy(), np.zeros((3, len(_STAYS)))
+    near, pairs = none, none.copy()
     for place, value in enumerate(side.values):
         whole = spread + own
         away = np.array([[value], [1.0]]) - level
@@ -251,6 +261,6 @@ def _look(side: Days) -> _Seen:
     squares = products[0] - products[1] ** 2 / products[2]
     worth = count**2 / (count + 2 * _LEVELS * pairs)
     if not (squares > _ROUNDING * products[0]).all():
-        return _Seen(np.zeros(len(worth)), np.zeros(len(worth)), worth, count - 1)
+        return _Seen(none, none, worth, count - 1)
     plausible = -(logs + np.log(products[2]) + (count - 1) * np.log(squares)) / 2
     return _Seen(plausible, squares / (count - 1), worth, count - 1)
