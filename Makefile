@@ -15,8 +15,8 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --python $
 JUDGEMENT := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	gate_proof checks renewal gate dependence gate_speed replay)
 WATCHING := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
-	before_labels causes claims drift effects false_alarms few_windows plain_replay power quiet_lives \
-	replay replay_evidence replay_speed season)
+	before_labels causes claims decisions drift effects false_alarms few_windows plain_replay power \
+	quiet_lives replay replay_evidence replay_speed season)
 SCALE := $(filter $(basename $(notdir $(wildcard benchmarks/*.py))), \
 	bucket fleet growth large large_training ledger queue rolling spark worker_kills)
 CODE := benchmarks dags demo door pipelines plugins serving stack tools

@@ -474,7 +474,8 @@ class DriftEffect(Value):
     """What follows from a window's difference (`science.effects`), in words.
 
     `follows` is matters, nothing_follows or cannot_be_said; `columns` matter most first; `flips`
-    is the least share of decisions that turned, None where answers are no decisions.
+    is the least share of decisions that turned for certain (by an interval of 95 %), None where
+    that cannot be said or answers are no decisions.
     """
 
     follows: Literal["matters", "nothing_follows", "cannot_be_said"]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pipelines.replay.batches import Past
     from pipelines.replay.versions import Version
 
-_FORM = "cause, and effect by days that may be alike"
+_FORM = "cause, and effect and decisions by days that may be alike"
 """A part of the name of a look that is kept: what it holds."""
 NOBODY_LOOKS = "a batch of the window is broken or not there, so that nobody could look at it"
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.bundle.rows import feed_from_values
+from pipelines.science.changes.facts import Sample
+from pipelines.science.effects.decisions import Decisions
 from pipelines.tasks import has_named_classes, is_wide
 from pipelines.watch.preconditions import watched_inputs
 from pipelines.watch.samples import input_sides, loss_sides
@@ -18,9 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.bundle.load import OpenBundle
-    from pipelines.science.changes.facts import Sample
     from pipelines.watch.samples import Sides
-    from pipelines.watch.sides import ChampionReference, Labelled
+    from pipelines.watch.sides import ChampionReference, Labelled, Rows
     from pipelines.watch.window_rows import WindowRows
 
     Array = NDArray[Any]
@@ -55,6 +56,22 @@ def labelled_sides(sample: WindowRows, champion: ChampionReference) -> Sides | N
         for side, rows in zip(sides, (sample.labelled, champion.held), strict=True)
     )
     return window, held
+
+
+def decisions_of(window: Rows, champion: ChampionReference) -> Decisions | None:
+    """Return the champion's answers of the window beside its ancestor's of the held-out rows; None
+    where answers are no decisions.
+
+    Rows that a model was fitted on tell nothing of its decisions: a forest decides them as they
+    came out, and so for a seldom class far more often than others like them.
+    """
+    if champion.schema.task != "binary":
+        return None
+    now, before = (
+        Sample({}, rows.event_times, rows.predictions if len(rows.predictions) else None)
+        for rows in (window, champion.reference)
+    )
+    return Decisions(now, before, champion.threshold)
 
 
 def _one_number_each(labelled: Labelled | None) -> Array | None:

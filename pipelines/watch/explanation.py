@@ -6,7 +6,7 @@ goes wrong here leaves the verdict as it was, and is told in a note.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +19,21 @@ from pipelines.science.drift import Decision
 from pipelines.science.effects.naming import measure_effect
 from pipelines.templates import fill
 from pipelines.verdicts.explanations import cause_words, effect_words
-from pipelines.watch.explained_rows import asker, explained_sides, labelled_sides
+from pipelines.watch.explained_rows import (
+    asker,
+    decisions_of,
+    explained_sides,
+    labelled_sides,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pipelines.bundle.load import OpenBundle
     from pipelines.context import Context
     from pipelines.science.causes.cause import Cause
-    from pipelines.science.changes.facts import Changes, Sample
+    from pipelines.science.changes.facts import Changes
     from pipelines.science.effects.effect import Effect
-    from pipelines.watch.samples import Sides
     from pipelines.watch.sides import ChampionReference, Importances
     from pipelines.watch.window_rows import WindowRows
 
@@ -99,36 +103,17 @@ def _explain(
         known = (
             importances([c.name for c in bundle.manifest.inputs.columns]) if importances else None
         )
-        effect = _effect(bundle, window, reference, labelled, seed, known)
+        effect = measure_effect(
+            window,
+            reference,
+            labelled=labelled,
+            decisions=decisions_of(sample.window, champion),
+            importances=known,
+            answer=asker(bundle),
+            seed=seed,
+        )
     named = cause.columns or ([c.name for c in effect.columns] if effect else [])
     return Explanation(cause, effect, draw_shapes(window, reference, named[:_PLOTS]))
-
-
-def _effect(
-    bundle: OpenBundle,
-    window: Sample,
-    reference: Sample,
-    labelled: Sides | None,
-    seed: int,
-    importances: Mapping[str, float] | None,
-) -> Effect:
-    answer = asker(bundle)
-    threshold = None
-    if bundle.manifest.inputs.task == "binary":
-        threshold = bundle.manifest.threshold_value
-    if answer is not None and threshold is not None and window.predictions is not None:
-        reference = replace(reference, predictions=answer(reference.columns))
-    else:
-        threshold = None
-    return measure_effect(
-        window,
-        reference,
-        labelled=labelled,
-        threshold=threshold,
-        importances=importances,
-        answer=answer,
-        seed=seed,
-    )
 
 
 def with_cause(decision: Decision, explanation: Explanation | str) -> Decision:

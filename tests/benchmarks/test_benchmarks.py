@@ -87,6 +87,7 @@ TOGETHER = {
     "causes": "broken pipes taken for something to learn from",
     "season": "Season",
     "effects": "measured on labels",
+    "decisions": "Decisions",
 }
 """What each of those that compute in their own process prints."""
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.figures import effects, lives, power, rates, replays
+from tools.figures import decisions, effects, lives, power, rates, replays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "real months": lives.months,
     "estimates": lives.estimates,
     "effects": effects.effects,
+    "decisions": decisions.decisions,
     "false alarms": rates.false_alarms,
     "other rules": rates.other_rules,
     "real days": rates.real_days,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from pipelines.science.effects.alike_days import raise_by
 
 Follows = Literal["matters", "nothing_follows", "cannot_be_said"]
 
@@ -28,6 +30,17 @@ class Expected:
     """As how many rows of equal weight the weighted ones tell (Kish)."""
     untold: str = ""
 
+    def raised(self, exponent: int) -> Expected:
+        """Return it of losses that are that power of two times as great."""
+        return replace(
+            self,
+            before=raise_by(exponent, self.before),
+            now=raise_by(exponent, self.now),
+            change=raise_by(exponent, self.change),
+            low=raise_by(exponent, self.low),
+            high=raise_by(exponent, self.high),
+        )
+
 
 @dataclass(frozen=True)
 class ColumnEffect:
@@ -50,8 +63,9 @@ class Effect:
     """What follows from a change.
 
     `decided` are the shares of rows that are decided for the positive class, before and now; None
-    where answers are no decisions. `flips` is the share of decisions that turn when the rows are
-    answered as the reference's would be; None where it cannot be said.
+    where answers are no decisions. `flips` is the least share of decisions that turn for certain:
+    of an interval of 95 % of the difference of both shares the end nearest to 0, and 0 where it
+    holds 0; None where it cannot be said.
     """
 
     follows: Follows

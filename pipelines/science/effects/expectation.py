@@ -18,7 +18,11 @@ import numpy as np
 from scipy import stats
 
 from pipelines.science.causes.weights import effective_rows
-from pipelines.science.effects.alike_days import Days, reach_of_means
+from pipelines.science.effects.alike_days import (
+    Days,
+    exponent_of,
+    reach_of_means,
+)
 from pipelines.science.effects.effect import Expected
 
 if TYPE_CHECKING:
@@ -45,21 +49,24 @@ def expect_loss(view: View, weights: Array, *, confidence: float = 0.95) -> Expe
     if losses is None or not np.isfinite(losses).any():
         return None
     known = np.isfinite(losses)
-    loss, weight = losses[known], weights[known]
+    exponent = exponent_of(losses[known])
+    loss, weight = np.ldexp(losses[known], -exponent), weights[known]
     before, now = float(loss.mean()), float((weight * loss).sum() / weight.sum())
     rows = effective_rows(weight)
     change = now - before
     days = _influences(loss, weight, view, known)
     untold = why_untold(view, rows, len(days.values))
     if len(days.values) < LEAST_DAYS:
-        return Expected(before, now, change, -float("inf"), float("inf"), rows, untold)
+        ends = -float("inf"), float("inf")
+        return Expected(before, now, change, *ends, rows, untold).raised(exponent)
     chance = reach_of_means(days, confidence=confidence)
     untold = untold or chance.untold
     far = float(stats.t.ppf((1 + confidence) / 2, len(days.values) - 1))
     inwards = chance.reach
     outwards = float(np.hypot(inwards, DOUBT * (far * abs(change) + inwards)))
     below, above = (inwards, outwards) if change > 0 else (outwards, inwards)
-    return Expected(before, now, change, change - below, change + above, rows, untold)
+    ends = change - below, change + above
+    return Expected(before, now, change, *ends, rows, untold).raised(exponent)
 
 
 def _influences(loss: Array, weight: Array, view: View, known: Array) -> Days:

@@ -8,7 +8,11 @@ import numpy as np
 
 from pipelines.science.changes.facts import ColumnChange
 from pipelines.science.claim_words import tell_claim
-from pipelines.science.effects.alike_days import cut_days, reach_of_means
+from pipelines.science.effects.alike_days import (
+    cut_days,
+    exponent_of,
+    reach_of_means,
+)
 from pipelines.science.effects.effect import Expected
 
 if TYPE_CHECKING:
@@ -81,6 +85,8 @@ def measure_change(view: View, own: Array, past: Array) -> Expected | None:
     rows, others = np.isfinite(own), np.isfinite(past)
     if rows.sum() < _LEAST_ROWS or others.sum() < _LEAST_ROWS:
         return None
+    exponent = exponent_of(own[rows], past[others])
+    own, past = np.ldexp(own, -exponent), np.ldexp(past, -exponent)
     now_days, past_days = (
         cut_days(values, known, blocks, timed=side.times is not None)
         for values, known, blocks, side in (
@@ -94,4 +100,4 @@ def measure_change(view: View, own: Array, past: Array) -> Expected | None:
     before, now = float(past[others].mean()), float(own[rows].mean())
     change, reach = now - before, chance.reach
     ends = change - reach, change + reach
-    return Expected(before, now, change, *ends, float(rows.sum()), chance.untold)
+    return Expected(before, now, change, *ends, float(rows.sum()), chance.untold).raised(exponent)

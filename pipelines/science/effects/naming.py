@@ -6,14 +6,12 @@ are bounded closely enough by an interval that lies within what is tolerated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pipelines.science.causes.shift import measure_shift
 from pipelines.science.causes.view import MOST_ROWS, View, thin
 from pipelines.science.causes.weights import weigh_rows
 from pipelines.science.effects.columns import rank_columns
+from pipelines.science.effects.decisions import least_turned, measure_decisions, tell_decisions
 from pipelines.science.effects.effect import ColumnEffect, Effect, Expected
 from pipelines.science.effects.expectation import expect_loss
 from pipelines.science.effects.measured import INTERVAL, UNKNOWN, measure_claims, measure_loss
@@ -21,12 +19,9 @@ from pipelines.science.effects.measured import INTERVAL, UNKNOWN, measure_claims
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
     from pipelines.science.changes.facts import Sample
     from pipelines.science.effects.columns import Answer
-
-    Array = NDArray[Any]
+    from pipelines.science.effects.decisions import Decisions
 
 TOLERATED = 0.05
 """The part of the loss, and the share of decisions, by which nothing that matters has changed."""
@@ -40,7 +35,7 @@ def measure_effect(
     reference: Sample,
     *,
     labelled: tuple[Sample, Sample] | None = None,
-    threshold: float | None = None,
+    decisions: Decisions | None = None,
     importances: Mapping[str, float] | None = None,
     answer: Answer | None = None,
     tolerated: float = TOLERATED,
@@ -49,7 +44,7 @@ def measure_effect(
     """Return what follows from the window's difference to the reference.
 
     `labelled` are the window's and the past's labelled rows, where they are others than those of
-    the samples. `threshold` is where an answer becomes a decision; None where answers are none.
+    the samples, and `decisions` the answers of both; None where answers are none.
     `importances` are what the metric loses without each column, `answer` asks the model again.
     `tolerated` is relative to the reference's mean loss, and the share of decisions.
     """
@@ -60,7 +55,8 @@ def measure_effect(
     expected = expect_loss(view, weigh_rows(view, seed))
     known = view if labelled is None else View(*(thin(side, MOST_ROWS, seed) for side in labelled))
     measured = measure_loss(known)
-    decided, flips, sure = _decisions(view, threshold)
+    decided = None if decisions is None else measure_decisions(decisions)
+    threshold = None if decisions is None else decisions.threshold
     columns = rank_columns(view, importances, answer=answer, threshold=threshold, seed=seed)
     words, bounds = [], []
     for loss, text in ((measured, MEASURED), (expected, EXPECTED)):
@@ -73,13 +69,9 @@ def measure_effect(
     for bound in ("matters", "cannot_be_said"):
         words += [told for each, told in claims if each == bound][:_NAMED]
     if decided is not None:
-        words.append(
-            f"{decided[1]:.1%} of the rows are decided for the positive class ({decided[0]:.1%}"
-            f" before): at least {flips:.1%} of the decisions turn, {max(sure, 0.0):.1%} as far as"
-            " days can prove"
-        )
-        bounds.append("matters" if sure > tolerated else "nothing_follows" if (flips or 0) + (
-            (flips or 0) - sure) <= tolerated else "cannot_be_said")  # fmt: skip
+        bound, told = tell_decisions(decided, tolerated)
+        words.append(told)
+        bounds.append(bound)
     telling = [c for c in columns if c.weight > 0][:_NAMED]
     if telling:
         words.append(_tell_columns(telling))
@@ -93,7 +85,9 @@ def measure_effect(
         if "cannot_be_said" in bounds
         else "nothing_follows"
     )
-    return Effect(follows, words, columns, decided, flips, expected)  # type: ignore[arg-type]
+    shares = None if decided is None else (decided.before, decided.now)
+    least = least_turned(decided)
+    return Effect(follows, words, columns, shares, least, expected)  # type: ignore[arg-type]
 
 
 def _judge_interval(loss: Expected, tolerated: float) -> str:
@@ -117,29 +111,6 @@ def _loss_words(loss: Expected, text: str) -> str:
     return (
         f"the mean loss, {text}, changes by {loss.change:+.4g} ({INTERVAL}: from"
         f" {loss.low:+.4g} to {loss.high:+.4g}); before it was {loss.before:.4g}"
-    )
-
-
-def _decisions(
-    view: View, threshold: float | None
-) -> tuple[tuple[float, float] | None, float | None, float]:
-    """Return the shares of positive decisions before and now, the least share of decisions that
-    turned, and the least of that which days alone do not explain.
-    """
-    own, past = view.window.predictions, view.reference.predictions
-    if threshold is None or own is None or past is None or own.dtype == object:
-        return None, None, 0.0
-    known = np.isfinite(past)
-    if not np.isfinite(own).all() or not known.all():
-        return None, None, 0.0
-    sides = (own >= threshold).astype(np.int64), (past >= threshold).astype(np.int64)
-    shift = measure_shift(*sides, 2, blocks=view.blocks)
-    # Two standard errors: 0.4 of the errors of both cells, which are equal, are the noise.
-    error = shift.noise / 0.8
-    return (
-        (float(shift.reference[1]), float(shift.window[1])),
-        shift.distance,
-        shift.distance - 2 * error,
     )
 
 

@@ -159,3 +159,57 @@ def test_days_are_cut_by_their_rows_and_days_without_known_rows_are_gaps():
     sums = np.array([4 - 2 * mean, 6 - 2 * mean, 5 - mean, -2 * mean])
     assert cut.values == pytest.approx(sums / (7 / 4))
     assert cut_days(values, known, block_rows(None, len(times)), timed=False).gaps is None
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e-320, 1e-90, 1e80, 1e300])
+def test_an_interval_is_as_wide_as_its_values_are_great(size):
+    own, past = np.split(wander(0.5, 40, 1), [10])
+    plain = reach_of_means(days(own), days(past), confidence=0.95)
+    found = reach_of_means(days(size * own), days(size * past), confidence=0.95)
+    assert found.untold == plain.untold == ""
+    assert found.reach == pytest.approx(size * plain.reach, rel=1e-2 if size < 1e-300 else 1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_beyond_all_floats_is_infinitely_far():
+    far = np.array([1.7e308, -1.7e308, 1.7e308, -1.7e308, 0.0])
+    found = reach_of_means(*[Days(far, np.ones(4))] * 2, confidence=0.95)
+    assert found.reach == np.inf
+
+
+def test_a_window_of_one_day_differs_as_days_of_the_past_do():
+    past = np.random.default_rng(4).normal(size=60)
+    sides = [Days(np.zeros(1), None), Days(past - past.mean(), None)]
+    found = reach_of_means(*sides, confidence=0.95)
+    spread = past.std(ddof=1) * (1 + 1 / 60) ** 0.5
+    assert found.reach == pytest.approx(float(stats.t.ppf(0.975, 59)) * spread)
+
+
+def test_days_of_fewer_rows_than_the_past_differ_by_more():
+    """Rows are independent: a day's mean varies as much as rows do, by their number."""
+    rng = np.random.default_rng(5)
+    sides = []
+    for count, rows in ((2, 10), (100, 1_000)):
+        values, ids = rng.normal(size=count * rows), np.repeat(np.arange(count), rows)
+        times = np.datetime64("2024-01-01", "us") + ids * np.timedelta64(1, "D")
+        known = np.ones(len(values), dtype=bool)
+        sides.append(cut_days(values, known, block_rows(times, len(values)), timed=False))
+    assert sides[0].within == pytest.approx(1, rel=0.4)
+    fewer = max(side.within for side in sides) ** 2 * (1 / 10 - 1 / 1_000)
+    spreads = [sides[1].values.var(ddof=1) + fewer]
+    spreads = [(2 * spreads[0] + sides[0].values.var(ddof=1)) / 3, sides[1].values.var(ddof=1)]
+    parts = [spreads[0] / 2, spreads[1] / 100]
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 + parts[1] ** 2 / 99)
+    found = reach_of_means(*sides, confidence=0.95)
+    assert found.reach == pytest.approx(float(stats.t.ppf(0.975, freedom)) * sum(parts) ** 0.5)
+
+
+def test_a_window_may_be_told_to_differ_as_much_as_the_past_at_least():
+    sides = [Days(np.array([0.1, -0.1, 0.0]), None), days(np.random.default_rng(6).normal(size=60))]
+    sides[1] = Days(sides[1].values, None)
+    plain, as_much, more = (
+        reach_of_means(*sides, confidence=0.95, least=least).reach
+        for least in (None, lambda _: 1.0, lambda reach: 4.0 if reach > 0 else 1.0)
+    )
+    assert plain < as_much < 0.6 * more

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.science.causes.view import pick
 from pipelines.science.changes.facts import Sample
+from pipelines.science.effects.decisions import Decisions
 from pipelines.science.effects.naming import measure_effect
 from tests.unit.science.causes.orders import cut, orders, random_days, with_columns
 
@@ -54,6 +55,18 @@ def test_measured_losses_come_before_expected_ones():
     assert "measured on labels" in effect.words[0]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e-90, 1e80, 1e306])
+def test_however_small_or_great_losses_are_the_same_follows(size):
+    harder, past = (replace(s, losses=s.losses * size) for s in (WINDOW, PAST))
+    effect, plain = measure_effect(harder, past), measure_effect(WINDOW, PAST)
+    assert effect.follows == plain.follows
+    assert effect.expected.low == pytest.approx(size * plain.expected.low)
+    assert effect.expected.high == pytest.approx(size * plain.expected.high)
+    worse = measure_effect(replace(harder, losses=harder.losses * 1.5), past)
+    assert worse.follows == "matters"
+
+
 def test_rows_beyond_all_that_is_known_tell_nothing_of_the_loss():
     far = with_columns(UNLABELLED, amount=UNLABELLED.columns["amount"] * 1000)
     effect = measure_effect(far, PAST)
@@ -64,12 +77,13 @@ def test_rows_beyond_all_that_is_known_tell_nothing_of_the_loss():
 def test_decisions_that_turn_are_counted():
     plain = replace(PAST, losses=None)
     bold = replace(UNLABELLED, predictions=UNLABELLED.predictions * 2)
-    effect = measure_effect(bold, plain, threshold=0.5)
+    effect = measure_effect(bold, plain, decisions=Decisions(bold, plain, 0.5))
     assert effect.follows == "matters"
-    assert effect.flips == pytest.approx(effect.decided[1] - effect.decided[0])
-    calm = measure_effect(UNLABELLED, plain, threshold=0.5)
+    difference = effect.decided[1] - effect.decided[0]
+    assert 0.9 * difference < effect.flips < difference
+    calm = measure_effect(UNLABELLED, plain, decisions=Decisions(UNLABELLED, plain, 0.5))
     assert calm.follows == "nothing_follows"
-    assert calm.flips < 0.02
+    assert calm.flips == 0
 
 
 def test_columns_are_ordered_by_importance_times_shift():
@@ -95,9 +109,10 @@ def test_the_model_is_asked_again_with_one_column_set_back():
 
     moved = with_columns(UNLABELLED, amount=UNLABELLED.columns["amount"] * 2)
     moved = replace(moved, predictions=answer(moved.columns))
-    effect = measure_effect(moved, PAST, threshold=0.5, answer=answer)
+    effect = measure_effect(moved, PAST, decisions=Decisions(moved, PAST, 0.5), answer=answer)
     flips = {c.name: c.flips for c in effect.columns}
-    assert flips["amount"] == pytest.approx(effect.flips, abs=0.04)
+    before, now = effect.decided
+    assert flips["amount"] == pytest.approx(now - before, abs=0.04)
     assert all(v in (None, 0.0) for n, v in flips.items() if n != "amount")
 
 
