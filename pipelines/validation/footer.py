@@ -22,8 +22,11 @@ class Footer:
 
         self._metadata = metadata
         self._schema = schema
-        # A column of the file is a column of the table where none has parts.
-        self._is_flat = not any(pa.types.is_nested(field.type) for field in schema)
+        # A column of the file is a column of the table where none has parts. A type that others
+        # made, such as pandas' interval, hides that it has.
+        self._is_flat = metadata.num_columns == len(schema) and not any(
+            pa.types.is_nested(field.type) for field in schema
+        )
 
     def missing(self, column: str) -> int | None:
         """Return how many values are null; None where that is not known, or is not all."""

@@ -23,6 +23,9 @@ PARQUET, ARROW, SQLITE, ZIP, GZIP = b"PAR1", b"ARROW1", b"SQLite format 3\x00", 
 XZ = b"\xfd7zXZ\x00"
 NESTED = 8
 """So many times over a thing may be packed; what unpacks to itself would never end."""
+BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How a ZIP file's member may be packed: of the others Python unpacks as much as comes at once, and
+of a kilobyte of bzip2 a gigabyte may come."""
 
 DAMAGED = (
     OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError,
@@ -37,8 +40,9 @@ def holds(data: bytes, sought: Sequence[Sought], most: int = MOST) -> bool | Non
     What cannot be read as what it seems to be is looked at as a text.
 
     None where it is packed and was not looked at whole, because more than `most` bytes (and more
-    than it has itself) would come of it, or because it is packed more than NESTED times over:
-    of a megabyte, which a source may have delivered, seven gigabytes may come.
+    than it has itself) would come of it, or because it is packed more than NESTED times over, or
+    in a way of which nobody can unpack a part (BOUNDED): of a megabyte, which a source may have
+    delivered, seven gigabytes may come.
     """
     try:
         return _Unpacking(sought, max(most, len(data))).holds(data)
@@ -88,6 +92,8 @@ class _Unpacking:
     def _members(self, data: bytes) -> Iterator[bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for member in archive.infolist():
+                if member.compress_type not in BOUNDED:
+                    raise _TooMuchError
                 with archive.open(member) as file:
                     yield self._counted(file.read(self._left + 1))
 

@@ -4,7 +4,7 @@ Rows before and now are other rows, so no decision is counted as turned. But of 
 least as many would have to be decided otherwise as the two shares differ by. As far as that
 difference is no chance it is said: that share is the near end of an interval of 95 %, by days as
 alike as they may be, and 0 where the interval holds 0. So where nothing has changed, decisions are
-said to turn in one window of twenty at most. `benchmarks/effects.py` measures what holds.
+said to turn in one window of twenty at most. `benchmarks/decisions.py` measures what holds.
 
 Days differ by the more the nearer their share is to a half, and a window of days that are much
 alike may lie among those that hardly differ. So its days are taken to differ by as much as those of

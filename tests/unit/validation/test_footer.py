@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -65,3 +66,11 @@ def test_nothing_is_said_without_figures_or_of_columns_that_have_parts(footer):
     ):
         assert [said.missing(name) for name in TABLE.column_names] == [None] * 8
         assert [said.ends(name) for name in TABLE.column_names] == [None] * 8
+
+
+def test_a_type_that_hides_its_parts_moves_no_column_s_figures_to_another(footer):
+    spans = pd.arrays.IntervalArray.from_breaks([1, 2, 3, 4])
+    frame = pd.DataFrame({"span": spans, "k": pd.array([5, None, 7], "Int64")})
+    said = footer(pa.Table.from_pandas(frame))
+    assert said.missing("k") in {1, None}
+    assert said.ends("k") in {(5, 7), None}
