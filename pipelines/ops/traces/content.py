@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from pipelines.ops.traces.sought import Sought
 
-PARQUET, ARROW, SQLITE, ZIP, GZIP = b"PAR1", b"ARROW1", b"SQLite format 3\x00", b"PK", b"\x1f\x8b"
-XZ = b"\xfd7zXZ\x00"
+PARQUET, ARROW, SQLITE, ZIP = b"PAR1", b"ARROW1", b"SQLite format 3\x00", b"PK"
+GZIP, XZ = b"\x1f\x8b\x08", b"\xfd7zXZ\x00"
 NESTED = 8
 """So many times over a thing may be packed; what unpacks to itself would never end."""
 BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -42,16 +42,16 @@ def holds(data: bytes, sought: Sequence[Sought], most: int = MOST) -> bool | Non
     None where it is packed and was not looked at whole, because more than `most` bytes (and more
     than it has itself) would come of it, or because it is packed more than NESTED times over, or
     in a way of which nobody can unpack a part (BOUNDED): of a megabyte, which a source may have
-    delivered, seven gigabytes may come.
+    delivered, seven gigabytes may come. None too where a part is damaged or encrypted.
     """
     try:
         return _Unpacking(sought, max(most, len(data))).holds(data)
-    except _TooMuchError:
-        return None
+    except _UnseenError:
+        return True if any(s.in_bytes(data) for s in sought) else None
 
 
-class _TooMuchError(Exception):
-    """More comes of what is packed than may."""
+class _UnseenError(Exception):
+    """A part of what is packed was not looked at: too much comes of it, or it is damaged."""
 
 
 class _Unpacking:
@@ -62,7 +62,7 @@ class _Unpacking:
         self._left = left
 
     def holds(self, data: bytes, deep: int = 0) -> bool:
-        """Tell whether bytes, packed in `deep` others, hold it. Raises _TooMuchError."""
+        """Tell whether bytes, packed in `deep` others, hold it. Raises _UnseenError."""
         sought = self._sought
         if data.startswith(PARQUET):
             with contextlib.suppress(Exception):  # whatever a damaged file makes Arrow raise
@@ -72,7 +72,7 @@ class _Unpacking:
                 return _arrow_holds(data, sought)
         if parts := self._parts(data):
             if deep == NESTED:
-                raise _TooMuchError
+                raise _UnseenError
             with contextlib.suppress(*DAMAGED):
                 return any(self.holds(part, deep + 1) for part in parts)
         if data[:1] in {b"{", b"["} and (found := _json_holds(data, sought)) is not None:
@@ -86,32 +86,42 @@ class _Unpacking:
         if data.startswith(GZIP):
             return self._stream(data, lambda: zlib.decompressobj(wbits=31))
         if data.startswith(XZ):
-            return self._stream(data, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ))
+            return self._stream(data, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MOST))
         return None
 
     def _members(self, data: bytes) -> Iterator[bytes]:
+        is_whole = True
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for member in archive.infolist():
-                if member.compress_type not in BOUNDED:
-                    raise _TooMuchError
-                with archive.open(member) as file:
-                    yield self._counted(file.read(self._left + 1))
+                part = None
+                if member.compress_type in BOUNDED:
+                    with contextlib.suppress(*DAMAGED), archive.open(member) as file:
+                        part = file.read(self._left + 1)
+                if part is None:
+                    is_whole = False
+                else:
+                    yield self._counted(part)
+        if not is_whole:
+            raise _UnseenError
 
     def _stream(self, data: bytes, start: Callable[[], Any]) -> Iterator[bytes]:
         """Yield the one text that is packed, perhaps in several pieces one after the other."""
         pieces: list[bytes] = []
         while data:
             unpacking = start()
-            pieces.append(self._counted(unpacking.decompress(data, self._left + 1)))
+            try:
+                pieces.append(self._counted(unpacking.decompress(data, self._left + 1)))
+            except DAMAGED:
+                raise _UnseenError from None
             if not unpacking.eof:
-                raise EOFError("it is cut off")
+                raise _UnseenError
             data = unpacking.unused_data.lstrip(b"\0")
         yield b"".join(pieces)
 
     def _counted(self, part: bytes) -> bytes:
         self._left -= len(part)
         if self._left < 0:
-            raise _TooMuchError
+            raise _UnseenError
         return part
 
 
@@ -142,7 +152,11 @@ def _parquet_holds(data: bytes, sought: Sequence[Sought]) -> bool:
 def _arrow_holds(data: bytes, sought: Sequence[Sought]) -> bool:
     import pyarrow as pa
 
-    return _table_holds(pa.ipc.open_file(pa.BufferReader(data)).read_all(), sought)
+    file = pa.ipc.open_file(pa.BufferReader(data))
+    return any(
+        _table_holds(pa.Table.from_batches([file.get_batch(number)]), sought)
+        for number in range(file.num_record_batches)
+    )
 
 
 def _table_holds(table: object, sought: Sequence[Sought]) -> bool:

@@ -146,6 +146,24 @@ def test_a_member_that_can_only_be_unpacked_at_once_is_not_unpacked_and_not_clea
     assert holds(packed.getvalue(), [Sought(frozenset({"O'Brien"}))]) is None
 
 
+def test_a_damaged_member_does_not_hide_what_the_others_hold():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", b"1,2,3 " * 99)
+        archive.writestr("b", b"log of O'Brien, " * 9)
+    data = packed.getvalue()
+    start = zipfile.ZipFile(packed).infolist()[0].header_offset + 31
+    damaged = data[:start] + b"\xff" * 9 + data[start + 9 :]
+    assert holds(damaged, [Sought(frozenset({"O'Brien"}))])
+    assert holds(damaged, [Sought(frozenset({"Kim"}))]) is None
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_what_is_cut_off_is_not_cleared(pack):
+    cut = pack(b"log of O'Brien, " * 99)[:-9]
+    assert holds(cut, [Sought(frozenset({"Kim"}))]) is None
+
+
 def _packed_over_and_over(times):
     data = b"O'Brien"
     for _ in range(times):
