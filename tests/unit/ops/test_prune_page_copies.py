@@ -75,9 +75,11 @@ def server(folder, uri: str, port: int) -> subprocess.Popen[bytes]:
     }
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "mlflow", "server", "--serve-artifacts", *arguments]
+    # Nobody asks its runners of jobs: they would take much of a processor to begin.
+    environ = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "server.log").open("w") as output:
         return subprocess.Popen(
-            command, stdout=output, stderr=output, cwd=folder, start_new_session=True
+            command, stdout=output, stderr=output, cwd=folder, env=environ, start_new_session=True
         )
 
 
