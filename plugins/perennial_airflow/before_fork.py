@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import sys
-import typing
 from functools import cache
 
 SPEC = b"""
@@ -45,7 +43,6 @@ def load_for_parses() -> None:
     from perennial_airflow.dags.model_dag import timetable
     from pipelines.spec import PRESETS, parse_spec
 
-    _list_protocols_once()
     for preset in PRESETS:
         timetable(preset).validate()
     dags, problems = model_dags(parse_spec(SPEC, "none/model.yaml"))
@@ -55,14 +52,3 @@ def load_for_parses() -> None:
         dag.validate()  # type: ignore[no-untyped-call]
         DagSerialization.to_dict(dag)
     gc.freeze()
-
-
-def _list_protocols_once() -> None:
-    """Let a protocol's attributes be listed once, as Python does from 3.12 on.
-
-    Before that, each `isinstance` lists them anew, and Airflow asks 26 times for each model whether
-    something is a timetable: a twentieth of a parse.
-    """
-    if sys.version_info < (3, 12):
-        listing = "_get_protocol_attrs"
-        setattr(typing, listing, cache(getattr(typing, listing)))

@@ -102,29 +102,11 @@ def test_a_first_run_outlives_a_parse_and_a_new_dag_does_not_run_for_what_is_lon
 
 LOADS = """
 import gc, sys
-from airflow.sdk import CronTriggerTimetable
-from airflow.timetables.base import Timetable
-from airflow.timetables.simple import NullTimetable
-from typing import Protocol, runtime_checkable
 from perennial_airflow.before_fork import load_for_parses
-
-@runtime_checkable
-class Named(Protocol):
-    name: str
-
-class Person:
-    def __init__(self):
-        self.name = "ann"
-
-def answers():
-    things = [CronTriggerTimetable("@daily", timezone="UTC"), NullTimetable(), [], None, Person()]
-    return [isinstance(thing, kind) for kind in (Timetable, Named) for thing in things]
-
-told = answers()
 name = "airflow.providers.standard.operators.trigger_dagrun"
 before = name in sys.modules
 load_for_parses()
-print(told == answers(), len({*told}), before, name in sys.modules, gc.get_freeze_count() > 100_000)
+print(before, name in sys.modules, gc.get_freeze_count() > 100_000)
 """
 
 
@@ -137,4 +119,4 @@ def test_what_parses_need_is_loaded_and_out_of_the_collectors_sight_before_they_
         check=True,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"},
     )
-    assert done.stdout.split()[-5:] == ["True", "2", "False", "True", "True"]
+    assert done.stdout.split()[-3:] == ["False", "True", "True"]
