@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import io
 import json
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PARQUET, ARROW, SQLITE, ZIP = b"PAR1", b"ARROW1", b"SQLite format 3\x00", b"PK"
 GZIP, XZ = b"\x1f\x8b\x08", b"\xfd7zXZ\x00"
+BZIP2, ZSTD = b"BZh", b"\x28\xb5\x2f\xfd"
 NESTED = 8
 """So many times over a thing may be packed; what unpacks to itself would never end."""
 BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -87,7 +89,20 @@ class _Unpacking:
             return self._stream(data, lambda: zlib.decompressobj(wbits=31))
         if data.startswith(XZ):
             return self._stream(data, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MOST))
+        if data.startswith(BZIP2) and data[4:10] == b"1AY&SY":
+            return self._stream(data, bz2.BZ2Decompressor)
+        if data.startswith(ZSTD):
+            return self._by_arrow(data)
         return None
+
+    def _by_arrow(self, data: bytes) -> Iterator[bytes]:
+        import pyarrow as pa
+
+        try:
+            with pa.input_stream(pa.BufferReader(data), compression="zstd") as file:
+                yield self._counted(file.read(self._left + 1))
+        except DAMAGED:
+            raise _UnseenError from None
 
     def _members(self, data: bytes) -> Iterator[bytes]:
         is_whole = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
@@ -119,13 +120,19 @@ def test_several_packed_texts_in_a_row_are_one():
     assert holds(gzip.compress(b"O'B") + gzip.compress(b"rien") + bytes(8), sought)
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, _zipped])
+def _zstd(data):
+    return pa.compress(data, codec="zstd", asbytes=True)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress, _zstd, _zipped])
 def test_what_would_fill_the_memory_is_not_unpacked_and_not_cleared(pack):
     """Nobody can say of it that a person is not in it."""
     sought = [Sought(frozenset({"O'Brien"}))]
     much = pack(bytes(100_000) + b" O'Brien")
     assert holds(much, sought, most=200_000)
-    assert holds(much, sought, most=50_000) is None
+    somebody_else = [Sought(frozenset({"Kim"}))]
+    assert holds(much, somebody_else, most=200_000) is False
+    assert holds(much, somebody_else, most=50_000) is None
 
 
 def test_all_members_of_an_archive_count_together():
@@ -158,7 +165,7 @@ def test_a_damaged_member_does_not_hide_what_the_others_hold():
     assert holds(damaged, [Sought(frozenset({"Kim"}))]) is None
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress, _zstd])
 def test_what_is_cut_off_is_not_cleared(pack):
     cut = pack(b"log of O'Brien, " * 99)[:-9]
     assert holds(cut, [Sought(frozenset({"Kim"}))]) is None
