@@ -10,14 +10,13 @@ answers four months that follow its holdout.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.report import Measure, show, write
+from benchmarks.report import Measure, asked_worlds, show, write
 from benchmarks.watching.outcomes import Scene, make
 from benchmarks.watching.past_months import serve
 from pipelines.science.before_labels.confidence import estimate_by_confidence
@@ -56,29 +55,26 @@ QUIET, WRONG = 12, 6
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where something is not as asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiny", action="store_true", help="small, to see that it runs")
-    parser.add_argument("--worlds", type=int, default=WORLDS, help="worlds in each line")
-    options = parser.parse_args(argv)
-    worlds = 2 if options.tiny else options.worlds
+    tiny, worlds = asked_worlds(__doc__, argv, WORLDS)
+    worlds = 2 if tiny else worlds
     measures: list[Measure] = []
     for metric, task in (("roc_auc", "binary"), ("mae", "regression")):
         measures += switch(metric, replace(SMALL, task=task), worlds // 2)  # type: ignore[arg-type]
-    measures += follow("bike_sharing", "mae", every=4, tiny=options.tiny)
-    if not options.tiny:
+    measures += follow("bike_sharing", "mae", every=4, tiny=tiny)
+    if not tiny:
         measures += follow("hotel_bookings", "roc_auc", every=6)
     for metric, task, changes in CELLS:
-        sizes = (SMALL, LARGE)[: 1 if options.tiny or task == "multiclass" else None]
+        sizes = (SMALL, LARGE)[: 1 if tiny or task == "multiclass" else None]
         for size in sizes:
-            for change in changes[: 2 if options.tiny else None]:
+            for change in changes[: 2 if tiny else None]:
                 scene = replace(size, task=task, **CHANGES[change])  # type: ignore[arg-type]
                 measures += measure_coverage(metric, scene, change, worlds)
-                if not options.tiny:
+                if not tiny:
                     write("before_labels", measures)
     show("Before labels", measures)
     asked = [m for m in measures if m["asked"]]
     kept = all(_holds(m["value"], m["asked"]) for m in asked)
-    return 0 if options.tiny else int(not kept)
+    return 0 if tiny else int(not kept)
 
 
 def _holds(value: float, asked: str) -> bool:

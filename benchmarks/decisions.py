@@ -15,7 +15,6 @@ before (0.9), days whose levels are (0.9) and make half of the answers' variance
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks.report import Measure, show, write
+from benchmarks.report import Measure, asked_worlds, show, write
 from benchmarks.watching.worlds import Shape, make
 from pipelines.plurals import how_many
 from pipelines.science.causes.blocks import block_rows
@@ -80,18 +79,15 @@ HOLD, UNTOLD, REACH = "95 % intervals that hold a change", "cannot be said", "re
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where a rate is not what is asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiny", action="store_true", help="small, to see that it runs")
-    parser.add_argument("--worlds", type=int, default=WORLDS, help="worlds in each line")
-    options = parser.parse_args(argv)
-    worlds = 3 if options.tiny else options.worlds
+    tiny, worlds = asked_worlds(__doc__, argv, WORLDS)
+    worlds = 3 if tiny else worlds
     measures: list[Measure] = []
-    for shape, share in CELLS[: 1 if options.tiny else None]:
+    for shape, share in CELLS[: 1 if tiny else None]:
         measures += measure(shape, share, worlds)
-        if not options.tiny:
+        if not tiny:
             write("decisions", measures)
     show("Decisions", measures)
-    return 0 if options.tiny else int(any(_misses(row) for row in measures))
+    return 0 if tiny else int(any(_misses(row) for row in measures))
 
 
 def title(shape: Shape, share: float) -> str:

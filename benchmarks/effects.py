@@ -17,14 +17,13 @@ same days that takes them as independent.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.report import Measure, show, write
+from benchmarks.report import Measure, asked_worlds, show, write
 from benchmarks.watching.outcomes import Scene, make
 from pipelines.science.causes.view import View
 from pipelines.science.causes.weights import weigh_rows
@@ -65,22 +64,19 @@ LONG_RUN = 4_000
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 1 where an interval holds the truth less often than asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiny", action="store_true", help="small, to see that it runs")
-    parser.add_argument("--worlds", type=int, default=WORLDS, help="worlds in each line")
-    options = parser.parse_args(argv)
-    worlds = 3 if options.tiny else options.worlds
+    tiny, worlds = asked_worlds(__doc__, argv, WORLDS)
+    worlds = 3 if tiny else worlds
     least = RATE - 3 * (RATE * (1 - RATE) / worlds) ** 0.5
     measures: list[Measure] = []
-    for size in SIZES[: 1 if options.tiny else None]:
+    for size in SIZES[: 1 if tiny else None]:
         for words, likeness in (ALIKE | UNASKED).items():
             asked = f">= {least:.3f}" if words in ALIKE else ""
             measures += measure(replace(size, **likeness), words, worlds, asked)
-            if not options.tiny:
+            if not tiny:
                 write("effects", measures)
     show("Effects", measures)
     missed = [m for m in measures if m["asked"] and m["value"] < least]
-    return 0 if options.tiny else int(bool(missed))
+    return 0 if tiny else int(bool(missed))
 
 
 def measure(scene: Scene, words: str, worlds: int, asked: str) -> list[Measure]:

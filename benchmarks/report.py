@@ -57,6 +57,17 @@ def is_tiny(about: str | None, argv: list[str] | None) -> bool:
     return bool(parser.parse_args(argv).tiny)
 
 
+def asked_worlds(about: str | None, argv: list[str] | None, worlds: int) -> tuple[bool, int]:
+    """Return whether a benchmark of simulated worlds is only to show that it runs (`--tiny`), and
+    how many worlds are asked in each line (`--worlds`, else `worlds`).
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--tiny", action="store_true", help="small, to see that it runs")
+    parser.add_argument("--worlds", type=int, default=worlds, help="worlds in each line")
+    options = parser.parse_args(argv)
+    return bool(options.tiny), int(options.worlds)
+
+
 def read(name: str) -> list[Measure]:
     """Return what the last run wrote; nothing where none did."""
     path = RESULTS / f"{name}.json"
