@@ -100,7 +100,7 @@ class _Unpacking:
 
         try:
             with pa.input_stream(pa.BufferReader(data), compression="zstd") as file:
-                yield self._counted(file.read(self._left + 1))
+                yield self._count(file.read(self._left + 1))
         except DAMAGED:
             raise _UnseenError from None
 
@@ -115,7 +115,7 @@ class _Unpacking:
                 if part is None:
                     is_whole = False
                 else:
-                    yield self._counted(part)
+                    yield self._count(part)
         if not is_whole:
             raise _UnseenError
 
@@ -125,7 +125,7 @@ class _Unpacking:
         while data:
             unpacking = start()
             try:
-                pieces.append(self._counted(unpacking.decompress(data, self._left + 1)))
+                pieces.append(self._count(unpacking.decompress(data, self._left + 1)))
             except DAMAGED:
                 raise _UnseenError from None
             if not unpacking.eof:
@@ -133,7 +133,7 @@ class _Unpacking:
             data = unpacking.unused_data.lstrip(b"\0")
         yield b"".join(pieces)
 
-    def _counted(self, part: bytes) -> bytes:
+    def _count(self, part: bytes) -> bytes:
         self._left -= len(part)
         if self._left < 0:
             raise _UnseenError

@@ -214,12 +214,12 @@ def _reach(weights: Array, sides: Sequence[_Seen], parts: Array, confidence: flo
         freedom = np.full(len(variance), max(sides[-1].freedom, 1))
     each = stats.t.ppf((1 + confidence) / 2, freedom) * variance**0.5
 
-    def missed(reach: float) -> float:
+    def excess(reach: float) -> float:
         beyond = 2 * stats.t.sf(reach / variance**0.5, freedom)
         return float(weights @ beyond) - (1 - confidence)
 
     ends = float(each.min()) * (1 - 1e-9), float(each.max()) * (1 + 1e-9)
-    return float(optimize.brentq(missed, *ends))
+    return float(optimize.brentq(excess, *ends))
 
 
 def _steady(sides: Sequence[_Seen], fewer: Sequence[float], least: float) -> Array:

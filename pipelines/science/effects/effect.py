@@ -30,7 +30,7 @@ class Expected:
     """As how many rows of equal weight the weighted ones tell (Kish)."""
     untold: str = ""
 
-    def raised(self, exponent: int) -> Expected:
+    def scale(self, exponent: int) -> Expected:
         """Return it of losses that are that power of two times as great."""
         return replace(
             self,

@@ -58,7 +58,7 @@ def expect_loss(view: View, weights: Array, *, confidence: float = 0.95) -> Expe
     untold = why_untold(view, rows, len(days.values))
     if len(days.values) < LEAST_DAYS:
         ends = -float("inf"), float("inf")
-        return Expected(before, now, change, *ends, rows, untold).raised(exponent)
+        return Expected(before, now, change, *ends, rows, untold).scale(exponent)
     chance = reach_of_means(days, confidence=confidence)
     untold = untold or chance.untold
     far = float(stats.t.ppf((1 + confidence) / 2, len(days.values) - 1))
@@ -66,7 +66,7 @@ def expect_loss(view: View, weights: Array, *, confidence: float = 0.95) -> Expe
     outwards = float(np.hypot(inwards, DOUBT * (far * abs(change) + inwards)))
     below, above = (inwards, outwards) if change > 0 else (outwards, inwards)
     ends = change - below, change + above
-    return Expected(before, now, change, *ends, rows, untold).raised(exponent)
+    return Expected(before, now, change, *ends, rows, untold).scale(exponent)
 
 
 def _influences(loss: Array, weight: Array, view: View, known: Array) -> Days:

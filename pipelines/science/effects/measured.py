@@ -100,4 +100,4 @@ def measure_change(view: View, own: Array, past: Array) -> Expected | None:
     before, now = float(past[others].mean()), float(own[rows].mean())
     change, reach = now - before, chance.reach
     ends = change - reach, change + reach
-    return Expected(before, now, change, *ends, float(rows.sum()), chance.untold).raised(exponent)
+    return Expected(before, now, change, *ends, float(rows.sum()), chance.untold).scale(exponent)
