@@ -47,13 +47,15 @@ if TYPE_CHECKING:
 TINY_MONTHS = 2
 POLICIES = (NEVER, ALWAYS, BETTER, DEFAULT)
 SCHEDULES = (schedule(2), schedule(3), schedule(6))
+SHIPPED = "by change, every 3 batches at most"
+"""The policy of a model that names none: three batches lie between two retrainings."""
 TRIED = {
-    "by change, every 3 batches at most": {"by": "change", "cooldown": "80d"},
+    SHIPPED: {"by": "change"},
     "by change, every 4 batches at most": {"by": "change", "cooldown": "110d"},
     "by performance": {"by": "performance", "cooldown": "1d"},
     "by proven value": {"by": "value", "cost": 0, "gain": "proven", "cooldown": "1d"},
 }
-"""Policies that might be the default; batches are months."""
+"""The default policy, and others that might be it; batches are months."""
 METRO = "metro_traffic"
 
 
@@ -148,7 +150,7 @@ def measure(life: Life, scores: dict[str, list[float]]) -> list[Measure]:
 
 def measure_policy(outcome: ReplayOutcome, own: PolicyOutcome) -> list[Measure]:
     """Return how the model's own policy, or one that was tried, does against schedules, known
-    afterwards and not. What is asked is asked of the own one.
+    afterwards and not. What is asked is asked of the default one.
     """
     by_name = {policy.name: policy for policy in outcome.policies}
     if not (own.own or own.name in TRIED) or own.mean is None or own.in_hindsight is None:
@@ -172,7 +174,7 @@ def measure_policy(outcome: ReplayOutcome, own: PolicyOutcome) -> list[Measure]:
         quarter = len(outcome.intervals) // 4
         words = f"{name}: retrainings of {len(outcome.intervals)} batches"
         rows.append(_row(words, own.retrainings, "retrainings", f"<= {quarter}"))
-    return rows if own.own else [{**row, "asked": ""} for row in rows]
+    return rows if own.name == SHIPPED else [{**row, "asked": ""} for row in rows]
 
 
 def _error(outcome: ReplayOutcome, mean: float) -> float:
