@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -72,7 +73,13 @@ def traffic_rows(
         catch_up=Index(context.settings, store).before_rotation,
         read_rotated=index.read_rotated,
     )
-    log = read_log(store, spec.name, since=window.start, until=window.end)
+    log = read_log(
+        store,
+        spec.name,
+        since=window.start,
+        until=window.end,
+        rotated=partial(index.answers, window.start, window.end),
+    )
     asks = log.rows.num_rows and spec.has_target
     source = _source_labels(context, plan, schema, log) if asks else None
     # The window's labels alone, whenever they were told: the log may hold years of others

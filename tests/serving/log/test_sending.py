@@ -134,7 +134,7 @@ def test_a_label_for_a_row_that_was_rotated_before_a_host_began_is_taken_uncheck
         assert (answer.json()["accepted"], answer.json()["unchecked"]) == (0, 1)
         assert tell(client, request_id=request, label=0).status_code == 409
         assert counts(client) == {"unchecked": 1, "contradicting": 1}
-        Sender(other, settings, Metrics()).send()
+    assert Sender(other, settings, Metrics()).send() == 1
     rows = join_labels(read_log(far, "flights"), read_labels(far, "flights")).rows
     assert rows["label"].to_pylist() == [1.0]
 
