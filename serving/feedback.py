@@ -111,7 +111,8 @@ class FeedbackRoute:
         self._thread.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: 200 where every label was accepted or there already.
+        """Answer one request: 200 where every label was accepted (or written down unchecked, see
+        `pipelines.inference_log.label_index`) or there already.
 
         Raises Problem.
         """
@@ -184,8 +185,7 @@ class FeedbackRoute:
         self._count(model, [*outcomes, *(["malformed"] * (len(items) - len(labels)))])
         counts = {
             "model": model,
-            "accepted": outcomes.count("accepted"),
-            "repeated": outcomes.count("repeated"),
+            **{name: outcomes.count(name) for name in ("accepted", "unchecked", "repeated")},
         }
         return _answer(counts, problems, len(items))
 

@@ -228,6 +228,7 @@ def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
         "request_id": {"type": "string"},
         "model": {"type": "string"},
         "accepted": count,
+        "unchecked": count,
         "repeated": count,
         "problems": PROBLEMS,
     }
@@ -236,7 +237,8 @@ def _feedback(name: str, schema: InputSchema) -> dict[str, Any]:
         f"Tell {name} what happened",
         "Labels by request or by key. The first label of a row counts: the same again changes"
         " nothing, another one is refused. Of several, the good ones are taken; the status is the"
-        " gravest problem's. An accepted label is on the disk.",
+        " gravest problem's. An accepted label is on the disk. So is an unchecked one: of a row"
+        " that this host does not know, and that another one may have answered.",
         tag="feedback",
         schema={"oneOf": [*items, many]},
         example={"request_id": "the request_id of a prediction", "label": example},

@@ -12,6 +12,7 @@ from pipelines.answers.origins import Origin, why
 from pipelines.errors import RequestError
 from pipelines.inference_log.decode import INPUT
 from pipelines.inference_log.reader import read_labels, read_log
+from pipelines.inference_log.request_labels import identities_of, under_rows
 from pipelines.intervals import Moment
 from pipelines.plurals import how_many
 from pipelines.refs import Value
@@ -68,9 +69,10 @@ def why_prediction(ledger: Ledger, store: Store, model: str, request_id: str) ->
             f"The log of {model} holds no request {request_id[:60]!r}{lost}.",
             remedy=f"`perennial log {model} --json` shows the requests that it holds.",
         )
-    identities = rows["identity"].combine_chunks()
-    own = read_labels(
-        store, model, keep=lambda t: t.filter(pc.is_in(t["identity"], identities))
+    identities = identities_of(rows)
+    own = under_rows(
+        read_labels(store, model, keep=lambda t: t.filter(pc.is_in(t["identity"], identities))),
+        rows,
     ).table
     label_of = dict(zip(own["identity"].to_pylist(), own["label"].to_pylist(), strict=True))
     answers = [_answered(row, label_of.get(row["identity"])) for row in rows.to_pylist()]

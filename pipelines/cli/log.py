@@ -116,11 +116,12 @@ def _rotate(context: Context, *, as_json: bool) -> None:
     from pipelines.inference_log.rotation import rotate
 
     store, index = context.ports.store, Index(context.settings, context.ports.store)
-    index.catch_up(
-        context.spec.name
-    )  # also where there is nothing to rotate: an index that was lost is made anew
+    # also where there is nothing to rotate: an index that was lost is made anew
+    index.before_rotation(context.spec.name)
     read_rotated = RotatedIndex(context.settings, store, context.spec.name).read_rotated
-    rotation = rotate(store, context.spec.name, catch_up=index.catch_up, read_rotated=read_rotated)
+    rotation = rotate(
+        store, context.spec.name, catch_up=index.before_rotation, read_rotated=read_rotated
+    )
     if as_json:
         print_json(
             {

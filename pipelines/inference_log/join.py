@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from pipelines.classes import class_names
 from pipelines.errors import BadData
+from pipelines.inference_log.request_labels import under_rows
 
 if TYPE_CHECKING:
     from pipelines.inference_log.reader import Labels, Log
@@ -93,6 +94,7 @@ def join_labels(
     day more, before it is counted as ahead. Raises BadData where a label is no number although the
     predictions are numbers.
     """
+    labels = under_rows(labels, log.rows)
     identity_column = log.rows["identity"].combine_chunks().dictionary_encode()
     codes, at = identity_column.indices.to_numpy(), _microseconds(log.rows["at"])
     label_places = _places(identity_column.dictionary, labels.table["identity"])

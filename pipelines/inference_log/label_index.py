@@ -7,6 +7,10 @@ where it is missing, damaged or of another version, it is made anew. So a crash 
 deleted file, loses nothing. A lock beside the file lets one process in at a time: of two that bring
 the same label, one writes it.
 
+Of a far store a host reads what it answered itself, and what others have sent and nobody has
+rotated; of a near one all that its image can read. Rows beyond that it does not know, and a label
+for one is written down unchecked: it counts where a row is found, when labels are joined to rows.
+
 Stored format, version 2 (`PRAGMA user_version`). To evolve it: raise FORMAT; every index is then
 made anew.
 """
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from pipelines.store.port import Store
 
 FORMAT: Final = 2
-Outcome = Literal["accepted", "repeated", "contradicting", "unknown", "ambiguous"]
+Outcome = Literal["accepted", "unchecked", "repeated", "contradicting", "unknown", "ambiguous"]
 
 _TABLES = """
 CREATE TABLE sources (
@@ -78,6 +82,17 @@ class Index:
         with self.file.hold() as db:
             IndexUpdate(db, self._store, model).run()
 
+    def before_rotation(self, model: str) -> None:
+        """Read what is about to be rotated, where a server needs it: what it cannot read then are
+        rotated rows.
+
+        Of a far store each host has read its own segments before it sent them (`serving.log`), and
+        needs no others. Whoever rotates there may be a host that serves nothing. Raises as
+        `catch_up` does.
+        """
+        if not self._store.is_far:
+            self.catch_up(model)
+
     def catch_up_near(self, model: str) -> None:
         """Read what this host's segments hold and the index has not read yet. Raises Busy."""
         with self.file.hold() as db:
@@ -91,21 +106,21 @@ class Index:
     ) -> list[Outcome]:
         """Return what becomes of each label, in order.
 
-        `write` gets the accepted ones by identity, once, and puts them on the disk.
+        `write` gets the accepted and the unchecked ones by identity, once, and puts them on the
+        disk.
 
-        A far store is asked only about rows that this host does not know. What `write` raises is
-        raised, and then nothing was accepted. Raises as `catch_up` does.
+        A far store is asked only about rows that this host does not know, and never for what was
+        rotated: a request cannot wait until a log of years is read. What `write` raises is raised,
+        and then nothing was accepted. Raises as `catch_up` does.
         """
         with self.file.hold() as db:
             update = IndexUpdate(db, self._store, model)
             if self._store.is_far:
                 update.run_near()
+                knows_all = _knows(db, model, labels) or update.run_sent()
             else:
-                update.run()
-            outcomes, new = _judge(db, model, labels)
-            if self._store.is_far and "unknown" in outcomes:
-                update.run()
-                outcomes, new = _judge(db, model, labels)
+                knows_all = update.run()
+            outcomes, new = _judge(db, model, labels, knows_all=knows_all)
             if new:
                 write(list(new.items()))
                 db.executemany(
@@ -115,12 +130,18 @@ class Index:
             return outcomes
 
 
+def _knows(db: sqlite3.Connection, model: str, labels: Sequence[NewLabel]) -> bool:
+    """Tell whether the index knows the row of each label."""
+    return all(_identity(db, model, label) is not None for label in labels)
+
+
 def _judge(
-    db: sqlite3.Connection, model: str, labels: Sequence[NewLabel]
+    db: sqlite3.Connection, model: str, labels: Sequence[NewLabel], *, knows_all: bool
 ) -> tuple[list[Outcome], dict[str, float | str]]:
     """Return what becomes of each label, and the new ones by identity.
 
-    A second one in the same request counts as repeated.
+    A second one in the same request counts as repeated. Unless the index `knows_all` rows, a label
+    of none of them is unchecked.
     """
     outcomes: list[Outcome] = []
     new: dict[str, float | str] = {}
@@ -129,16 +150,18 @@ def _judge(
             outcomes.append("ambiguous")
             continue
         name = _identity(db, model, label)
-        if name is None:
+        is_checked = name is not None
+        if name is None and knows_all:
             outcomes.append("unknown")
             continue
+        name = name or identity(label.key, label.request_id, label.row)
         row = db.execute(
             "SELECT label FROM labels WHERE model = ? AND identity = ?", (model, name)
         ).fetchone()
         first = row[0] if row else new.get(name)
         if first is None:
             new[name] = label.label
-            outcomes.append("accepted")
+            outcomes.append("accepted" if is_checked else "unchecked")
         else:
             outcomes.append("repeated" if first == label.label else "contradicting")
     return outcomes, new

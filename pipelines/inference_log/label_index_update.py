@@ -6,11 +6,12 @@ It reads segments from where it stopped, and rotated entries only where it must.
 from __future__ import annotations
 
 import contextlib
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipelines.errors import Corrupted, Unreachable
+from pipelines.errors import Corrupted
 from pipelines.inference_log.format import LabelRecord, header_in, payload
 from pipelines.refs import Ref
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
     from pipelines.store.port import Store
 
-GROWING, READ, ROTATED = 0, 1, 2
+GROWING, READ, ROTATED, UNREAD = 0, 1, 2, 3
 """The states of a source: it may still grow; it was read to its end; it was rotated, so that it is
-(or soon will be) away and an entry has its rows."""
+(or soon will be) away and an entry has its rows; it is an entry with rows that were not read."""
 
 
 class _AnswerKeys(msgspec.Struct, array_like=True, gc=False):
@@ -75,13 +76,14 @@ class IndexUpdate:
         self._present: set[str] = set()
         self._known: dict[str, tuple[int, int]] | None = None
 
-    def run(self) -> None:
+    def run(self) -> bool:
         """Read on from where reading ended.
 
         Where the log has lost something that the index knows (it was restored, or deleted), read it
-        again from its beginning.
+        again from its beginning. Return whether all rows of the log are known now: a server without
+        pyarrow cannot read what was rotated before it had an index.
         """
-        self._read_on()
+        knows_all = self._read_on()
         lost_names = {
             name for name, (_, state) in self._sources().items() if state != ROTATED
         } - self._present
@@ -94,7 +96,8 @@ class IndexUpdate:
                 "DELETE FROM sources WHERE name GLOB ?", (f"inference/{self._model}/*",)
             )
             self._known = None
-            self._read_on()
+            knows_all = self._read_on()
+        return knows_all
 
     def run_near(self) -> None:
         """Read on in the segments of this host alone, so that no other machine is asked.
@@ -106,11 +109,54 @@ class IndexUpdate:
             near = [name for name in self._store.near_segments() if name.startswith(folder)]
             self._read_segments(near, add)
 
+    def run_sent(self) -> bool:
+        """Read what other hosts have sent to a far store and nobody has rotated.
+
+        Return whether all rows of the log are known now. Rotated ones are not read: they may be of
+        years, and a host that has begun after them never needs to know them.
+        """
+        if self._has_unread():
+            return False
+        sources = self._sources()
+        for kind, add in self._kinds():
+            self._read_segments(self._store.segments(f"inference/{self._model}/{kind}"), add)
+        for name in self._store.keys(f"inference/{self._model}/rotated"):
+            if name in sources:
+                continue
+            entry = _entry(self._store, name)
+            if entry is None:
+                return False  # the log's reader names it
+            if self._lacks(entry):
+                self._remember_unread(name, entry)
+                return False
+            self._remember_rotated(name, entry)
+        return True
+
+    def _has_unread(self) -> bool:
+        return any(state == UNREAD for _, state in self._sources().values())
+
+    def _lacks(self, entry: _Entry) -> bool:
+        """Tell whether an entry names a segment that was not read to its end."""
+        sources = self._sources()
+        return any(sources.get(s, (0, GROWING))[1] == GROWING for s in entry.segments)
+
+    def _remember_rotated(self, name: str, entry: _Entry) -> None:
+        """Remember an entry whose rows are known, and that its segments are or will be away."""
+        for segment in entry.segments:
+            self._remember(segment, 0, ROTATED)
+        self._remember(name, 0, READ)
+
+    def _remember_unread(self, name: str, entry: _Entry) -> None:
+        """Remember an entry with rows that are not known; what is known of it is away as well."""
+        for segment in set(entry.segments) & self._sources().keys():
+            self._remember(segment, 0, ROTATED)
+        self._remember(name, 0, UNREAD)
+
     def _kinds(self) -> tuple[tuple[str, Callable[[list[bytes]], None]], ...]:
         return ("predictions", self._add_predictions), ("labels", self._add_labels)
 
-    def _read_on(self) -> None:
-        """Read segments first, then what was rotated.
+    def _read_on(self) -> bool:
+        """Read segments first, then what was rotated. Return whether all of it could be read.
 
         A segment that went away in between is in an entry by then.
         """
@@ -121,6 +167,7 @@ class IndexUpdate:
             self._read_segments(names, add)
         self._read_rotated("rotated", ("request_id", "row", "key"), self._insert_rows)
         self._read_rotated("rotated-labels", ("identity", "label"), self._insert_labels)
+        return not self._has_unread()
 
     def _sources(self) -> dict[str, tuple[int, int]]:
         """Return how far each source was read, and its state. There are more from day to day, and
@@ -196,22 +243,24 @@ class IndexUpdate:
     ) -> None:
         """Read the rotated entries that name a segment which was not read to its end.
 
-        There are none unless the index was lost: a rotation lets it catch up before.
+        There are none unless the index was lost, or is another host's: a rotation lets it catch up
+        before. Without pyarrow none is read; whoever has it reads them later.
         """
-        sources = self._sources()
+        sources, can_read = self._sources(), reads_parquet()
         for name in self._store.keys(f"inference/{self._model}/{folder}"):
             self._present.add(name)
-            if name in sources:
+            if name in sources and (sources[name][1] != UNREAD or not can_read):
                 continue
             entry = _entry(self._store, name)
             if entry is None:  # the log's reader names it
                 continue
-            is_incomplete = any(sources.get(s, (0, GROWING))[1] == GROWING for s in entry.segments)
-            for rows in _parquet(self._store, entry.data, columns) if is_incomplete else ():
-                insert(rows)
-            for segment in entry.segments:
-                self._remember(segment, 0, ROTATED)
-            self._remember(name, 0, READ)
+            if self._lacks(entry):
+                if not can_read:
+                    self._remember_unread(name, entry)
+                    continue
+                for rows in _parquet(self._store, entry.data, columns):
+                    insert(rows)
+            self._remember_rotated(name, entry)
 
 
 def _records(lines: list[bytes], decode: Callable[[bytes], Any]) -> Iterator[Any]:
@@ -231,21 +280,16 @@ def _entry(store: Store, key: str) -> _Entry | None:
         return None
 
 
+def reads_parquet() -> bool:
+    """Tell whether this server's image has pyarrow: that for compiled bundles has not."""
+    return find_spec("pyarrow") is not None
+
+
 def _parquet(
     store: Store, data: _EntryRef, columns: tuple[str, ...]
 ) -> Iterator[Iterable[tuple[Any, ...]]]:
-    """Yield the columns of a rotated object by row group. pyarrow is loaded here alone.
-
-    A server with a whole index never needs it.
-    """
-    try:
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise Unreachable(
-            "The index of predictions was lost, and this server cannot read the rotated log"
-            " (pyarrow is not part of its image).",
-            remedy="`perennial log MODEL --rotate` makes it anew.",
-        ) from error
+    """Yield the columns of a rotated object by row group. pyarrow is loaded here alone."""
+    import pyarrow.parquet as pq
 
     file = pq.ParquetFile(store.path(Ref(uri=data.uri, sha256=data.sha256)))
     for batch in file.iter_batches(columns=list(columns)):

@@ -9,6 +9,7 @@ line, never the log.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.inference_log.format import Header
-    from pipelines.inference_log.rotated_entries import LogKind
+    from pipelines.inference_log.rotated_entries import KnownEntries, LogKind
     from pipelines.store.port import Store
 
     Keep = Callable[[pa.Table], pa.Table]
@@ -117,12 +118,14 @@ def read_log(
     since: datetime | None = None,
     until: datetime | None = None,
     keep: Keep | None = None,
+    rotated: Callable[[], KnownEntries] | None = None,
 ) -> Log:
     """Return the answered rows whose event time lies in [since, until), as of now.
 
     What is being written is among them. `keep` is asked of each part of the log as it is read, so
     that no more than one part is in memory whole: it returns the rows, or fewer of them or of their
-    inputs.
+    inputs. `rotated` tells the entries that may hold such rows, where somebody remembers them
+    (`RotatedIndex.answers`): else every entry is read, of which there are more each day.
 
     `torn` and `damage` are those of everything that was looked at, whatever the event times. Raises
     Busy where others rotate without an end.
@@ -136,7 +139,8 @@ def read_log(
             last is None or entry.since < last.value
         )
 
-    parts = _read_pieces(store, model, "predictions", within, keep)
+    every = partial(entries_of, store, model, "predictions")
+    parts = _read_pieces(store, model, "predictions", rotated or every, within, keep)
     classes = tuple(dict.fromkeys(c for piece in parts.pieces for c in piece.header.classes))
     tables = [_finish(piece, classes) for piece in parts.pieces]
     rows = together([_between(t, first, last) for t in tables]) if tables else OURS.empty_table()
@@ -148,7 +152,8 @@ def read_labels(store: Store, model: str, *, keep: Keep | None = None) -> Labels
 
     Raises Busy where others rotate without an end.
     """
-    parts = _read_pieces(store, model, "labels", lambda _: True, keep)
+    every = partial(entries_of, store, model, "labels")
+    parts = _read_pieces(store, model, "labels", every, lambda _: True, keep)
     tables = [piece.rows.select(LABELS.names) for piece in parts.pieces]
     return Labels(
         table=first_labels(together(tables)) if tables else LABELS.empty_table(),
@@ -173,6 +178,7 @@ def _read_pieces(
     store: Store,
     model: str,
     kind: LogKind,
+    rotated: Callable[[], KnownEntries],
     is_wanted: Callable[[RotatedEntry], bool],
     keep: Keep | None,
 ) -> Pieces:
@@ -183,12 +189,12 @@ def _read_pieces(
     for _ in range(LOOKS):
         # before the entries: what is rotated in between is then in both, never in neither
         names = segments_of(store, model, kind)
-        entries, bad_keys = entries_of(store, model, kind)
-        rotated = {n for e in entries.values() for n in e.segments}
-        parts = from_segments(store, sorted(set(names) - rotated), keep or _keep_all)
+        known = rotated()
+        parts = from_segments(store, sorted(set(names) - known.segments), keep or _keep_all)
         if parts is not None:
-            parts.damage[:0] = [f"entry {key}: it is no entry of a rotated log" for key in bad_keys]
-            wanted = {k: e for k, e in entries.items() if is_wanted(e)}
+            no_entries = [f"entry {key}: it is no entry of a rotated log" for key in known.bad_keys]
+            parts.damage[:0] = no_entries
+            wanted = {k: e for k, e in known.entries.items() if is_wanted(e)}
             return _with_entries(store, parts, wanted, keep or _keep_all)
     raise say_endless(model)
 

@@ -64,10 +64,20 @@ def segments_of(store: Store, model: str, kind: LogKind) -> list[str]:
     return store.segments(f"inference/{model}/{kind}")
 
 
-def entries_of(
-    store: Store, model: str, kind: LogKind
-) -> tuple[dict[str, RotatedEntry], list[str]]:
-    """Return the entries by key, oldest first, and the keys of entries that cannot be read."""
+@dataclass(frozen=True)
+class KnownEntries:
+    """Entries by key, oldest first, and the keys of those that cannot be read.
+
+    `segments` are those that all entries of the log name, also where `entries` are some of them.
+    """
+
+    entries: dict[str, RotatedEntry]
+    bad_keys: list[str]
+    segments: frozenset[str]
+
+
+def entries_of(store: Store, model: str, kind: LogKind) -> KnownEntries:
+    """Return all entries, by reading each."""
     entries: dict[str, RotatedEntry] = {}
     bad_keys = []
     for key in keys_of(store, model, kind):
@@ -79,7 +89,8 @@ def entries_of(
             bad_keys.append(key)
         else:
             entries[key] = entry
-    return entries, bad_keys
+    segments = frozenset(name for entry in entries.values() for name in entry.segments)
+    return KnownEntries(entries, bad_keys, segments)
 
 
 def keys_of(store: Store, model: str, kind: LogKind) -> list[str]:
@@ -140,10 +151,10 @@ def rotated_of(store: Store, model: str, kind: LogKind) -> Rotated:
 
     Raises Corrupted where one cannot be read.
     """
-    entries, bad_keys = entries_of(store, model, kind)
-    if bad_keys:
-        raise say_no_entry(bad_keys[0])
-    return Rotated(len(entries), frozenset(n for e in entries.values() for n in e.segments))
+    known = entries_of(store, model, kind)
+    if known.bad_keys:
+        raise say_no_entry(known.bad_keys[0])
+    return Rotated(len(known.entries), known.segments)
 
 
 def add(store: Store, model: str, kind: LogKind, number: int, entry: RotatedEntry) -> bool:

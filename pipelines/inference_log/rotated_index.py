@@ -7,7 +7,7 @@ found however old the log is and however late they were told, and nothing is rea
 The server's own index (`label_index`) is another one: it knows which rows were predicted, it cannot
 read Parquet, and no request waits for this one.
 
-Stored format, version 1 (`PRAGMA user_version`). To evolve it: raise FORMAT; every index is then
+Stored format, version 2 (`PRAGMA user_version`). To evolve it: raise FORMAT; every index is then
 made anew.
 """
 
@@ -28,6 +28,7 @@ from pipelines.inference_log.reader import (
     first_labels,
 )
 from pipelines.inference_log.rotated_entries import (
+    KnownEntries,
     Rotated,
     folder_of,
     from_parquet,
@@ -39,19 +40,21 @@ from pipelines.inference_log.rotated_entries import (
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from pipelines.inference_log.rotated_entries import LogKind
     from pipelines.settings import Settings
     from pipelines.store.port import Store
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 AT_ONCE: Final = 20_000
 """Rows whose labels are asked for in one question."""
 
 _TABLES = """
 CREATE TABLE entries (
-    key TEXT PRIMARY KEY, mark INTEGER NOT NULL, torn INTEGER NOT NULL, damage TEXT NOT NULL
+    key TEXT PRIMARY KEY, mark INTEGER NOT NULL, torn INTEGER NOT NULL, damage TEXT NOT NULL,
+    since INTEGER, until INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE segments (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE labels (
@@ -66,6 +69,11 @@ WHERE (excluded.at, excluded.entry) < (labels.at, labels.entry)
 """
 """The first label counts, by its moment and then by its place in the log, in whichever order they
 are read."""
+_WITHIN = """
+SELECT key FROM entries WHERE key GLOB ?
+AND (since IS NULL OR until IS NULL OR (until >= ? AND since < ?)) ORDER BY key
+"""
+"""Entries that may hold rows with event times in [first, last)."""
 _LABELS = """
 SELECT identity, label, at FROM labels
 WHERE identity IN (SELECT value FROM json_each(?))
@@ -115,6 +123,24 @@ class RotatedIndex:
             if found.bad_keys:
                 raise say_no_entry(found.bad_keys[0])
             return Rotated(found.entries, self._segments(db, kind))
+
+    def answers(self, since: datetime, until: datetime) -> KnownEntries:
+        """Return the entries of answers with event times in [since, until).
+
+        Raises Busy where others have the index too long.
+        """
+        first, last = (pa.scalar(moment, MOMENT).value for moment in (since, until))
+        with self.file.hold() as db:
+            bad_keys = self._read_on(db, "predictions").bad_keys
+            folder = folder_of(self._model, "predictions") + "/*"
+            keys = [key for (key,) in db.execute(_WITHIN, (folder, first, last))]
+            segments = self._segments(db, "predictions")
+        found = {key: parse_entry(self._bytes(key) or b"") for key in keys}
+        return KnownEntries(
+            entries={key: entry for key, entry in found.items() if entry is not None},
+            bad_keys=[*bad_keys, *(key for key, entry in found.items() if entry is None)],
+            segments=segments,
+        )
 
     def labels(self, identities: pa.Array) -> RotatedLabels:
         """Return the first rotated label of each of these rows that has one, whenever it was told.
@@ -195,8 +221,9 @@ class RotatedIndex:
         except Corrupted as error:
             found.damage.append(f"entry {key}, {entry.rows} rows: {error.message}")
             return
-        row = (key, zlib.crc32(data), entry.torn, json.dumps(entry.damage))
-        db.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", row)
+        damage = json.dumps(entry.damage)
+        row = (key, zlib.crc32(data), entry.torn, damage, entry.since, entry.until)
+        db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def _add_labels(self, db: sqlite3.Connection, key: str, rows: pa.Table) -> None:
         firsts = first_labels(rows.select(LABELS.names))

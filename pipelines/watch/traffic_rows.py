@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from pipelines.inference_log.join import Counts, join_labels
 from pipelines.inference_log.label_index import Index
 from pipelines.inference_log.personal_data import PersonalKey
 from pipelines.inference_log.reader import read_log
+from pipelines.inference_log.request_labels import identities_of
 from pipelines.inference_log.rotated_index import RotatedIndex
 from pipelines.inference_log.rotation import rotate
 from pipelines.inference_log.window_labels import read_labels_of
@@ -65,13 +67,23 @@ def traffic_rows(
     """
     spec, store, schema = context.spec, context.ports.store, bundle.manifest.inputs
     index = RotatedIndex(context.settings, store, spec.name)
-    catch_up = Index(context.settings, store).catch_up
-    rotate(store, spec.name, catch_up=catch_up, read_rotated=index.read_rotated)
-    log = read_log(store, spec.name, since=window.start, until=window.end)
+    rotate(
+        store,
+        spec.name,
+        catch_up=Index(context.settings, store).before_rotation,
+        read_rotated=index.read_rotated,
+    )
+    log = read_log(
+        store,
+        spec.name,
+        since=window.start,
+        until=window.end,
+        rotated=partial(index.answers, window.start, window.end),
+    )
     asks = log.rows.num_rows and spec.has_target
     source = _source_labels(context, plan, schema, log) if asks else None
     # The window's labels alone, whenever they were told: the log may hold years of others
-    labels = read_labels_of(store, spec.name, log.rows["identity"].unique(), index)
+    labels = read_labels_of(store, spec.name, identities_of(log.rows), index)
     matches = join_labels(
         log,
         labels,

@@ -181,8 +181,7 @@ def _plan_log(context: Context, sought: Sequence[Sought], draft: Draft) -> None:
     store, model = context.ports.store, context.spec.name
     kinds: tuple[LogKind, ...] = ("predictions", "labels")
     for kind in kinds:
-        entries, _ = entries_of(store, model, kind)
-        for key, entry in entries.items():
+        for key, entry in entries_of(store, model, kind).entries.items():
             kept = without(from_parquet(store.get(entry.data)), sought)
             if kept is None:
                 continue

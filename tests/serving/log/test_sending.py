@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines.errors import Unreachable
+from pipelines.inference_log.join import join_labels
 from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.inference_log.rotation import rotate
 from pipelines.settings import Settings
@@ -117,6 +118,25 @@ def test_a_label_for_a_row_that_another_host_answered_is_taken_once_it_was_sent(
         assert tell(client, request_id=request, label=1).status_code == 404
         Sender(far, settings, Metrics()).send()
         assert tell(client, request_id=request, label=1).json()["accepted"] == 1
+
+
+def test_a_label_for_a_row_that_was_rotated_before_a_host_began_is_taken_unchecked(
+    far, address, settings, tmp_path
+):
+    other = bucket_store(address, tmp_path / "other")
+    with InProcess(create_app(settings, far)) as client:
+        request = predict(client)
+    Sender(far, settings, Metrics()).send()
+    assert rotate(other, "flights", catch_up=lambda _: None).segments == 1
+    with InProcess(create_app(settings.replace(state=tmp_path / "later"), other)) as client:
+        answer = tell(client, request_id=request, label=1)
+        assert answer.status_code == 200
+        assert (answer.json()["accepted"], answer.json()["unchecked"]) == (0, 1)
+        assert tell(client, request_id=request, label=0).status_code == 409
+        assert counts(client) == {"unchecked": 1, "contradicting": 1}
+    assert Sender(other, settings, Metrics()).send() == 1
+    rows = join_labels(read_log(far, "flights"), read_labels(far, "flights")).rows
+    assert rows["label"].to_pylist() == [1.0]
 
 
 def test_a_killed_sender_leaves_one_row_and_not_two(far, address, settings, tmp_path):

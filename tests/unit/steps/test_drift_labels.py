@@ -71,7 +71,7 @@ def test_labels_that_are_told_weeks_later_count_and_those_before_are_not_read_ag
     watched.serve(rows)
     watched.tell(rows.slice(0, 50), others[:50], segment="soon")
     soon = figures(watched, watched.look(DAY))["counts"]
-    objects = [entry.data.uri for entry in entries_of(store, "sales", "labels")[0].values()]
+    objects = [entry.data.uri for entry in entries_of(store, "sales", "labels").entries.values()]
     assert [store.remove("objects", uri) for uri in objects] == [True]
     watched.tell(rows.slice(50), others[50:], segment="late", after=timedelta(days=60))
     late = figures(watched, watched.look(DAY, run="later"))["counts"]
