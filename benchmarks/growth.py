@@ -11,7 +11,8 @@ is the same each time. What has grown:
 - `ledger`: the entries of the ledger, of other models and of this one;
 - `models`: the folders beside the model's own;
 - `labels`: the objects of the labels' log. A day of served traffic is looked at, no retraining.
-  The first look on a host reads the whole log, and stands beside the others.
+  The first look on a host reads the whole log, and stands beside the others;
+- `log`: the answers of the log. A day of served traffic is looked at as well.
 
 Each is compared with the same model beside little: the two are run in turn, and their medians are
 divided.
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING
 from benchmarks.fleet import fill_ledger, write_models
 from benchmarks.growing.hours import HOLD_OUT, MODEL, end_of, lay_model, live_through, quiet_look
 from benchmarks.growing.labels import lay_labels, serve_a_day
+from benchmarks.growing.log import AN_OBJECT, lay_log
 from benchmarks.ledger import fill_chain
 from benchmarks.report import Measure, read, show, write
 from benchmarks.step_seconds import ROOT, Life, Seconds, free_port, look, retrain, server
@@ -97,8 +99,15 @@ GROWTHS = {
     "ledger": Growth("entries in the ledger", 1_000, 1_000_000, lay_ledger),
     "models": Growth("models", 2, 1_000, lay_models),
     "labels": Growth("objects of labels", 100, 10_000, lay_labels, watches_traffic=True),
+    "log": Growth("answers in the log", 1_000_000, 100_000_000, lay_log, watches_traffic=True),
 }
-TINY = {"batches": (HOURS, HOURS + 24), "ledger": (100, 200), "models": (1, 2), "labels": (2, 4)}
+TINY = {
+    "batches": (HOURS, HOURS + 24),
+    "ledger": (100, 200),
+    "models": (1, 2),
+    "labels": (2, 4),
+    "log": (AN_OBJECT, 2 * AN_OBJECT),
+}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -33,6 +33,9 @@ AN_HOUR, AN_OBJECT = 60, 60
 """Rows that were served in an hour of the day that is looked at; labels of an object."""
 COLUMNS = (*(LoggedColumn(f"x{n}", "number") for n in range(5)), LoggedColumn("kind", "string"))
 LABELS = Header(kind="labels", model=MODEL)
+ANSWERS = Header(
+    kind="predictions", model=MODEL, version="1", release=1, task="binary", columns=COLUMNS
+)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,7 +45,7 @@ def lay_labels(home: Path, state: Path, objects: int) -> None:
     """
     lay_model(home, HOURS)
     live_through(home, state, HOURS)
-    store = _store(home, state)
+    store = store_of(home, state)
     for number in range(objects):
         at = FIRST - timedelta(hours=objects - number)
         labels = [(f"r:old{number}#{row}", float(row % 2), at) for row in range(AN_OBJECT)]
@@ -60,19 +63,16 @@ def lay_labels(home: Path, state: Path, objects: int) -> None:
 
 def serve_a_day(home: Path, state: Path, end: datetime) -> None:
     """Log a day of answers before `end`, and the label of each, told an hour later."""
-    store, rng = _store(home, state), np.random.default_rng(1)
-    header = Header(
-        kind="predictions", model=MODEL, version="1", release=1, task="binary", columns=COLUMNS
-    )
+    store, rng = store_of(home, state), np.random.default_rng(1)
     start = end - timedelta(hours=LOOK)
     segment = store.open_segment(f"inference/{MODEL}/predictions/{start:%Y-%m-%d}-served")
-    segment.append(header_lines(header))
+    segment.append(header_lines(ANSWERS))
     told = []
     for row in range(LOOK * AN_HOUR):
         at = start + timedelta(hours=1) * (row / AN_HOUR)
         values = [*rng.normal(size=5).round(6).tolist(), str(rng.choice(["a", "b", "c"]))]
         chance = float(1 / (1 + np.exp(values[1] - values[0])))
-        answer = AnswerRecord(f"served{row}", _micros(at), 0.001, [values], [chance])
+        answer = AnswerRecord(f"served{row}", micros(at), 0.001, [values], [chance])
         segment.append(line(answer))
         label = float(rng.random() < chance)
         told.append((f"r:served{row}#0", label, at + timedelta(hours=1)))
@@ -84,14 +84,16 @@ def serve_a_day(home: Path, state: Path, end: datetime) -> None:
 
 def _lines(labels: list[tuple[str, float, datetime]]) -> bytes:
     """Return the lines of a segment of labels, each of a row, told at a moment."""
-    told = [line(LabelRecord(row, label, _micros(at), "told")) for row, label, at in labels]
+    told = [line(LabelRecord(row, label, micros(at), "told")) for row, label, at in labels]
     return b"".join([header_lines(LABELS), *told])
 
 
-def _micros(moment: datetime) -> int:
+def micros(moment: datetime) -> int:
+    """Return the microseconds since 1970, as the log has them."""
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-def _store(home: Path, state: Path) -> Store:
+def store_of(home: Path, state: Path) -> Store:
+    """Return the store of a home."""
     environ = {"PERENNIAL_HOME": str(home), "PERENNIAL_STATE": str(state)}
     return ConfiguredPorts(load_settings(environ)).store
