@@ -20,9 +20,9 @@ done
 [ "$(cat "$(stamp itself)" 2>/dev/null)" = "$(sum pyproject.toml)" ] || stale=yes
 [ -n "$missing$stale" ] || exit 0
 if [ -h .venv ]; then
-    echo ".venv is a link to $(readlink .venv), and its packages are not those of this checkout." >&2
-    echo "Installing them there would change what another checkout runs. Make one of its own:" >&2
-    echo "rm .venv, and the same command again. Or run make in the checkout that it belongs to." >&2
+    echo ".venv is a link to $(readlink .venv), and has not what this checkout is to have." >&2
+    echo "Installing that there would change what another checkout runs. Make one of its own:" >&2
+    echo "rm .venv, and the same command again. Or run make where that environment belongs." >&2
     exit 65
 fi
 export UV_PYTHON_DOWNLOADS=never
