@@ -55,9 +55,10 @@ class TableProgram:
             for values, columns, key in request["sought"]
         ]
         most = max(request["most"], data.size)
-        look = _in_parquet if data[: len(PARQUET)].to_pybytes() == PARQUET else _in_arrow
+        is_parquet = data[: len(PARQUET)].to_pybytes() == PARQUET
         with _bounded_memory(most + _SLACK):
-            found = any(_part_holds(part, sought) for part in look(data, sought, most))
+            parts = _in_parquet(data, sought, most) if is_parquet else _in_arrow(data, sought)
+            found = any(_part_holds(part, sought) for part in parts)
         return {"holds": found}, {}
 
 
@@ -121,7 +122,7 @@ def _rows_at_once(width: int, most: int) -> int:
     return max(1, min(MOST_ROWS, most // 8 // max(width, 1)))
 
 
-def _in_arrow(data: pa.Buffer, sought: Sequence[Sought], most: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG001
+def _in_arrow(data: pa.Buffer, sought: Sequence[Sought]) -> Iterator[pa.RecordBatch]:
     """The same of an Arrow file, whose batches can only be unpacked a whole column at a time."""
     import pyarrow as pa
 
