@@ -1,7 +1,10 @@
-"""Where Airflow shows the pages of a run, for whoever links there from outside of Airflow."""
+"""Where Airflow shows the pages of a run, for whoever links there from outside of Airflow; and how
+one is made that is not there.
+"""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -21,3 +24,8 @@ def airflow_address(settings: Settings) -> str:
 def run_page(settings: Settings, model: str, kind: str, run: str) -> str:
     """Return the address of a run's page of a kind (see `store.pages`)."""
     return f"{airflow_address(settings)}/perennial/pages/{model}/{kind}/{quote(run, safe='')}"
+
+
+def command_of_page(model: str, run: str) -> str:
+    """Return the command that makes Evidently's page of an earlier look."""
+    return f"perennial drift {model} --page-of {shlex.quote(run)}"

@@ -2,7 +2,7 @@
 # Makes .venv from locked requirements, with bytecode compiled, and again only when a lock changed.
 # Where pyproject.toml alone changed, Perennial itself is installed again: a second or two.
 # Usage: sh tools/venv.sh REQUIREMENTS… -- PYTHON…
-# The first PYTHON that is 3.11 to 3.13 is used.
+# The first PYTHON that is 3.11 to 3.13 is used. Through a link nothing is installed.
 set -eu
 
 locks=
@@ -13,9 +13,18 @@ shift
 sum() { cat "$1" requirements-tools.txt | cksum | tr ' ' '-'; }
 stamp() { echo ".venv/.installed-$1"; }
 missing=
+stale=
 for lock in $locks; do
     [ "$(cat "$(stamp "$lock")" 2>/dev/null)" = "$(sum "$lock")" ] || missing=yes
 done
+[ "$(cat "$(stamp itself)" 2>/dev/null)" = "$(sum pyproject.toml)" ] || stale=yes
+[ -n "$missing$stale" ] || exit 0
+if [ -h .venv ]; then
+    echo ".venv is a link to $(readlink .venv), and has not what this checkout is to have." >&2
+    echo "Installing that there would change what another checkout runs. Make one of its own:" >&2
+    echo "rm .venv, and the same command again. Or run make where that environment belongs." >&2
+    exit 65
+fi
 export UV_PYTHON_DOWNLOADS=never
 install() { .venv/bin/uv pip install -q --python .venv/bin/python "$@"; }
 install_itself() {
@@ -23,7 +32,7 @@ install_itself() {
     sum pyproject.toml > "$(stamp itself)"
 }
 if [ -z "$missing" ]; then
-    [ "$(cat "$(stamp itself)" 2>/dev/null)" = "$(sum pyproject.toml)" ] || install_itself
+    install_itself
     exit 0
 fi
 

@@ -1,5 +1,5 @@
-"""`drift`: look at a window by hand, or (with a request) as a step of the loop; or make the page
-of an earlier look again.
+"""`drift`: look at a window by hand, or (with a request) as a step of the loop; or make Evidently's
+page of an earlier look.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PageOf = Annotated[
     str | None,
     typer.Option(
         metavar="RUN",
-        help="Make Evidently's page of an earlier look again; nothing is looked at or entered.",
+        help="Make Evidently's page of an earlier look, gone or never made; nothing is entered.",
     ),
 ]
 
@@ -79,7 +79,7 @@ def drift(
 
 
 def _show_again(context: Context, run: str, *, as_json: bool) -> None:
-    """Make the page of an earlier look again and say where it is."""
+    """Make Evidently's page of an earlier look and say where it is."""
     from pipelines.watch.page_again import make_page_again
 
     page = make_page_again(context, run)
@@ -87,7 +87,7 @@ def _show_again(context: Context, run: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"run": run, "page": page.entry(), "address": address})
     else:
-        typer.echo(f"Evidently's page of {run} is there again: {address}")
+        typer.echo(f"Evidently's page of {run} is there: {address}")
 
 
 def _by_hand(context: Context, window_end: str | None) -> DriftResult:

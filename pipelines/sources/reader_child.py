@@ -21,14 +21,17 @@ from pipelines.errors import BadData
 from pipelines.sources.port import Raw, Stream, UnreadableRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
     from pipelines.intervals import Interval
 
 _LOOK_SECONDS = 0.05
-"""How often the process's memory is looked at."""
+"""How often the process's memory, and the time, are looked at."""
+
+_FIRST_BYTES = 16 * 2**20
+"""Bytes that room is made for before they are there, whatever the other side says that it sends."""
 
 _PIPE_BYTES = 2**20
 """What the pipe holds: the most that Linux lets any user ask for."""
@@ -41,7 +44,7 @@ class Late(Exception):
 
 
 class Large(Exception):
-    """The process takes too much memory."""
+    """The process takes too much memory, or sends more at once than it may take."""
 
 
 class ProcessEnded(Exception):
@@ -84,9 +87,10 @@ class Child:
         )
         os.close(child_end)
         self.end = weakref.finalize(self, _end, self._process, answers)
-        self._pipe = _Pipe(answers, self._process)
+        self._pipe = Pipe(answers, self._process)
         self._memory = psutil.Process(self._process.pid)
-        self._pipe.until(deadline, lambda: False)
+        self._most = most
+        self._pipe.until(deadline, lambda: False, most)
         self._ask(request)
         self._record()
         self._limit = self._memory.memory_info().rss + most
@@ -96,10 +100,14 @@ class Child:
         return self._process.poll() is None
 
     def read(self, interval: Interval, deadline: float, folder: Path | None) -> Raw | Stream:
-        """Ask for the interval's rows and wait for them, or for the first of many."""
+        """Ask for the interval's rows and wait for them, or for the first of many.
+
+        The deadline counts what is waited for them, not what is done with the first of many. Raises
+        Late where it is over, Large where the process takes, or answers with, more than it may.
+        """
         import pyarrow as pa
 
-        self._pipe.until(deadline, self._is_large)
+        self._pipe.until(deadline, self._is_large, self._most)
         question = {"interval": interval.model_dump(mode="json")}
         self._ask(json.dumps(question | ({"folder": str(folder)} if folder else {})))
         record = _answer_of(self._record())
@@ -119,7 +127,8 @@ class Child:
 
         with stream:
             for batch in stream:
-                yield pa.Table.from_batches([batch])
+                with self._pipe.paused(self._most):
+                    yield pa.Table.from_batches([batch])
         _answer_of(self._record())
 
     def _ask(self, line: str) -> None:
@@ -172,62 +181,105 @@ def _end(process: subprocess.Popen[bytes], answers: int) -> None:
     os.close(answers)
 
 
-class _Pipe:
+class Pipe:
     """What the process writes, as a file that Arrow reads.
 
-    A read ends with Late, Large or ProcessEnded where it must.
+    A read ends with Late, Large or ProcessEnded where it must, however steadily bytes come.
     """
 
     closed = False
 
-    def __init__(self, descriptor: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        process: subprocess.Popen[bytes],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read from this descriptor what the process writes; the clock tells seconds."""
         self._descriptor = descriptor
         self._process = process
+        self._clock = clock
         self._data = bytearray()
         self._deadline = 0.0
+        self._next_look = 0.0
         self._is_large: Any = None
+        self._most = 0
 
-    def until(self, deadline: float, is_large: Any) -> None:
-        """Set the limits of the reads that follow."""
-        self._deadline, self._is_large = deadline, is_large
+    def until(self, deadline: float, is_large: Any, most: int) -> None:
+        """Set the limits of the reads that follow: their time, and the bytes of all together."""
+        self._deadline, self._is_large, self._most = deadline, is_large, most
+
+    @contextlib.contextmanager
+    def paused(self, most: int) -> Iterator[None]:
+        """Do not count the time within. What follows may have so many bytes again."""
+        began = self._clock()
+        yield
+        self._deadline += self._clock() - began
+        self._most = most
 
     def read(self, size: int) -> bytes:
         """Return exactly so many bytes."""
+        self._expect(size)
         while len(self._data) < size:
             self._wait()
         data = bytes(memoryview(self._data)[:size])
         del self._data[:size]
+        self._most -= size
         return data
 
     def read_buffer(self, size: int) -> pa.Buffer:
-        """Return exactly so many bytes, as Arrow asks for them: read to where they stay."""
+        """Return exactly so many bytes, as Arrow asks for them: read to where they stay.
+
+        The room grows with what has come, for how much will come the other side merely says.
+        """
         import pyarrow as pa
 
-        buffer = pa.allocate_buffer(size)
-        room = memoryview(buffer).cast("B")
+        self._expect(size)
+        room = min(size, max(_FIRST_BYTES, len(self._data)))
+        buffer = pa.allocate_buffer(room, resizable=True)
         place = min(size, len(self._data))
-        room[:place] = self._data[:place]
+        memoryview(buffer).cast("B")[:place] = self._data[:place]
         del self._data[:place]
         while place < size:
+            if place == room:
+                room = min(size, 2 * room)
+                buffer.resize(room)
             self._wait_for_bytes()
-            count = os.readv(self._descriptor, [room[place:]])
+            count = os.readv(self._descriptor, [memoryview(buffer).cast("B")[place:]])
             if not count:
                 raise ProcessEnded(self._process.wait())
             place += count
+        self._most -= size
         return buffer
 
     def readline(self) -> bytes:
         """Return the bytes up to the next end of a line."""
         while (end := self._data.find(b"\n")) < 0:
+            self._expect(len(self._data))
             self._wait()
         return self.read(end + 1)
 
+    def _expect(self, size: int) -> None:
+        """Raise Large where so many bytes more are more than may come."""
+        if not 0 <= size <= self._most:
+            raise Large
+
     def _wait_for_bytes(self) -> None:
-        while not select.select([self._descriptor], [], [], _LOOK_SECONDS)[0]:
-            if self._is_large():
-                raise Large
-            if time.monotonic() > self._deadline:
-                raise Late
+        while True:
+            self._look()
+            if select.select([self._descriptor], [], [], _LOOK_SECONDS)[0]:
+                return
+
+    def _look(self) -> None:
+        """Look at the clock and at the process's memory, if it is time to."""
+        now = self._clock()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK_SECONDS
+        if self._is_large():
+            raise Large
+        if now > self._deadline:
+            raise Late
 
     def _wait(self) -> None:
         self._wait_for_bytes()

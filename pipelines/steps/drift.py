@@ -16,6 +16,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pipelines.airflow_pages import command_of_page
 from pipelines.context import Context
 from pipelines.errors import RequestError
 from pipelines.intervals import Interval
@@ -219,12 +220,14 @@ def _render_page(context: Context, run: str, window: Interval, observation: Obse
             observation.expected,
         )
     href = f"../evidently/{quote(run, safe='')}" if observation.evidently else None
+    was_off = not context.settings.evidently and bool(observation.facts.columns)
     return render(
         about,
         observation.facts,
         observation.decision,
         rules_of(context.spec),
         href=href,
+        how_to_make=command_of_page(context.spec.name, run) if was_off else "",
         explanation=render_explanation(observation.explanation),
         before_labels=before_labels,
     ).encode()

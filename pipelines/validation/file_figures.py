@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _PART_ROWS = 262_144
 _BUFFER = 2**20
+_LOOK_SECONDS = 0.05
+"""How often a query is told again that it must end: one that has not begun does not hear it."""
 _HASH_BYTES = 24
 """Bytes that the hash of a row takes while hashes are sorted."""
 
@@ -43,6 +46,8 @@ class FileFigures:
         self._footer = Footer(metadata, self.schema)
         self._sums = lru_cache(maxsize=None)(self._sums_of)
         self._begun: dict[tuple[str, ...], Future[bool]] = {}
+        self._has_failed = threading.Event()
+        self._connections: list[Any] = []
 
     def missing(self, column: str) -> int:
         """Return how many values are null, or not a number."""
@@ -77,17 +82,34 @@ class FileFigures:
     ) -> Iterator[None]:
         """Find out, beside what is done within, the sums of some columns, and whether all rows
         differ in each of some lists of columns.
+
+        Where what is done within fails, the work that was begun ends, and nothing waits for it.
         """
         with ThreadPoolExecutor(1) as other:
-            for column in columns:
-                other.submit(self.missing, column)
+            begun: list[Future[Any]] = [other.submit(self.missing, column) for column in columns]
             for names in dict.fromkeys(map(tuple, uniques)):
                 self._begun[names] = other.submit(self._all_differ, list(names))
-            yield
+            begun += self._begun.values()
+            try:
+                yield
+            except BaseException:
+                self._end(begun)
+                raise
+
+    def _end(self, begun: list[Future[Any]]) -> None:
+        """Let work that nobody waits for any more end: between two parts, or in its query."""
+        self._has_failed.set()
+        for work in begun:
+            work.cancel()
+        while wait(begun, _LOOK_SECONDS).not_done:
+            for connection in list(self._connections):
+                with contextlib.suppress(Exception):  # it was closed meanwhile
+                    connection.interrupt()
 
     def _all_differ(self, columns: list[str]) -> bool:
         passes = 1 + self.rows * _HASH_BYTES // self._engine.memory
         for number in range(passes):
+            self._expect_use()
             if self._any_twice(columns, self._hashes_twice(columns, passes, number)):
                 return False
         return True
@@ -144,16 +166,28 @@ class FileFigures:
         missing, lows, highs = 0, list[Any](), list[Any]()
         ordered = _has_ends(self.schema.field(column).type)
         for part in self.parts([column], _PART_ROWS):
+            self._expect_use()
             missing += missing_in(part[column])
             low, high = ends_of(part[column]) if ordered else (None, None)
             if low is not None:
                 lows, highs = [min([low, *lows])], [max([high, *highs])]
         return missing, (next(iter(lows), None), next(iter(highs), None))
 
-    def _connect(self) -> Any:
+    def _expect_use(self) -> None:
+        """Raise CancelledError where nobody will use what is found out here."""
+        if self._has_failed.is_set():
+            raise CancelledError
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[Any]:
         import duckdb
 
-        return duckdb.connect(config=configuration(self._engine, self._folder))
+        with duckdb.connect(config=configuration(self._engine, self._folder)) as connection:
+            self._connections.append(connection)
+            try:
+                yield connection
+            finally:
+                self._connections.remove(connection)
 
     def _hashes_twice(self, columns: list[str], passes: int, number: int) -> Any:
         """Return the hashes that stand more than once, of those that belong to one pass."""

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pipelines.messages import DriftCause, DriftEffect
 
+UNKNOWN = "how much of that is chance cannot be said"
+"""What is said of a measured change of which days do not tell whether it is one."""
+
 _KINDS = {
     "broken_upstream": "A pipe is broken upstream",
     "population": "Other rows come than in training",
@@ -80,7 +83,9 @@ def name_effect(follows: str) -> str:
 
 
 def in_short(cause: DriftCause | None, effect: DriftEffect | None) -> list[str]:
-    """Return a line for the cause and one for the effect, where they are known."""
+    """Return a line for the cause and one for the effect, where they are known, and one for each
+    change of which it cannot be said how much of it is chance.
+    """
     lines = []
     if cause is not None:
         first = f" ({cause.evidence[0]})" if cause.evidence else ""
@@ -88,4 +93,5 @@ def in_short(cause: DriftCause | None, effect: DriftEffect | None) -> list[str]:
     if effect is not None:
         first = f" ({effect.words[0]})" if effect.words else ""
         lines.append(f"effect: {effect_words(effect.follows)}{first}")
+        lines += [f"effect: {words}" for words in effect.words[1:] if UNKNOWN in words]
     return lines

@@ -61,13 +61,15 @@ def render(
     rules: Drift,
     *,
     href: str | None,
+    how_to_make: str = "",
     explanation: str = "",
     before_labels: str = "",
 ) -> str:
     """Return the page; the same facts give the same page.
 
-    `href` leads to Evidently's page; None where there is none. `explanation` is the part that tells
-    cause and effect, and `before_labels` the one that tells an estimate of the metric, as HTML.
+    `href` leads to Evidently's page; None where there is none, and `how_to_make` is then the
+    command that makes it, "" where none does. `explanation` is the part that tells cause and
+    effect, and `before_labels` the one that tells an estimate of the metric, as HTML.
     """
     verdict, meaning = plain(decision.verdict).capitalize(), MEANINGS[decision.verdict]
     inputs = [_column(c, _values(c, facts, rules)) for c in facts.columns]
@@ -82,6 +84,7 @@ def render(
         verdict=verdict,
         meaning=meaning,
         href=href,
+        how_to_make=how_to_make,
         explanation=explanation,
         before_labels=before_labels,
         notes=[n for n in facts.notes if n not in decision.reasons],

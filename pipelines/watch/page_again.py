@@ -1,4 +1,4 @@
-"""Evidently's page of an earlier look, made again from what the look saw; nothing is entered."""
+"""Evidently's page of an earlier look, made from what the look saw; nothing is entered."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 
 def make_page_again(context: Context, run: str) -> PageRef:
-    """Make Evidently's page of a look again and publish it, below the verdict of then.
+    """Make Evidently's page of a look, again or because none was wanted then, and publish it, below
+    the verdict of then.
 
     It compares the rows of the look's window with what the champion of then had learnt, by the
     rules of the spec as it is now. Raises RequestError where the ledger has no such look, or one
-    without a page; BadData where what the look saw is not there any more.
+    that had no champion to compare with; BadData where what the look saw is not there any more, or
+    was nothing.
     """
     ports, model = context.ports, context.spec.name
     entry = outcomes.newest(ports.ledger, model, "drift", run)
@@ -35,10 +37,10 @@ def make_page_again(context: Context, run: str) -> PageRef:
         )
     check = entry.read(DriftCheck)
     champion = _champion_of_then(context, entry, check)
-    if check.evidently is None or champion is None:
+    if champion is None:
         raise RequestError(
-            f"The look {run} of {model} had no page of Evidently's: there was nothing to compare,"
-            " or PERENNIAL_EVIDENTLY was off.",
+            f"The look {run} of {model} had no page of Evidently's: there was no champion with"
+            " whose past its rows could be compared.",
             remedy="its own page says why.",
         )
     plan = _plan_of(context, entry, run)
@@ -47,12 +49,12 @@ def make_page_again(context: Context, run: str) -> PageRef:
     if found.source != check.source:
         raise BadData(
             f"The look {run} of {model} was at {check.source}, and a look at its window is at"
-            f" {found.source} by now: its page cannot be made again."
+            f" {found.source} by now: Evidently's page of it cannot be made."
         )
     if found.evidently is None:
         why = "; ".join([*filter(None, [found.facts.error]), *found.facts.notes])
         raise BadData(
-            f"Evidently's page of the look {run} of {model} cannot be made again:"
+            f"Evidently's page of the look {run} of {model} cannot be made:"
             f" {why or 'there is nothing to compare'}."
         )
     decision = Decision(check.verdict, check.reasons)
@@ -82,5 +84,5 @@ def _plan_of(context: Context, look: Entry, run: str) -> Ref:
             return ingest.plan
     raise BadData(
         f"The ledger does not say which batches the look {run} stood on: an earlier Perennial made"
-        " it, so its page cannot be made again."
+        " it, so Evidently's page of it cannot be made."
     )

@@ -129,3 +129,27 @@ def test_a_changed_project_is_installed_again_once_and_no_package_with_it(made):
 def test_an_environment_from_before_is_brought_up_to_date(made):
     (made / ".venv" / ".installed-itself").unlink()
     assert len(asked(made)) == 1
+
+
+@pytest.mark.parametrize("changed", ["requirements.txt", "pyproject.toml"])
+def test_nothing_is_installed_into_the_environment_of_another_checkout(made, tmp_path, changed):
+    theirs = tmp_path / "theirs"
+    (made / ".venv").rename(theirs)
+    (made / ".venv").symlink_to(theirs)
+    assert asked(made) == [], "it serves while it is the same"
+    before = {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()}
+    append(made / changed)
+    process = subprocess.run(VENV, cwd=made, capture_output=True, text=True, check=False)
+    assert process.returncode == 65
+    assert f".venv is a link to {theirs}" in process.stderr
+    assert "rm .venv, and the same command again" in process.stderr
+    assert {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()} == before
+
+
+def test_a_link_to_nowhere_is_no_place_to_install(made):
+    shutil.rmtree(made / ".venv")
+    (made / ".venv").symlink_to("nowhere")
+    process = subprocess.run(VENV, cwd=made, capture_output=True, text=True, check=False)
+    assert process.returncode == 65
+    assert "rm .venv" in process.stderr
+    assert not (made / "nowhere").exists()

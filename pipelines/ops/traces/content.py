@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from pipelines.ops.traces.tables import ARROW, PARQUET, table_holds
 from pipelines.store.page_parts import MOST
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipelines.ops.traces.sought import Sought
 
-PARQUET, ARROW, SQLITE, ZIP = b"PAR1", b"ARROW1", b"SQLite format 3\x00", b"PK"
+SQLITE, ZIP = b"SQLite format 3\x00", b"PK"
 GZIP, XZ = b"\x1f\x8b\x08", b"\xfd7zXZ\x00"
 BZIP2, ZSTD = b"BZh", b"\x28\xb5\x2f\xfd"
 NESTED = 8
@@ -44,7 +45,8 @@ def holds(data: bytes, sought: Sequence[Sought], most: int = MOST) -> bool | Non
     None where it is packed and was not looked at whole, because more than `most` bytes (and more
     than it has itself) would come of it, or because it is packed more than NESTED times over, or
     in a way of which nobody can unpack a part (BOUNDED): of a megabyte, which a source may have
-    delivered, seven gigabytes may come. None too where a part is damaged or encrypted.
+    delivered, seven gigabytes may come. None too where a part is damaged or encrypted, and of a
+    Parquet or Arrow file of which so much would be in memory at a time.
     """
     try:
         return _Unpacking(sought, max(most, len(data))).holds(data)
@@ -61,17 +63,17 @@ class _Unpacking:
 
     def __init__(self, sought: Sequence[Sought], left: int) -> None:
         self._sought = sought
+        self._most = left
         self._left = left
 
     def holds(self, data: bytes, deep: int = 0) -> bool:
         """Tell whether bytes, packed in `deep` others, hold it. Raises _UnseenError."""
         sought = self._sought
-        if data.startswith(PARQUET):
-            with contextlib.suppress(Exception):  # whatever a damaged file makes Arrow raise
-                return _parquet_holds(data, sought)
-        if data.startswith(ARROW):
-            with contextlib.suppress(Exception):
-                return _arrow_holds(data, sought)
+        if data.startswith((PARQUET, ARROW)):
+            found = table_holds(data, sought, self._most)
+            if found is None and not any(s.in_bytes(data) for s in sought):
+                raise _UnseenError
+            return found is not False
         if parts := self._parts(data):
             if deep == NESTED:
                 raise _UnseenError
@@ -152,36 +154,6 @@ def _json_holds(data: bytes, sought: Sequence[Sought]) -> bool | None:
             if part is data:
                 return False
     return None
-
-
-def _parquet_holds(data: bytes, sought: Sequence[Sought]) -> bool:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    file = pq.ParquetFile(pa.BufferReader(data))
-    return any(
-        _table_holds(pa.Table.from_batches([batch]), sought) for batch in file.iter_batches()
-    )
-
-
-def _arrow_holds(data: bytes, sought: Sequence[Sought]) -> bool:
-    import pyarrow as pa
-
-    file = pa.ipc.open_file(pa.BufferReader(data))
-    return any(
-        _table_holds(pa.Table.from_batches([file.get_batch(number)]), sought)
-        for number in range(file.num_record_batches)
-    )
-
-
-def _table_holds(table: object, sought: Sequence[Sought]) -> bool:
-    import pyarrow.compute as pc
-
-    for one in sought:
-        mask = one.rows(table)
-        if mask is not None and pc.any(mask).as_py():
-            return True
-    return False
 
 
 def database_holds(path: Path, sought: Sequence[Sought]) -> bool:

@@ -71,8 +71,7 @@ class Sought:
 
         kind = column.type
         if pa.types.is_dictionary(kind):
-            column = column.cast(kind.value_type)
-            kind = column.type
+            return self._mask_by_dictionary(name, column, numbers_anywhere=numbers_anywhere)
         if pa.types.is_nested(kind):
             found = [self.in_json(cell, name) for cell in column.to_pylist()]
             return pa.chunked_array([pa.array(found, pa.bool_())])
@@ -81,6 +80,25 @@ class Sought:
         if not values:
             return None
         return pc.fill_null(pc.is_in(column, value_set=pa.array(values, kind)), fill_value=False)
+
+    def _mask_by_dictionary(
+        self, name: str, column: pa.ChunkedArray, *, numbers_anywhere: bool
+    ) -> pa.ChunkedArray | None:
+        """Return the same of cells that are places in a dictionary, each value of it once: written
+        out they may take any amount of memory.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = []
+        for chunk in column.chunks:
+            values = pa.chunked_array([chunk.dictionary])
+            mask = self.mask(name, values, numbers_anywhere=numbers_anywhere)
+            if mask is None:
+                return None
+            cells = pc.take(mask.combine_chunks(), chunk.indices)
+            found.append(pc.fill_null(cells, fill_value=False))
+        return pa.chunked_array(found, pa.bool_())
 
     def rows(self, table: pa.Table, *, numbers_anywhere: bool = True) -> pa.ChunkedArray | None:
         """Return which rows of a table hold a value in any column; None where none can.
@@ -91,8 +109,8 @@ class Sought:
         import pyarrow.compute as pc
 
         masks = [
-            self.mask(name, table.column(name), numbers_anywhere=numbers_anywhere)
-            for name in table.column_names
+            self.mask(name, column, numbers_anywhere=numbers_anywhere)
+            for name, column in zip(table.column_names, table.columns, strict=True)
         ]
         masks.append(self._rows_by_key(table))
         found = None

@@ -26,7 +26,8 @@ from pipelines.science.calibration import wilson
 from pipelines.science.causes.blocks import block_rows
 from pipelines.science.effects.alike_days import cut_days, reach_of_means
 from pipelines.science.effects.effect import Expected
-from pipelines.science.effects.measured import INTERVAL, UNKNOWN
+from pipelines.science.effects.measured import INTERVAL
+from pipelines.verdicts.explanations import UNKNOWN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

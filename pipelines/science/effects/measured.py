@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.plurals import how_many
 from pipelines.science.changes.facts import ColumnChange
 from pipelines.science.claim_words import tell_claim
 from pipelines.science.effects.alike_days import (
@@ -14,6 +16,7 @@ from pipelines.science.effects.alike_days import (
     reach_of_means,
 )
 from pipelines.science.effects.effect import Expected
+from pipelines.verdicts.explanations import UNKNOWN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 INTERVAL = "95% interval, by days as alike as they may be"
-UNKNOWN = "how much of that is chance cannot be said"
 _CONFIDENCE = 0.95
 _LEAST_ROWS, _LEAST_DAYS = 30, 2
 _OF_SHARES = frozenset({"bias", "surest", "coverage"})
@@ -41,6 +43,7 @@ def measure_claims(view: View, tolerated: float) -> list[tuple[str, str]]:
     """Return of each claim of a share what follows from its change, and that in words.
 
     It matters where the interval of the change, by whole days, lies beyond `tolerated` as a share.
+    "" follows where a side has too few days for an interval.
     """
     past = {(c.method, c.name): c for c in view.reference.claims}
     found = []
@@ -71,14 +74,22 @@ def _tell(claim: Claim, change: Expected, tolerated: float) -> tuple[str, str]:
         )
     )
     if change.untold:
-        return "cannot_be_said", f"{told}: {UNKNOWN}: {change.untold}"
+        words = f"{told}: {UNKNOWN}: {change.untold}"
+        return "cannot_be_said" if has_interval(change) else "", words
     ends = f"from {change.low:+.1%} to {change.high:+.1%} ({INTERVAL})"
     words = f"{told}: a change {ends}, where {tolerated:.0%} is tolerated"
     return ("matters" if beyond else "nothing_follows" if within else "cannot_be_said"), words
 
 
+def has_interval(change: Expected) -> bool:
+    """Tell whether there are days enough for an interval, whatever it says."""
+    return change.high < inf
+
+
 def measure_change(view: View, own: Array, past: Array) -> Expected | None:
     """Return how the mean of rows' values has changed; None where too few rows are known.
+
+    A side of one day does not say how days differ: `untold` says so, and the interval has no ends.
 
     `own` (window rows,) and `past` (reference rows,) are NaN where it is not known.
     """
@@ -94,10 +105,13 @@ def measure_change(view: View, own: Array, past: Array) -> Expected | None:
             (past, others, view.blocks[1], view.reference),
         )
     )
-    if min(len(now_days.values), len(past_days.values)) < _LEAST_DAYS:
-        return None
-    chance = reach_of_means(now_days, past_days, confidence=_CONFIDENCE)
     before, now = float(past[others].mean()), float(own[rows].mean())
-    change, reach = now - before, chance.reach
-    ends = change - reach, change + reach
-    return Expected(before, now, change, *ends, float(rows.sum()), chance.untold).scale(exponent)
+    change, count = now - before, float(rows.sum())
+    for days, side in ((now_days, "the window"), (past_days, "the past")):
+        if len(days.values) < _LEAST_DAYS:
+            few = how_many(len(days.values), "day")
+            untold = f"labels of {side} are of {few}, which does not say how days differ"
+            return Expected(before, now, change, -inf, inf, count, untold).scale(exponent)
+    chance = reach_of_means(now_days, past_days, confidence=_CONFIDENCE)
+    ends = change - chance.reach, change + chance.reach
+    return Expected(before, now, change, *ends, count, chance.untold).scale(exponent)

@@ -14,7 +14,13 @@ from pipelines.science.effects.columns import rank_columns
 from pipelines.science.effects.decisions import least_turned, measure_decisions, tell_decisions
 from pipelines.science.effects.effect import ColumnEffect, Effect, Expected
 from pipelines.science.effects.expectation import expect_loss
-from pipelines.science.effects.measured import INTERVAL, UNKNOWN, measure_claims, measure_loss
+from pipelines.science.effects.measured import (
+    INTERVAL,
+    has_interval,
+    measure_claims,
+    measure_loss,
+)
+from pipelines.verdicts.explanations import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,14 +65,17 @@ def measure_effect(
     threshold = None if decisions is None else decisions.threshold
     columns = rank_columns(view, importances, answer=answer, threshold=threshold, seed=seed)
     words, bounds = [], []
-    for loss, text in ((measured, MEASURED), (expected, EXPECTED)):
+    of_few_days = measured is not None and not has_interval(measured)
+    for loss, text in ((None if of_few_days else measured, MEASURED), (expected, EXPECTED)):
         if loss is not None:
             words.append(_loss_words(loss, text))
             bounds.append(_judge_interval(loss, tolerated))
             break  # what is measured needs no expectation
+    if measured is not None and of_few_days:
+        words.append(_loss_words(measured, MEASURED))
     claims = measure_claims(known, tolerated)
-    bounds += [bound for bound, _ in claims]
-    for bound in ("matters", "cannot_be_said"):
+    bounds += [bound for bound, _ in claims if bound]
+    for bound in ("matters", "cannot_be_said", ""):
         words += [told for each, told in claims if each == bound][:_NAMED]
     if decided is not None:
         bound, told = tell_decisions(decided, tolerated)
@@ -76,7 +85,8 @@ def measure_effect(
     if telling:
         words.append(_tell_columns(telling))
     if not bounds:
-        words.insert(0, "neither errors nor decisions are known: what follows cannot be said")
+        if not of_few_days:
+            words.insert(0, "neither errors nor decisions are known: what follows cannot be said")
         return Effect("cannot_be_said", words, columns)
     follows = (
         "matters"

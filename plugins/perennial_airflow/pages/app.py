@@ -5,7 +5,6 @@ Every route asks who the user is, and whether they may read the model.
 
 from __future__ import annotations
 
-import shlex
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from perennial_airflow.pages.access import TheReader, expect_model
 from perennial_airflow.pages.html import add_frame
 from perennial_airflow.pages.records import HISTORY, TheRecords
 from perennial_airflow.pages.responses import HEADERS, page_response
+from pipelines.airflow_pages import command_of_page
 from pipelines.errors import PerennialError, TryAgain
 from pipelines.mlflow_pages import (
     experiment_page,
@@ -118,6 +118,8 @@ def runpage_response(
     removal = model_records.removal(model, run) if page is None and kind == "evidently" else None
     if removal is not None:
         return _show_removed(model, run, removal)
+    if page is None and kind == "evidently" and model_records.has_look(model, run):
+        return _show_not_made(model, run)
     if page is None:
         raise HTTPException(
             HTTPStatus.NOT_FOUND,
@@ -146,7 +148,19 @@ def _show_removed(model: str, run: str, removal: Removal) -> Response:
         at=removal.at,
         days=removal.days,
         check=page_path(model, "drift", run),
-        command=f"perennial drift {model} --page-of {shlex.quote(run)}",
+        command=command_of_page(model, run),
+    )
+
+
+def _show_not_made(model: str, run: str) -> Response:
+    """Say that a look made no page of Evidently's, why that may be, and how to make it."""
+    return page_response(
+        "not_made",
+        status=HTTPStatus.NOT_FOUND,
+        title="This page was not made",
+        model=model,
+        check=page_path(model, "drift", run),
+        command=command_of_page(model, run),
     )
 
 

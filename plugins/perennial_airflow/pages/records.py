@@ -195,6 +195,11 @@ class Records:
                 return None
             raise
 
+    def has_look(self, model: str, run: str) -> bool:
+        """Tell whether the ledger has a look of this run, which can be read here."""
+        entry = self.ports.ledger.find(model, "drift", run)
+        return entry is not None and isinstance(entry.decision, DriftCheck)
+
     def removal(self, model: str, run: str) -> Removal | None:
         """Return when and why Evidently's page of a look was removed; None where it was not."""
         entry = find_removal(self.ports.ledger, model, run)

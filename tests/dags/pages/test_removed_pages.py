@@ -78,6 +78,15 @@ def test_a_page_that_never_was_is_not_called_removed(known):
     assert known.get(f"/pages/sales/drift/{RUN}").status_code == 404
 
 
+def test_a_page_that_a_look_did_not_make_says_why_that_may_be_and_how_to_make_it(known):
+    known.ledger.append("sales", RUN, drift_check(run=RUN))
+    answer = known.get(f"/pages/sales/evidently/{RUN}")
+    assert answer.status_code == 404
+    assert "PERENNIAL_EVIDENTLY was off" in answer.text
+    assert f"perennial drift sales --page-of {shlex.quote(RUN)}" in html.unescape(answer.text)
+    assert f"/pages/sales/drift/{quote(RUN, safe='')}" in answer.text
+
+
 def test_the_name_of_a_run_is_no_command_and_no_markup(known):
     known.ledger.append("sales", "gone", PageRemoval(runs=[HOSTILE], days=90))
     answer = known.get(f"/pages/sales/evidently/{quote(HOSTILE, safe='')}")

@@ -139,11 +139,26 @@ def test_a_page_is_made_again_as_it_was_and_nothing_is_entered(watched, served):
     assert make_page_again(watched.context, RUN) == page
 
 
+def test_a_page_that_was_not_wanted_then_can_be_made_and_the_page_of_the_check_says_so(
+    looked, trained_once, tmp_path
+):
+    other = trained_once.copied(tmp_path / "other")
+    other.look(DAY, RUN)
+    assert page_of(other) is None
+    check = find_page(other.ports.store, model="sales", kind="drift", run=RUN)
+    assert b"was not made, because PERENNIAL_EVIDENTLY was off" in check
+    assert f"perennial drift sales --page-of {RUN}".encode() in check
+    count = len(other.ports.ledger.entries())
+    make_page_again(other.context, RUN)
+    assert page_of(other) == page_of(looked)
+    assert len(other.ports.ledger.entries()) == count
+
+
 def test_what_cannot_be_made_again_is_said(watched):
     ledger = watched.ports.ledger
     with pytest.raises(RequestError, match="no look of sales of the run 'nothing'"):
         make_page_again(watched.context, "nothing")
-    ledger.append("sales", "empty", drift_check(run="empty"))
+    ledger.append("sales", "empty", drift_check(run="empty", champion=None))
     with pytest.raises(RequestError, match="had no page of Evidently's"):
         make_page_again(watched.context, "empty")
     watched.look(DAY, RUN)
@@ -161,6 +176,6 @@ def test_a_window_that_cannot_be_compared_any_more_says_why(looked):
     remove(looked)
     [now] = looked.ports.ledger.entries("sales", "champion")
     looked.ports.store.remove("objects", now.read(Crown).bundle.uri)
-    with pytest.raises(BadData, match=r"cannot be made again: the look at the window failed"):
+    with pytest.raises(BadData, match=r"cannot be made: the look at the window failed"):
         make_page_again(looked.context, RUN)
     assert page_of(looked) is None

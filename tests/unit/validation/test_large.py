@@ -1,6 +1,7 @@
 """What is found on a file part by part is what is found on its table, to the letter."""
 
 import datetime as dt
+import threading
 from decimal import Decimal
 
 import numpy as np
@@ -180,3 +181,48 @@ def test_figures_are_those_of_the_table(file, tmp_path, memory):
     assert one.all_differ(["twice", "id"])
     assert not one.all_differ(["twice", "flag"])
     assert not one.all_differ(["twice"])
+
+
+class _Endless(FileFigures):
+    """Asks the engine for something that takes hours."""
+
+    asked = threading.Event()
+
+    def _hashes_twice(self, *_):
+        with self._connect() as connection:
+            self.asked.set()
+            connection.execute("SELECT count(*) FROM range(1000000000000) WHERE hash(range) = 1")
+
+
+def test_an_error_ends_what_was_begun_beside_it(file, tmp_path):
+    """Without that the error comes hours later."""
+    path, engine = file(TABLE)
+    figures = _Endless(path, engine, tmp_path)
+
+    def fail():
+        figures.asked.wait()
+        raise SpecError("what was wrong")
+
+    with (
+        pytest.raises(SpecError, match="what was wrong"),
+        figures.looking_ahead([], [["twice"], ["twice", "id"]]),
+    ):
+        fail()
+
+
+def test_an_error_ends_sums_between_two_parts_and_those_that_wait(file, tmp_path):
+    names = [f"x{number}" for number in range(20)]
+    path, engine = file(pa.table(dict.fromkeys(names, np.arange(10.0))))
+    summed = []
+
+    class Slow(FileFigures):
+        def parts(self, columns, rows, **how):
+            summed.extend(columns)
+            for _ in range(2):
+                yield from super().parts(columns, rows, **how)
+                self._has_failed.wait()
+
+    figures = Slow(path, engine, tmp_path)
+    with pytest.raises(SpecError), figures.looking_ahead(names, []):
+        raise SpecError("what was wrong")
+    assert set(summed) <= {"x0"}

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipelines.messages import DriftEffect
 from pipelines.science.changes.facts import Claim
 from pipelines.science.effects.naming import measure_effect
+from pipelines.verdicts.explanations import in_short
 from tests.unit.science.causes.orders import cut, orders, random_days
 
 WINDOW, PAST = cut(orders(), random_days(120))
@@ -38,3 +40,33 @@ def test_a_few_rows_cannot_say_whether_a_claim_fails():
     effect = measure_effect(few, covered(PAST, 0.9, 1), tolerated=0.03)
     assert effect.follows == "cannot_be_said"
     assert any("intervals" in words and "3% is tolerated" in words for words in effect.words)
+
+
+UNSAID = "how much of that is chance cannot be said: labels of the window are of 1 day"
+
+
+def of_one_day(sample):
+    return replace(sample, times=np.full(sample.rows, sample.times[0]))
+
+
+def test_what_labels_of_one_day_measure_is_told_and_that_it_may_be_chance():
+    window = of_one_day(covered(WINDOW, 0.7, 2))
+    unlabelled = replace(window, losses=None, claims=())
+    held = covered(PAST, 0.9, 1)
+    effect, before = measure_effect(window, held), measure_effect(unlabelled, held)
+    assert effect.follows == before.follows, "one day decides nothing"
+    assert effect.words[0] == before.words[0]
+    [loss, claim] = [words for words in effect.words if UNSAID in words]
+    assert "the mean loss, measured on labels" in loss
+    assert "90% intervals" in claim
+    lines = in_short(None, DriftEffect(follows=effect.follows, words=effect.words, columns=[]))
+    assert [line for line in lines if UNSAID in line] == [f"effect: {loss}", f"effect: {claim}"]
+
+
+def test_where_nothing_but_labels_of_one_day_is_known_nobody_says_that_errors_are_not():
+    window, past = (replace(of_one_day(side), claims=()) for side in (WINDOW, PAST))
+    few = past.take(np.arange(40))
+    effect = measure_effect(window, replace(past, losses=None), labelled=(window, few))
+    assert effect.follows == "cannot_be_said"
+    assert UNSAID in effect.words[0]
+    assert not any("neither errors" in words for words in effect.words)
