@@ -36,24 +36,31 @@ def normalise(data: Any, subject: str = "The table") -> pa.Table:
 
     Raises BadData naming the column; `subject` names the table in it.
     """
-    import pandas as pd
     import pyarrow as pa
 
-    if isinstance(data, pd.DataFrame):
-        data = _table_of(data, subject)
-    elif not isinstance(data, pa.Table):
-        if not hasattr(data, "__arrow_c_stream__"):
-            raise BadData(
-                f"{subject} is a {type(data).__name__}.",
-                remedy="return a pandas frame or an Arrow table.",
-            )
-        data = pa.table(data)
+    if not isinstance(data, pa.Table):
+        data = _arrow_of(data, subject)
     check_names(data.column_names, subject)
     columns = [
         storable_column(c, n, subject) for n, c in zip(data.column_names, data.columns, strict=True)
     ]
     fields = [pa.field(n, c.type) for n, c in zip(data.column_names, columns, strict=True)]
     return pa.table(columns, schema=pa.schema(fields))
+
+
+def _arrow_of(data: Any, subject: str) -> pa.Table:
+    """Return a pandas frame, or what else speaks Arrow's stream protocol, as an Arrow table."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(data, pd.DataFrame):
+        return _table_of(data, subject)
+    if not hasattr(data, "__arrow_c_stream__"):
+        raise BadData(
+            f"{subject} is a {type(data).__name__}.",
+            remedy="return a pandas frame or an Arrow table.",
+        )
+    return pa.table(data)
 
 
 def storable_tables(

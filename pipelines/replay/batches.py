@@ -176,6 +176,11 @@ def gather(
     return _without_odd_types(context, past, say)
 
 
+def count_read(spec: Spec, start: datetime, end: datetime) -> int:
+    """Return how many batches are read for the past between two moments."""
+    return len(_all_intervals(spec, start, end))
+
+
 def _all_intervals(spec: Spec, start: datetime, end: datetime) -> list[Interval]:
     """Return what is lived through, and before it what the first training reaches back to."""
     timing = spec.timing

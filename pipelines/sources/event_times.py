@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _ZONE = r":[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)[ ]*$"
 _FINE = r"(\.[0-9]{6})[0-9]+"
 """The digits of a time behind its microseconds."""
+_DAY = r"^(19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+_AT_ZONE = r"(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$"
+"""Times of usual writing, which Arrow reads as pandas does."""
 _FIRST_LOOK = 1_000
 """Texts that are looked at first: usually one of them tells that a column holds times."""
 
@@ -49,7 +53,7 @@ def has_texts(schema: pa.Schema, column: str) -> bool:
 
 def any_time(texts: pa.ChunkedArray) -> bool:
     """Tell whether one of the texts is a time."""
-    return not _moments(_coarse(texts)).isna().all()
+    return bool(_moments(_coarse(texts)).null_count < len(texts))
 
 
 def times_of(
@@ -66,12 +70,11 @@ def times_of(
             f"{subject}: the column {column!r} has times finer than a microsecond; they are cut to"
             " microseconds."
         )
-    array = pa.chunked_array([pa.Array.from_pandas(times)])
-    array = storable_column(array, column, subject)
+    array = storable_column(times, column, subject)
     if zone != "UTC":
         naive = to_utc_and_say(array.cast(pa.timestamp("us")), zone, f"{subject}: {column!r}")
         array = pc.if_else(pc.match_substring_regex(coarse, _ZONE), array, naive)
-    return array, int(times.isna().sum()) - texts.null_count
+    return array, times.null_count - texts.null_count
 
 
 def say_lost(losses: int, column: str, subject: str) -> None:
@@ -88,17 +91,47 @@ def _coarse(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.replace_substring_regex(texts, pattern=_FINE, replacement=r"\1")
 
 
-def _moments(texts: pa.ChunkedArray) -> Any:
-    """Return a pandas series of the texts' times, in UTC where they say no zone."""
-    import pandas as pd
+def _moments(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the texts' times, in UTC where they say no zone; null for those that are none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     # Without this, pandas reads `now` and `today` as times too.
-    date_texts = pc.if_else(
+    dates = pc.if_else(
         pc.match_substring_regex(texts, "^[ ]*[0-9]{4}"), texts, pa.scalar(None, pa.string())
     )
-    return pd.to_datetime(date_texts.to_pandas(), errors="coerce", utc=True, format="ISO8601")
+    times = _plain_moments(dates)
+    if times is not None:
+        return times
+    import pandas as pd
+
+    read = pd.to_datetime(dates.to_pandas(), errors="coerce", utc=True, format="ISO8601")
+    return pa.chunked_array([pa.Array.from_pandas(read)])
+
+
+def _plain_moments(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Return the times of usual writing; None where one is written otherwise, or is none.
+
+    It needs no pandas, which a process that reads can then do without.
+    """
+    import pyarrow as pa
+
+    utc = pa.timestamp("us", "UTC")
+    try:
+        if _all_match(texts, _DAY + _CLOCK + _AT_ZONE):
+            return texts.cast(utc)
+        if _all_match(texts, f"{_DAY}({_CLOCK})?$"):
+            return texts.cast(pa.timestamp("us")).cast(utc)
+    except pa.ArrowInvalid:  # as of the 30th of February
+        return None
+    return None
+
+
+def _all_match(texts: pa.ChunkedArray, pattern: str) -> bool:
+    """Tell whether all texts that are there match."""
+    import pyarrow.compute as pc
+
+    return bool(pc.all(pc.match_substring_regex(texts, pattern), min_count=0).as_py())
 
 
 def require_times(table: pa.Table, column: str | None, batch: str) -> None:

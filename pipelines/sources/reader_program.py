@@ -11,6 +11,7 @@ answer comes before the last of them is known to be readable: one more line behi
 from __future__ import annotations
 
 import contextlib
+import importlib.abc
 import json
 import logging
 import os
@@ -47,8 +48,7 @@ def main(arguments: list[str]) -> None:
     """Serve until stdin ends."""
     with paused_collection(for_good=True):
         # before the memory is measured from which the limit counts
-        import pandas as pd  # noqa: F401
-        import pyarrow as pa  # noqa: F401
+        _load_arrow()
 
     with os.fdopen(int(arguments[0]), "wb") as answers:
         request = json.loads(sys.stdin.readline())
@@ -69,6 +69,31 @@ def main(arguments: list[str]) -> None:
             failure = _failure_of(partial(_read, answers, sender, source, json.loads(line)))
             if failure is not None:
                 _send(answers, failure)
+
+
+class _NoPandas(importlib.abc.MetaPathFinder):
+    """Finds no pandas."""
+
+    def find_spec(self, fullname: str, *_: Any) -> None:
+        """Raise ModuleNotFoundError for pandas, know nothing of other modules."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
+
+
+def _load_arrow() -> None:
+    """Load Arrow without pandas, which would be more than half of this process's start.
+
+    With its first list Arrow looks for pandas, whose series it could be, and loads it where it is
+    found. Who makes a series later, of times that are written oddly, loads pandas for Arrow too.
+    """
+    import pyarrow as pa
+
+    finder = _NoPandas()
+    sys.meta_path.insert(0, finder)
+    try:
+        pa.array([])
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def _read(answers: IO[bytes], sender: _LogSender, source: Source, question: dict[str, Any]) -> None:

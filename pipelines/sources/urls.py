@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pipelines.settings import without_password
-
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 
 
@@ -21,6 +19,8 @@ def display_url(url: str) -> str:
 def _bare(url: str) -> str:
     if "://" not in url:
         return url
+    from pipelines.settings import without_password  # who reads files alone needs no settings
+
     try:
         return urlsplit(without_password(url))._replace(query="", fragment="").geturl()
     except ValueError:

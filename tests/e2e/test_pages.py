@@ -73,7 +73,7 @@ def test_each_task_links_to_its_pages_in_airflows_ui(live, first):
         body: dict[str, dict[str, str]] = live.api._get(path, map_index=index)
         return body["extra_links"]
 
-    gate, trained = (live.result(MODEL, "first", *task) for task in (("gate",), ("train", 1)))
+    gate, trained = (live.result(MODEL, "first", *task) for task in (("gate",), ("train", 0)))
     runs = f"/perennial/mlflow/{MODEL}"
     assert links("validate") == {"Page": f"/perennial/pages/{MODEL}/validation/first"}
     assert links("gate") == {
@@ -82,7 +82,7 @@ def test_each_task_links_to_its_pages_in_airflows_ui(live, first):
         "Model card": f"/perennial/pages/{MODEL}/card/first",
         "MLflow run": f"{runs}/{gate['run_id']}",
     }
-    assert links("train", 1) == {"MLflow run": f"{runs}/{trained['run_id']}"}
+    assert links("train", 0) == {"MLflow run": f"{runs}/{trained['run_id']}"}
     assert live.api._get(
         f"/api/v2/dags/retrain_{MODEL}/dagRuns/first/taskInstances/gate/xcomEntries/verdict"
     )["value"].startswith("Verdict on")

@@ -44,8 +44,9 @@ def test_parts_are_mapped_a_killed_one_goes_on_and_the_figures_are_the_commands(
     )
 
     found = live.api.result(REPLAY, "past", "replay")
+    span = ("--from", START, "--to", END)
     # It finds the versions there; that they are those of a fresh one: tests/unit/replay/test_parts
-    done = live.perennial("replay", MODEL, "--from", START, "--to", END, "--json")
+    done = live.perennial("replay", MODEL, *span, "--workers", "1", "--json")
     assert done.returncode == 0, done.stderr
     policies = json.loads(done.stdout)["outcome"]["policies"]
     assert found["means"] == {policy["name"]: policy["mean"] for policy in policies}

@@ -174,7 +174,10 @@ def test_packages_beside_the_lock_and_what_they_were(tmp_path, ports):
         index.add("pnboost", "1.1", {"pnboost.py": PACKAGE})
         for key in [key for key in ports.store.entries if key.startswith("environments/")]:
             ports.store.entries.pop(key)
-        found = rebuild(world.context, "1")
+        # It is said too of a rebuild that ends early, for want of features.
+        (tmp_path / "home" / "models" / "loans" / "features.py").write_text("")
+        found = rebuild(world.context, "1", from_folder=True)
+        assert found.verdict == "different"
         assert "pnboost is 1.1 and was 1.0" in found.causes
 
 
