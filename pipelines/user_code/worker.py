@@ -292,6 +292,7 @@ def _end(child: Child) -> None:
 
 
 @atexit.register
-def _end_all() -> None:
+def end_children() -> None:
+    """End the children of all threads, with what they hold: a driver of Spark holds workers."""
     for child in list(_children):
         _end(child)

@@ -7,6 +7,7 @@ import pytest
 from pipelines.spark.place import spark_of
 from pipelines.spark.session import end_sessions
 from pipelines.spec.resources import Resources
+from pipelines.user_code.worker import end_children
 from pipelines.watch.window_rows import sample_table
 from tests.conftest import ROOT
 from tests.examples.reviews import fetch_reviews
@@ -32,6 +33,13 @@ def _data(real_data, monkeypatch, tmp_path, request):
     monkeypatch.setenv("METRO_TRAFFIC", str(metro / "Metro_Interstate_Traffic_Volume.csv"))
     if "reviews" in request.node.name:
         monkeypatch.setenv("REVIEWS", str(fetch_reviews(tmp_path)))
+
+
+@pytest.fixture
+def _free_workers():
+    """Own code's process holds the workers until it ends, as that of a step does."""
+    yield
+    end_children()
 
 
 def on(place):
@@ -69,6 +77,7 @@ def test_a_model_has_the_same_features_on_spark(name, tmp_path, local_place):
 
 
 @pytest.mark.cluster
+@pytest.mark.usefixtures("_free_workers")
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_has_the_same_findings_and_features_on_two_workers(name, tmp_path, cluster):
     compare(name, tmp_path / "home", cluster.place(), findings=True)
