@@ -13,9 +13,19 @@ from pipelines.inference_log.join import join_labels
 from pipelines.inference_log.reader import read_labels, read_log
 from pipelines.inference_log.rotation import rotate
 from pipelines.ops.erasure.erase import erase
+from pipelines.ops.erasure.log_changes import log_changes
 from pipelines.ops.erasure.work import read_work
 from pipelines.ops.traces.search import search
 from pipelines.ops.traces.sought import Sought
+from pipelines.store.memory import MemoryStore
+from tests.unit.inference_log.logs import (
+    LABELS,
+    MODEL,
+    answered,
+    labelled,
+    predictions,
+    write,
+)
 from tests.unit.ops.people import NOW, OTHER, PERSON, CutEffects, copied
 from tests.unit.steps.deployments import Crash
 
@@ -86,3 +96,21 @@ def test_killed_at_any_effect_none_is_left(lived, tmp_path):
             erase(context, [PERSON], None, NOW + timedelta(hours=1))
         assert left(context) == ([f"k:{OTHER}", OTHERS], [])
     assert at > 5
+
+
+def test_a_label_of_a_row_without_a_key_goes_where_its_inputs_name_the_person():
+    store = MemoryStore()
+    rows = ((1.0, "ann"), (2.0, "ben"))
+    write(store, "a", predictions(), answered("x", rows=rows))
+    write(store, "b", LABELS, labelled("r:x#0", 1.0, 1), labelled("r:x#1", 0.0, 1))
+    # another person's row, with a key that reads like the name of the first one's row
+    write(store, "c", LABELS, labelled("k:r:x#0", 0.0, 1))
+    rotate(store, MODEL, catch_up=lambda _: None)
+    changes = log_changes(store, MODEL, [Sought(frozenset({"ann"}), frozenset({"carrier"}))])
+    assert changes.labels == {"r:x#0"}
+    for key, text in changes.replace.items():
+        store.remove("entries", key)
+        store.publish(key, text.encode())
+    kept = read_labels(store, MODEL).table["identity"].to_pylist()
+    assert sorted(kept) == ["k:r:x#0", "r:x#1"]
+    assert len(read_log(store, MODEL).rows) == 1
