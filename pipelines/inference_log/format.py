@@ -134,6 +134,11 @@ _encode = msgspec.json.Encoder().encode
 _header = msgspec.json.Decoder(Header).decode
 
 
+def entry_key(folder: str, number: int) -> str:
+    """Return the key of an entry of the rotated log: they are numbered from 1, without a gap."""
+    return f"{folder}/{number:08d}"
+
+
 def line(record: Header | AnswerRecord | LabelRecord) -> bytes:
     """Return the record as a line."""
     payload = _encode(record)

@@ -86,12 +86,14 @@ class Index:
         """Read what is about to be rotated, where a server needs it: what it cannot read then are
         rotated rows.
 
-        Of a far store each host has read its own segments before it sent them (`serving.log`), and
-        needs no others. Whoever rotates there may be a host that serves nothing. Raises as
-        `catch_up` does.
+        Of a far store each host reads its own segments before it sends them (`serving.log`), and
+        needs no others. Whoever rotates there may be a host that serves nothing, or one that has
+        not sent all of its own: those it rotates too. Raises as `catch_up` does.
         """
         if not self._store.is_far:
             self.catch_up(model)
+        elif any(name.startswith(f"inference/{model}/") for name in self._store.near_segments()):
+            self.catch_up_near(model)
 
     def catch_up_near(self, model: str) -> None:
         """Read what this host's segments hold and the index has not read yet. Raises Busy."""

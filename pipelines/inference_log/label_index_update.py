@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 from importlib.util import find_spec
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pipelines.errors import Corrupted
-from pipelines.inference_log.format import LabelRecord, header_in, payload
+from pipelines.inference_log.format import LabelRecord, entry_key, header_in, payload
 from pipelines.refs import Ref
 
 if TYPE_CHECKING:
@@ -117,40 +118,60 @@ class IndexUpdate:
         """
         if self._has_unread():
             return False
-        sources = self._sources()
         for kind, add in self._kinds():
             self._read_segments(self._store.segments(f"inference/{self._model}/{kind}"), add)
-        for name in self._store.keys(f"inference/{self._model}/rotated"):
-            if name in sources:
-                continue
-            entry = _entry(self._store, name)
-            if entry is None:
+        # They have no gap, so the next one is asked for: a list of all grows as the log grows old,
+        # and a bucket's may come late.
+        folder = f"inference/{self._model}/rotated"
+        known = {name for name, _ in self._entries()}
+        new = (name for n in count(1) if (name := entry_key(folder, n)) not in known)
+        while True:
+            name = next(new)
+            try:
+                data = self._store.read(name)
+            except Corrupted:
                 return False  # the log's reader names it
-            if self._lacks(entry):
-                self._remember_unread(name, entry)
+            if data is None:
+                return True
+            entry = _parse(data)
+            if entry is None:
                 return False
-            self._remember_rotated(name, entry)
-        return True
+            if self._lacks(entry):
+                self._remember_entry(name, entry, UNREAD)
+                return False
+            self._remember_entry(name, entry, READ)
 
     def _has_unread(self) -> bool:
-        return any(state == UNREAD for _, state in self._sources().values())
+        """Tell whether rows were rotated that were not read; labels of such a kind are no rows."""
+        return any(state == UNREAD for _, state in self._entries())
+
+    def _entries(self) -> list[tuple[str, int]]:
+        """Return the rotated entries of rows that are known, and their states."""
+        folder = f"inference/{self._model}/rotated"
+        if self._known is not None:
+            items = self._known.items()
+            return [(n, state) for n, (_, state) in items if n.startswith(f"{folder}/")]
+        query = "SELECT name, state FROM sources WHERE name > ? AND name < ?"
+        # as "0" follows "/": by the table's order, of all sources only these are read
+        return self._db.execute(query, (f"{folder}/", f"{folder}0")).fetchall()
 
     def _lacks(self, entry: _Entry) -> bool:
         """Tell whether an entry names a segment that was not read to its end."""
-        sources = self._sources()
-        return any(sources.get(s, (0, GROWING))[1] == GROWING for s in entry.segments)
+        return any(self._source(name)[1] == GROWING for name in entry.segments)
 
-    def _remember_rotated(self, name: str, entry: _Entry) -> None:
-        """Remember an entry whose rows are known, and that its segments are or will be away."""
+    def _source(self, name: str) -> tuple[int, int]:
+        """Return how far a source was read, and its state: without `_sources` that of one alone."""
+        if self._known is not None:
+            return self._known.get(name, (0, GROWING))
+        query = "SELECT read, state FROM sources WHERE name = ?"
+        found: tuple[int, int] | None = self._db.execute(query, (name,)).fetchone()
+        return found or (0, GROWING)
+
+    def _remember_entry(self, name: str, entry: _Entry, state: int) -> None:
+        """Remember an entry whose rows are known, or UNREAD; its segments are or will be away."""
         for segment in entry.segments:
             self._remember(segment, 0, ROTATED)
-        self._remember(name, 0, READ)
-
-    def _remember_unread(self, name: str, entry: _Entry) -> None:
-        """Remember an entry with rows that are not known; what is known of it is away as well."""
-        for segment in set(entry.segments) & self._sources().keys():
-            self._remember(segment, 0, ROTATED)
-        self._remember(name, 0, UNREAD)
+        self._remember(name, 0, state)
 
     def _kinds(self) -> tuple[tuple[str, Callable[[list[bytes]], None]], ...]:
         return ("predictions", self._add_predictions), ("labels", self._add_labels)
@@ -161,6 +182,7 @@ class IndexUpdate:
         A segment that went away in between is in an entry by then.
         """
         self._present = set()
+        self._sources()
         for kind, add in self._kinds():
             names = self._store.segments(f"inference/{self._model}/{kind}")
             self._present.update(names)
@@ -170,8 +192,8 @@ class IndexUpdate:
         return not self._has_unread()
 
     def _sources(self) -> dict[str, tuple[int, int]]:
-        """Return how far each source was read, and its state. There are more from day to day, and
-        each request with labels comes by here: so they are read once.
+        """Return how far each source was read, and its state: where all are needed, which is of a
+        near store. There are more from day to day, so they are read once.
         """
         if self._known is None:
             entries = self._db.execute(
@@ -182,9 +204,8 @@ class IndexUpdate:
         return self._known
 
     def _read_segments(self, names: list[str], add: Callable[[list[bytes]], None]) -> None:
-        sources = self._sources()
         for name in names:
-            start, state = sources.get(name, (0, GROWING))
+            start, state = self._source(name)
             if state != GROWING:
                 continue
             # asked before reading: what is closed by then grows no more
@@ -204,7 +225,8 @@ class IndexUpdate:
 
     def _remember(self, name: str, end: int, state: int) -> None:
         self._db.execute("INSERT OR REPLACE INTO sources VALUES (?, ?, ?)", (name, end, state))
-        self._sources()[name] = (end, state)
+        if self._known is not None:
+            self._known[name] = (end, state)
 
     def _add_predictions(self, lines: list[bytes]) -> None:
         self._insert_rows(
@@ -254,13 +276,14 @@ class IndexUpdate:
             entry = _entry(self._store, name)
             if entry is None:  # the log's reader names it
                 continue
-            if self._lacks(entry):
+            # Of one that is UNREAD a segment may have been read in part
+            if name in sources or self._lacks(entry):
                 if not can_read:
-                    self._remember_unread(name, entry)
+                    self._remember_entry(name, entry, UNREAD)
                     continue
                 for rows in _parquet(self._store, entry.data, columns):
                     insert(rows)
-            self._remember_rotated(name, entry)
+            self._remember_entry(name, entry, READ)
 
 
 def _records(lines: list[bytes], decode: Callable[[bytes], Any]) -> Iterator[Any]:
@@ -275,8 +298,15 @@ def _records(lines: list[bytes], decode: Callable[[bytes], Any]) -> Iterator[Any
 def _entry(store: Store, key: str) -> _Entry | None:
     """Return what an entry of the rotated log names, or None where it is none or was changed."""
     try:
-        return _decode_entry(store.read(key) or b"")
-    except (Corrupted, msgspec.DecodeError, UnicodeDecodeError):
+        return _parse(store.read(key) or b"")
+    except Corrupted:
+        return None
+
+
+def _parse(data: bytes) -> _Entry | None:
+    try:
+        return _decode_entry(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

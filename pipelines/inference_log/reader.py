@@ -274,10 +274,17 @@ def _finish(piece: Piece, classes: tuple[str, ...]) -> pa.Table:
 
 def _identities(rows: pa.Table) -> pa.ChunkedArray:
     """Return `record.identity` of each row."""
-    by_place = pc.binary_join_element_wise(
+    by_key = pc.binary_join_element_wise("k:", rows["key"], "")
+    return pc.coalesce(by_key, request_names(rows))
+
+
+def request_names(rows: pa.Table) -> pa.ChunkedArray:
+    """Return how each row is called by its request and its place there, whether it has a key or
+    not: `format.identity` without a key.
+    """
+    return pc.binary_join_element_wise(
         "r:", rows["request_id"], "#", rows["row"].cast(pa.string()), ""
     )
-    return pc.coalesce(pc.binary_join_element_wise("k:", rows["key"], ""), by_place)
 
 
 def _realign(

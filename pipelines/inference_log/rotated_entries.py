@@ -22,7 +22,7 @@ import pyarrow as pa
 from pydantic import Field, ValidationError
 
 from pipelines.errors import Corrupted
-from pipelines.inference_log.format import Header
+from pipelines.inference_log.format import Header, entry_key
 from pipelines.refs import Ref, Value, canonical
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def keys_of(store: Store, model: str, kind: LogKind) -> list[str]:
     keys = store.keys(folder)
     listed = set(keys)
     for number in count(1):
-        key = _key(folder, number)
+        key = entry_key(folder, number)
         if key in listed:
             continue
         if _is_there(store, key):
@@ -162,11 +162,7 @@ def add(store: Store, model: str, kind: LogKind, number: int, entry: RotatedEntr
 
     Tell whether this call did: another rotator may have been first.
     """
-    return store.publish(_key(folder_of(model, kind), number), canonical(entry))
-
-
-def _key(folder: str, number: int) -> str:
-    return f"{folder}/{number:08d}"
+    return store.publish(entry_key(folder_of(model, kind), number), canonical(entry))
 
 
 def folder_of(model: str, kind: LogKind) -> str:

@@ -39,7 +39,7 @@ from pipelines.inference_log.rotated_entries import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -78,6 +78,8 @@ _LABELS = """
 SELECT identity, label, at FROM labels
 WHERE identity IN (SELECT value FROM json_each(?))
 """
+
+_ANY_BY_REQUEST = "SELECT 1 FROM labels WHERE identity >= 'r:' AND identity < 'r;' LIMIT 1"
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,13 @@ class RotatedIndex:
             segments=segments,
         )
 
-    def labels(self, identities: pa.Array) -> RotatedLabels:
+    def labels(
+        self, identities: pa.Array, names: Callable[[], pa.Array] | None = None
+    ) -> RotatedLabels:
         """Return the first rotated label of each of these rows that has one, whenever it was told.
 
-        Raises Busy where others have the index too long.
+        `names` tells how they are called by request besides; it is asked only where labels were
+        told by request. Raises Busy where others have the index too long.
         """
         with self.file.hold() as db:
             found = self._read_on(db, "labels")
@@ -154,11 +159,13 @@ class RotatedIndex:
                 " ORDER BY key",
                 (folder_of(self._model, "labels") + "/*",),
             ).fetchall()
-            names = identities.to_pylist()
+            asked = identities.to_pylist()
+            if names is not None and db.execute(_ANY_BY_REQUEST).fetchone():
+                asked += names().to_pylist()
             rows = [
                 row
-                for start in range(0, len(names), AT_ONCE)
-                for row in db.execute(_LABELS, (json.dumps(names[start : start + AT_ONCE]),))
+                for start in range(0, len(asked), AT_ONCE)
+                for row in db.execute(_LABELS, (json.dumps(asked[start : start + AT_ONCE]),))
             ]
             segments = self._segments(db, "labels")
         no_entries = [f"entry {key}: it is no entry of a rotated log" for key in found.bad_keys]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.inference_log.decode import together
@@ -15,28 +17,44 @@ from pipelines.inference_log.reader import (
     from_segments,
     say_endless,
 )
+from pipelines.inference_log.request_labels import by_request
 from pipelines.inference_log.rotated_entries import segments_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Callable
 
     from pipelines.inference_log.rotated_index import RotatedIndex
     from pipelines.store.port import Store
 
 
-def read_labels_of(store: Store, model: str, identities: pa.Array, index: RotatedIndex) -> Labels:
+def read_labels_of(
+    store: Store,
+    model: str,
+    identities: pa.Array,
+    index: RotatedIndex,
+    names: Callable[[], pa.Array] | None = None,
+) -> Labels:
     """Return the first label of each of these rows, as `reader.read_labels` would: rotated ones by
-    the index, the others from their segments. Raises Busy where others rotate without an end.
+    the index, the others from their segments.
+
+    `names` tells how the rows are called by request besides, and is asked only where labels were
+    told so: where there are none, a look does not pay for it. Raises Busy where others rotate
+    without an end.
     """
+    names = cache(names or (lambda: pa.array([], pa.string())))
+
+    def keep(labels: pa.Table) -> pa.Table:
+        told = labels["identity"]
+        mine = pc.is_in(told, value_set=identities)
+        if pc.any(pc.and_not(by_request(told), mine), min_count=0).as_py():
+            mine = pc.or_(mine, pc.is_in(told, value_set=names()))
+        return labels.filter(mine)
+
     for _ in range(LOOKS):
         # before the index: what is rotated in between is then in both, never in neither
-        names = segments_of(store, model, "labels")
-        rotated = index.labels(identities)
-        parts = from_segments(
-            store,
-            sorted(set(names) - rotated.segments),
-            lambda rows: rows.filter(pc.is_in(rows["identity"], identities)),
-        )
+        segments = segments_of(store, model, "labels")
+        rotated = index.labels(identities, names)
+        parts = from_segments(store, sorted(set(segments) - rotated.segments), keep)
         if parts is not None:
             tables = [rotated.table, *(p.rows.select(LABELS.names) for p in parts.pieces)]
             return Labels(

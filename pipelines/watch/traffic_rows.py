@@ -15,7 +15,7 @@ from pipelines.inference_log.join import Counts, join_labels
 from pipelines.inference_log.label_index import Index
 from pipelines.inference_log.personal_data import PersonalKey
 from pipelines.inference_log.reader import read_log
-from pipelines.inference_log.request_labels import identities_of
+from pipelines.inference_log.request_labels import names_of
 from pipelines.inference_log.rotated_index import RotatedIndex
 from pipelines.inference_log.rotation import rotate
 from pipelines.inference_log.window_labels import read_labels_of
@@ -83,7 +83,9 @@ def traffic_rows(
     asks = log.rows.num_rows and spec.has_target
     source = _source_labels(context, plan, schema, log) if asks else None
     # The window's labels alone, whenever they were told: the log may hold years of others
-    labels = read_labels_of(store, spec.name, identities_of(log.rows), index)
+    labels = read_labels_of(
+        store, spec.name, log.rows["identity"].unique(), index, partial(names_of, log.rows)
+    )
     matches = join_labels(
         log,
         labels,

@@ -13,13 +13,14 @@ from pipelines.inference_log.rotation import rotate
 from pipelines.intervals import iso
 from pipelines.ledger import Erasure, erasures_of
 from pipelines.ops.erasure.outside import clean_outside
-from pipelines.ops.erasure.plan import key_column, make_plan, sought_for, without
+from pipelines.ops.erasure.plan import key_column, make_plan, sought_for
+from pipelines.ops.erasure.rows import without
 from pipelines.ops.erasure.staying import objects_that_stay, tables_of
 from pipelines.ops.erasure.work import Work, read_work, work_file, write_work
 from pipelines.ops.lock import hold_state
 from pipelines.ops.traces.content import holds
 from pipelines.ops.traces.search import search, segment_holds
-from pipelines.ops.traces.sought import can_be_sought
+from pipelines.ops.traces.sought import Sought, can_be_sought
 from pipelines.refs import sha256
 from pipelines.replay.workroom import forget_replays
 from pipelines.tables import from_parquet, to_parquet
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from pipelines.context import Context
     from pipelines.inference_log.rotated_entries import LogKind
-    from pipelines.ops.traces.sought import Sought
 
 LONGEST = 500
 """Characters that a person's key may have."""
@@ -76,7 +76,7 @@ def erase(context: Context, values: Sequence[str], column: str | None, now: date
         plan = make_plan(context, run, by, named)
         if not (plan.manifests or plan.replace or plan.drop_objects):
             return _nobody(context, plan, cleans=True)
-        _refuse_open(context, _sought(context, plan))
+        _refuse_open(context, _traces_sought(context, plan))
         write_work(context.settings, context.spec.name, plan)
         return _carry_out(context, plan)
 
@@ -147,6 +147,11 @@ def _sought(context: Context, work: Work) -> list[Sought]:
     return sought_for(context, work.column, work.values, set(work.row_keys))
 
 
+def _traces_sought(context: Context, work: Work) -> list[Sought]:
+    """Return what tells the people's rows, and the labels of these that name nobody."""
+    return [*_sought(context, work), Sought(frozenset(work.labels), frozenset({"identity"}))]
+
+
 def _close_log(context: Context, column: str, values: Sequence[str]) -> None:
     """Rotate what is closed of the log; raise Busy where an open part names the people by key."""
     rotate(context.ports.store, context.spec.name, catch_up=lambda _: None)
@@ -169,8 +174,8 @@ def _refuse_open(context: Context, sought: Sequence[Sought]) -> None:
 def _carry_out(context: Context, work: Work) -> Erased:
     """Do what the plan says; each part may be cut off and done again."""
     store, name = context.ports.store, context.spec.name
-    sought = _sought(context, work)
-    _refuse_open(context, sought)
+    sought, traces = _sought(context, work), _traces_sought(context, work)
+    _refuse_open(context, traces)
     for key, text in work.replace.items():
         if store.read(key) != text.encode():
             store.remove("entries", key)
@@ -183,10 +188,10 @@ def _carry_out(context: Context, work: Work) -> Erased:
     for uri in removed:
         store.remove("objects", uri)
     revision, dropped = _erase_features(context, sought)
-    _drop_indexes(context, sought)
+    _drop_indexes(context, traces)
     outside = clean_outside(context.settings, name, sought)
     found = search(
-        context.settings, context.ports, sought, leave_out=[work_file(context.settings, name)]
+        context.settings, context.ports, traces, leave_out=[work_file(context.settings, name)]
     )
     left = [f"{trace.place}: {trace.name}" for trace in found.traces]
     entry = context.ports.ledger.append(

@@ -11,8 +11,9 @@ from pipelines.data.batches import read_plan
 from pipelines.data.manifests import BatchManifest, TableRef
 from pipelines.errors import Corrupted, RequestError
 from pipelines.inference_log.format import key_text
-from pipelines.inference_log.rotated_entries import entries_of, from_parquet, to_parquet
 from pipelines.ledger import Erasure, Features, GateVerdict, erasures_of
+from pipelines.ops.erasure.log_changes import log_changes
+from pipelines.ops.erasure.rows import without
 from pipelines.ops.erasure.staying import objects_that_stay
 from pipelines.ops.erasure.work import Work
 from pipelines.ops.traces.content import holds
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.context import Context
-    from pipelines.inference_log.rotated_entries import LogKind
     from pipelines.ops.traces.sought import Sought
 
 PLACEHOLDER = b"<!doctype html><title>Erased</title><p>This page showed rows of a person whose rows\
@@ -85,7 +85,10 @@ def make_plan(context: Context, run: str, column: str, values: Sequence[str]) ->
     if spec.key == [column]:
         draft.row_keys |= set(values)
     sought = sought_for(context, column, values, draft.row_keys)
-    _plan_log(context, sought, draft)
+    changes = log_changes(store, spec.name, sought)
+    draft.replace |= changes.replace
+    for uri in changes.drop_objects:
+        draft.drop(uri)
     _plan_objects(context, sought, draft)
     versions, revisions = _learnt_from(context, set(draft.manifests))
     return Work(
@@ -93,6 +96,7 @@ def make_plan(context: Context, run: str, column: str, values: Sequence[str]) ->
         column=column,
         values=sorted(set(values)),
         row_keys=sorted(draft.row_keys),
+        labels=sorted(changes.labels),
         rows=draft.rows,
         replace=draft.replace,
         drop_entries=draft.drop_entries,
@@ -112,20 +116,6 @@ def sought_for(
     rows = sought_of(settings, row_keys, [*ROW_KEYS, *(key if len(key) == 1 else [])])
     together = tuple(key) if len(key) > 1 else ()
     return [sought_of(settings, values, [column]), replace(rows, key=together)]
-
-
-def without(table: pa.Table, sought: Sequence[Sought]) -> pa.Table | None:
-    """Return a table without the rows that hold what is sought; None where there are none."""
-    import pyarrow.compute as pc
-
-    gone = None
-    for one in sought:
-        mask = one.rows(table, numbers_anywhere=False)
-        if mask is not None:
-            gone = mask if gone is None else pc.or_(gone, mask)
-    if gone is None or not pc.any(gone).as_py():
-        return None
-    return table.filter(pc.invert(gone))
 
 
 def _plan_batches(context: Context, people: Sought, column: str, draft: Draft) -> None:
@@ -174,21 +164,6 @@ def _keys_of(rows: pa.Table, people: Sought, key: Sequence[str]) -> Iterator[str
         return
     for row in rows.filter(mask).select(list(key)).to_pylist():
         yield key_text([row[name] for name in key])
-
-
-def _plan_log(context: Context, sought: Sequence[Sought], draft: Draft) -> None:
-    """Plan new objects for rotated predictions and labels."""
-    store, model = context.ports.store, context.spec.name
-    kinds: tuple[LogKind, ...] = ("predictions", "labels")
-    for kind in kinds:
-        for key, entry in entries_of(store, model, kind).entries.items():
-            kept = without(from_parquet(store.get(entry.data)), sought)
-            if kept is None:
-                continue
-            data = store.put(to_parquet(kept), ".parquet")
-            new = entry.model_copy(update={"data": data, "rows": kept.num_rows})
-            draft.replace[key] = canonical(new).decode()
-            draft.drop(entry.data.uri)
 
 
 def _plan_objects(context: Context, sought: Sequence[Sought], draft: Draft) -> None:

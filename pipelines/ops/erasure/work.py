@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from pipelines.errors import Corrupted
 from pipelines.private_files import make_folder
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Work(Value):
     """An erasure on its way.
 
-    `values` are the people's keys as they were asked for, `row_keys` those of their rows.
+    `values` are the people's keys as they were asked for, `row_keys` those of their rows, `labels`
+    the identities of labels that were told by request of their rows.
     `replace` holds the JSON that takes the place of an entry of the store, by key; `drop_entries`
     and `drop_objects` are what goes.
     """
@@ -34,6 +35,7 @@ class Work(Value):
     column: str
     values: list[str]
     row_keys: list[str]
+    labels: list[str] = Field(default_factory=list)
     rows: int
     replace: dict[str, str]
     drop_entries: list[str]

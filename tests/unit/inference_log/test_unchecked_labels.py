@@ -10,7 +10,7 @@ import pytest
 from pipelines.inference_log.join import join_labels
 from pipelines.inference_log.label_index import Index, NewLabel
 from pipelines.inference_log.reader import read_labels, read_log
-from pipelines.inference_log.request_labels import identities_of
+from pipelines.inference_log.request_labels import identities_of, names_of
 from pipelines.inference_log.rotated_index import RotatedIndex
 from pipelines.inference_log.rotation import rotate
 from pipelines.inference_log.window_labels import read_labels_of
@@ -24,8 +24,20 @@ class FarStore(MemoryStore):
 
     is_far = True
 
+    def __init__(self):
+        super().__init__()
+        self.near, self.listed, self.asked = [], [], 0
+
     def near_segments(self):
-        return []
+        return self.near
+
+    def keys(self, prefix):
+        self.listed.append(prefix)
+        return super().keys(prefix)
+
+    def read(self, key):
+        self.asked += 1
+        return super().read(key)
 
     def path(self, ref):
         raise AssertionError(f"a request waits for {ref.uri}")
@@ -138,11 +150,45 @@ def test_a_look_at_a_window_finds_them(store, fresh, tell, settings):
     rotate(store, MODEL, catch_up=nobody)
     tell(fresh("late"), NewLabel(1.0, request_id="r2"), NewLabel(0.0, request_id="r1"))
     rotate(store, MODEL, catch_up=nobody)
-    log = read_log(store, MODEL)
-    asked = identities_of(log.rows)
-    assert sorted(asked.to_pylist()) == ["k:k2", "r:r1#0", "r:r2#0"]
-    found = read_labels_of(store, MODEL, asked, RotatedIndex(settings, store, MODEL))
-    assert join_labels(log, found).rows["label"].to_pylist() == [0.0, 1.0]
+    assert window_labels(store, settings) == [0.0, 1.0]
+
+
+def window_labels(store, settings):
+    """Return the labels of all rows as a look at a window finds them."""
+    rows = (log := read_log(store, MODEL)).rows
+    index, own = RotatedIndex(settings, store, MODEL), rows["identity"].unique()
+    found = read_labels_of(store, MODEL, own, index, lambda: names_of(rows))
+    return join_labels(log, found).rows["label"].to_pylist()
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_a_look_finds_what_was_told_of_rows_with_keys_and_of_rows_without(
+    store, fresh, tell, settings, rotated
+):
+    predict(store, "a", ("r1", [None]), ("r2", ["k2"]), ("r1", ["k1"]), ("r3", ["r:r2#0"]))
+    rotate(store, MODEL, catch_up=nobody)
+    labels = [NewLabel(1.0, request_id="r1"), NewLabel(0.0, request_id="r2")]
+    tell(fresh("late"), *labels)
+    if rotated:
+        rotate(store, MODEL, catch_up=nobody)
+    # what the row without a key is called by is its identity: no row with a key takes its label
+    assert window_labels(store, settings) == [1.0, 0.0, None, None]
+    assert list(labels_of(store).values()) == [None, 0.0, None]  # of r1's two the last is shown
+
+
+def test_where_no_label_was_told_by_request_a_look_asks_for_none(store, fresh, tell, settings):
+    predict(store, "a", ("r1", ["k1"]), ("r2", ["k2"]))
+    rotate(store, MODEL, catch_up=nobody)
+    tell(fresh("late"), NewLabel(1.0, key="k1"))
+    index = RotatedIndex(settings, store, MODEL)
+    for _ in range(2):  # in a segment, and rotated
+        found = read_labels_of(store, MODEL, pa.array(["k:k1", "k:k2"]), index, never)
+        assert found.table["label"].to_pylist() == [1.0]
+        rotate(store, MODEL, catch_up=nobody)
+
+
+def never():
+    raise AssertionError("a look makes the names of a window's rows that nobody needs")
 
 
 def test_who_rotates_a_far_log_need_not_know_its_rows(store, local_store, settings):
@@ -153,10 +199,49 @@ def test_who_rotates_a_far_log_need_not_know_its_rows(store, local_store, settin
         assert index.path.exists() == (index is near), "a server beside it reads no Parquet"
 
 
+def test_who_rotates_what_it_has_not_sent_yet_knows_its_rows_afterwards(store, fresh, tell):
+    store.near = [predict(store, "own", ("r1", [None])).name]
+    index = fresh("one")
+    rotate(store, MODEL, catch_up=index.before_rotation)
+    store.near = []
+    assert tell(index, NewLabel(1.0, request_id="r1")) == ["accepted"]
+    assert tell(index, NewLabel(1.0, request_id="r9")) == ["unknown"]
+
+
+def test_a_label_of_an_unknown_row_costs_the_same_however_old_the_log_is(store, fresh, tell):
+    index = fresh("early")
+    for name in "abcd":
+        predict(store, name, (f"r{name}", [None]))
+        assert tell(index, NewLabel(1.0, request_id=f"r{name}")) == ["accepted"]
+        rotate(store, MODEL, catch_up=nobody)
+    tell(index, NewLabel(1.0, request_id="r9"))
+    store.listed, store.asked = [], 0
+    assert tell(index, NewLabel(1.0, request_id="r9")) == ["unknown"]
+    assert (store.listed, store.asked) == ([], 1), "it asks for the next entry alone"
+
+
 def test_rows_without_keys_and_labels_are_left_as_they_are(store):
     log = read_log(store, MODEL)
     assert identities_of(log.rows).equals(pa.array([], pa.string()))
     assert join_labels(log, read_labels(store, MODEL)).rows.num_rows == 0
+
+
+def test_a_segment_that_was_read_in_part_before_it_was_rotated_is_read_to_its_end(
+    index, local_store, monkeypatch
+):
+    growing = predict(local_store, "a", ("r1", [None]), closed=False)
+    index.catch_up(MODEL)
+    rest = predict(local_store, "b", ("r2", [None]))
+    growing.append(local_store.read_segment(rest.name).splitlines(keepends=True)[-1])
+    growing.close()
+    local_store.remove("segments", rest.name)
+    rotate(local_store, MODEL, catch_up=nobody)
+    with monkeypatch.context() as image:
+        image.setitem(sys.modules, "pyarrow", None)
+        told = [NewLabel(1.0, request_id="r1"), NewLabel(1.0, request_id="r9")]
+        assert index.accept(MODEL, told, Labels(local_store)) == ["accepted", "unchecked"]
+    told = [NewLabel(1.0, request_id="r2"), NewLabel(1.0, request_id="r9")]
+    assert index.accept(MODEL, told, Labels(local_store, "b")) == ["accepted", "unknown"]
 
 
 def test_a_server_without_pyarrow_takes_labels_of_rotated_rows_and_one_with_it_checks_them(
