@@ -75,7 +75,7 @@ def why_prediction(ledger: Ledger, store: Store, model: str, request_id: str) ->
         rows,
     ).table
     label_of = dict(zip(own["identity"].to_pylist(), own["label"].to_pylist(), strict=True))
-    answers = [_answered(row, label_of.get(row["identity"])) for row in rows.to_pylist()]
+    answers = [_answer_of(row, label_of.get(row["identity"])) for row in rows.to_pylist()]
     origins: list[Origin] = []
     unknown: list[str] = []
     for version in dict.fromkeys(answer.version for answer in answers):
@@ -93,7 +93,7 @@ def why_prediction(ledger: Ledger, store: Store, model: str, request_id: str) ->
     )
 
 
-def _answered(row: dict[str, Any], label: float | str | None) -> AnsweredRow:
+def _answer_of(row: dict[str, Any], label: float | str | None) -> AnsweredRow:
     return AnsweredRow(
         **{name: row[name] for name in ("row", "at", "version", "release", "prediction")},
         probabilities=row["probabilities"],

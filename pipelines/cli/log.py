@@ -117,10 +117,10 @@ def _rotate(context: Context, *, as_json: bool) -> None:
 
     store, index = context.ports.store, Index(context.settings, context.ports.store)
     # also where there is nothing to rotate: an index that was lost is made anew
-    index.before_rotation(context.spec.name)
+    index.prepare_rotation(context.spec.name)
     read_rotated = RotatedIndex(context.settings, store, context.spec.name).read_rotated
     rotation = rotate(
-        store, context.spec.name, catch_up=index.before_rotation, read_rotated=read_rotated
+        store, context.spec.name, catch_up=index.prepare_rotation, read_rotated=read_rotated
     )
     if as_json:
         print_json(

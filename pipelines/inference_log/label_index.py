@@ -82,7 +82,7 @@ class Index:
         with self.file.hold() as db:
             IndexUpdate(db, self._store, model).run()
 
-    def before_rotation(self, model: str) -> None:
+    def prepare_rotation(self, model: str) -> None:
         """Read what is about to be rotated, where a server needs it: what it cannot read then are
         rotated rows.
 

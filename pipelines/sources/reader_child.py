@@ -127,7 +127,7 @@ class Child:
 
         with stream:
             for batch in stream:
-                with self._pipe.paused(self._most):
+                with self._pipe.pause(self._most):
                     yield pa.Table.from_batches([batch])
         _answer_of(self._record())
 
@@ -210,7 +210,7 @@ class Pipe:
         self._deadline, self._is_large, self._most = deadline, is_large, most
 
     @contextlib.contextmanager
-    def paused(self, most: int) -> Iterator[None]:
+    def pause(self, most: int) -> Iterator[None]:
         """Do not count the time within. What follows may have so many bytes again."""
         began = self._clock()
         yield

@@ -70,7 +70,7 @@ def traffic_rows(
     rotate(
         store,
         spec.name,
-        catch_up=Index(context.settings, store).before_rotation,
+        catch_up=Index(context.settings, store).prepare_rotation,
         read_rotated=index.read_rotated,
     )
     log = read_log(

@@ -28,7 +28,7 @@ def test_a_pod_takes_the_labels_for_answers_of_one_that_is_gone(model):
     model.deploy("2")
     until(lambda: model.logged()[1] == 2, SENT_SECONDS)
     index = Index(model.context.settings, store)
-    assert rotate(store, model.name, catch_up=index.before_rotation).rows == 2
+    assert rotate(store, model.name, catch_up=index.prepare_rotation).rows == 2
     assert not index.path.exists()
 
     for request, label in ((bare, 1), (keyed, 0)):

@@ -55,7 +55,7 @@ def log_changes(store: Store, model: str, sought: Sequence[Sought]) -> LogChange
             _replace(store, key, entry, kept, changes)
     for key, entry in entries_of(store, model, "labels").entries.items():
         rows = from_parquet(store.get(entry.data))
-        by_name = _told(rows, names, changes)
+        by_name = _note_labels(rows, names, changes)
         by_key = those_with(rows, sought)
         kept = without_those(rows, by_name if by_key is None else pc.or_(by_key, by_name))
         if kept is not None:
@@ -64,11 +64,11 @@ def log_changes(store: Store, model: str, sought: Sequence[Sought]) -> LogChange
         data = store.read_segment(name) or b""
         rows = decode(name, data, is_growing=store.is_open(name)).rows
         if rows is not None:
-            _told(rows, names, changes)
+            _note_labels(rows, names, changes)
     return changes
 
 
-def _told(rows: pa.Table, names: set[str], changes: LogChanges) -> pa.ChunkedArray:
+def _note_labels(rows: pa.Table, names: set[str], changes: LogChanges) -> pa.ChunkedArray:
     """Return which labels are of rows with these names; note them."""
     told = pc.is_in(rows["identity"], value_set=pa.array(sorted(names), pa.string()))
     changes.labels.update(rows["identity"].filter(told).to_pylist())

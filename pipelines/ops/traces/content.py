@@ -12,7 +12,8 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from pipelines.ops.traces.tables import ARROW, PARQUET, table_holds
+from pipelines.ops.traces.table_program import PARQUET
+from pipelines.ops.traces.tables import ARROW, table_holds
 from pipelines.store.page_parts import MOST
 
 if TYPE_CHECKING:

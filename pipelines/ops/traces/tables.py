@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from pipelines.ops.traces.sought import Sought
 
-PARQUET, ARROW = b"PAR1", b"ARROW1"
-"""How such a file begins."""
+ARROW = b"ARROW1"
+"""How an Arrow file begins."""
 SECONDS = 900
 """How long a look into one file may take."""
 _NO_LIMIT = 2**62
@@ -51,13 +51,13 @@ class TableProcess:
         parts = [None, ends, pa.py_buffer(data)]  # one cell that is the file, which is not copied
         file = pa.table({"file": pa.Array.from_buffers(pa.large_binary(), 1, parts)})
         try:
-            answer, _ = self._started().ask(request, {"file": file}, SECONDS)
+            answer, _ = self._child_to_ask().ask(request, {"file": file}, SECONDS)
         except (Torn, TimeoutError):
             return None
         found: bool | None = answer.get("holds")
         return found
 
-    def _started(self) -> Child:
+    def _child_to_ask(self) -> Child:
         child = self._child
         if child is None or child.owner != os.getpid() or not child.fit:
             self.end()

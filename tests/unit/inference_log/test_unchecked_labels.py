@@ -195,14 +195,14 @@ def test_who_rotates_a_far_log_need_not_know_its_rows(store, local_store, settin
     far, near = Index(settings, store), Index(settings, local_store)
     for index, place in ((far, store), (near, local_store)):
         predict(place, "a", ("r1", [None]))
-        rotate(place, MODEL, catch_up=index.before_rotation)
+        rotate(place, MODEL, catch_up=index.prepare_rotation)
         assert index.path.exists() == (index is near), "a server beside it reads no Parquet"
 
 
 def test_who_rotates_what_it_has_not_sent_yet_knows_its_rows_afterwards(store, fresh, tell):
     store.near = [predict(store, "own", ("r1", [None])).name]
     index = fresh("one")
-    rotate(store, MODEL, catch_up=index.before_rotation)
+    rotate(store, MODEL, catch_up=index.prepare_rotation)
     store.near = []
     assert tell(index, NewLabel(1.0, request_id="r1")) == ["accepted"]
     assert tell(index, NewLabel(1.0, request_id="r9")) == ["unknown"]

@@ -63,7 +63,7 @@ def test_what_is_done_with_a_part_counts_for_nobody(pipe, ends, clock):
     for _ in range(20):
         ends[1].write(b"0123456789")
         assert pipe.read(10) == b"0123456789"
-        with pipe.paused(10):
+        with pipe.pause(10):
             clock.now += 60
 
 
