@@ -43,6 +43,18 @@ def test_a_request_is_told_with_inputs_labels_and_why(store):
     assert ("label", "none came") in say_row(answer.rows[0])
 
 
+def test_a_label_told_by_request_is_that_of_its_row_also_where_rows_have_keys(store):
+    """A host that did not know the row could not write the label under its key."""
+    header, labels = (
+        msgspec.structs.replace(h, model="sales") for h in (logs.predictions(), logs.LABELS)
+    )
+    logs.write(store, "3", header, logs.answered("r4", 4, rows=ROWS, keys=["k1", "r:r4#0"]))
+    told = [logs.labelled("r:r4#1", 1.0, 9), logs.labelled("k:k1", 0.0, 9)]
+    logs.write(store, "3", labels, *told)
+    answer = why_prediction(judged(store), store, "sales", "r4")
+    assert [r.label for r in answer.rows] == [0.0, 1.0]
+
+
 def test_a_version_that_the_ledger_does_not_know_is_named(store):
     answer = why_prediction(judged(store), store, "sales", "r3")
     assert (answer.why, answer.unknown) == ([], ["9"])

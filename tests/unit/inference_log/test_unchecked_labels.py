@@ -103,6 +103,16 @@ def test_a_label_of_a_rotated_row_is_taken_by_a_host_that_began_later(store, fre
     assert labels_of(store) == expected
 
 
+def test_each_row_of_a_request_has_its_own_label(store, fresh, tell):
+    predict(store, "a", ("r1", ["k1", None, "k3"]), ("r2", ["k3"]))
+    rotate(store, MODEL, catch_up=nobody)
+    labels = [NewLabel(float(row % 2), request_id="r1", row=row) for row in range(3)]
+    assert tell(fresh("late"), *labels) == ["unchecked"] * 3
+    rows = join_labels(read_log(store, MODEL), read_labels(store, MODEL)).rows
+    found = dict(zip(rows["identity"].to_pylist(), rows["label"].to_pylist(), strict=True))
+    assert found == {"k:k1": 0.0, "r:r1#1": 1.0, "k:k3": 0.0}
+
+
 def test_a_row_is_still_checked_where_its_host_knows_it(store, fresh, tell):
     rotated = predict(store, "a", ("old", [None]))
     rotate(store, MODEL, catch_up=nobody)
