@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from pipelines.sources.csv_text import SAMPLE, holds_nul, not_decoded
@@ -35,6 +36,8 @@ class CheckedText:
         """Whether `0x` stood in what was read, other than within a word."""
         self.quotes = 0
         """How many quotes there were."""
+        self.lines = 0
+        """How many lines ended in what was read; the last one has an end."""
         self.size = path.stat().st_size
         self._path = path
         self._quote = quote
@@ -47,6 +50,8 @@ class CheckedText:
         self._wrong: int | None = None
         self._nul: int | None = None
         self._is_over = False
+        # After an error Arrow may read ahead in its thread while `problem` reads in another.
+        self._reading = threading.Lock()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -71,16 +76,8 @@ class CheckedText:
 
     def read(self, size: int = _BLOCK) -> bytes:
         """Return at most so many bytes; none at the end."""
-        if self._is_over:
-            return b""
-        chunk = self._file.read(size)
-        if chunk:
-            self._look(chunk)
-            return chunk
-        self._is_over = True
-        if self._is_pending and self._wrong is None:
-            self._decode(b"", final=True)
-        return b"" if self._last[-1:] in b"\r\n" else b"\n"
+        with self._reading:
+            return self._read(size)
 
     def problem(self, subject: str) -> BadData | None:
         """Read to the end, and return what is wrong with the bytes; None where nothing is."""
@@ -97,7 +94,23 @@ class CheckedText:
             return holds_nul(subject, self._line_of(self._nul))
         return None
 
+    def _read(self, size: int) -> bytes:
+        if self._is_over:
+            return b""
+        chunk = self._file.read(size)
+        if chunk:
+            self._look(chunk)
+            return chunk
+        self._is_over = True
+        if self._is_pending and self._wrong is None:
+            self._decode(b"", final=True)
+        if self._last[-1:] in b"\r\n":
+            return b""
+        self.lines += 1
+        return b"\n"
+
     def _look(self, chunk: bytes) -> None:
+        self.lines += chunk.count(b"\n")
         if self._quote:
             # `in` is much faster than `count`, and most files have none
             self.quotes += chunk.count(self._quote) if self._quote in chunk else 0

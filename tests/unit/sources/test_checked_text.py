@@ -42,3 +42,15 @@ def test_quotes_are_counted(tmp_path):
         while checked.read(501):
             pass
         assert checked.quotes == 2_001
+
+
+@pytest.mark.parametrize("size", [1, 3, 501])
+@pytest.mark.parametrize(("end", "lines"), [(b"", 1_001), (b"\n", 1_001), (b"\n\n", 1_002)])
+def test_lines_are_counted_also_the_last_one_that_has_no_end(tmp_path, size, end, lines):
+    path = tmp_path / "text.csv"
+    path.write_bytes(b"a,b\r\n" * 1_000 + b"c,d" + end)
+    with CheckedText(path) as checked:
+        while checked.read(size):
+            pass
+        assert checked.problem("text.csv") is None
+        assert checked.lines == lines

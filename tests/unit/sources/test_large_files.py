@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import BadData
+from pipelines.sources.csv_parts import CsvParts
 from pipelines.sources.event_times import pick_rows, require_times, with_times
 from pipelines.sources.large_files import can_stream, large_parts
 from pipelines.sources.parsing import File, Reading, parse_all
@@ -20,6 +21,17 @@ from pipelines.spec.table_options import TableOptions
 DAY = SimpleNamespace(
     start=datetime(2024, 1, 1, tzinfo=UTC), end=datetime(2024, 1, 2, tzinfo=UTC), name="day"
 )
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """Two threads, as outside of tests: Arrow has as many as the environment says."""
+    before = pa.cpu_count()
+    pa.set_cpu_count(2)
+    yield
+    pa.set_cpu_count(before)
+
+
 KINDS = {"id": "integer", "at": "time", "x": "float", "flag": "boolean", "word": "text"}
 SCHEMA = {name: Column(type=kind) for name, kind in KINDS.items()}
 
@@ -152,6 +164,35 @@ def test_the_cases_are_read_in_parts(tmp_path):
     assert "line 11: 2 fields" in read["too few fields"]
     assert "line 32: the column 'id'" in read["misfits of two columns"]
     assert "line 7: the column 'x'" in read["misfits of one column"]
+
+
+class EndsEarly(CsvParts):
+    """A reader whose threads end after the first rows, with no error."""
+
+    def _tables(self, types, row, *, threads):
+        tables = super()._tables(types, row, threads=threads)
+        if not threads:
+            yield from tables
+            return
+        yield next(tables)
+        for _ in tables:
+            pass
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("header", [True, False])
+def test_rows_that_a_reader_with_threads_left_out_are_read(tmp_path, end, header):
+    names = None if header else list(KINDS)
+    path = tmp_path / "rows.csv"
+    path.write_bytes(csv(*GOOD, end=end) if header else end.join(GOOD).encode())
+    options = TableOptions(header=header, names=names)
+    for kind in (CsvParts, EndsEarly):
+        parts = list(kind(path, "rows.csv", options, 90).parts(SCHEMA))
+        assert [before for before, _ in parts] == [
+            sum(table.num_rows for _, table in parts[:n]) for n in range(len(parts))
+        ]
+        ids = [str(value) for _, table in parts for value in table["id"].to_pylist()]
+        assert ids == [str(n) for n in range(40)]
 
 
 @pytest.mark.parametrize("seed", range(150))
