@@ -11,7 +11,8 @@ is the same each time. What has grown:
 - `ledger`: the entries of the ledger, of other models and of this one;
 - `models`: the folders beside the model's own;
 - `labels`: the objects of the labels' log. A day of served traffic is looked at, no retraining.
-  The first look on a host reads the whole log, and stands beside the others;
+  The first look on a host reads the whole log, as each in a pod does, and the second one makes the
+  index of it: both stand beside the others;
 - `log`: the answers of the log. A day of served traffic is looked at as well.
 
 Each is compared with the same model beside little: the two are run in turn, and their medians are
@@ -143,9 +144,10 @@ def measure(growth: Growth, few: int, many: int, runs: int) -> list[Measure]:
         rows = []
         if growth.watches_traffic:
             for home, size in zip(homes, (few, many), strict=True):
-                first = sum(home.look("first look").values())
-                name = f"a look beside {size:,} {growth.words}, the first on a host"
-                rows.append(_row(name, first, "s"))
+                for which in ("first", "second"):
+                    seconds = sum(home.look(f"{which} look").values())
+                    name = f"a look beside {size:,} {growth.words}, the {which} on a host"
+                    rows.append(_row(name, seconds, "s"))
         took = [[home.again(run) for home in homes] for run in range(runs)]
     for words, is_of in (("a retraining", _is_retrain), ("a look", _is_look)):
         if growth.watches_traffic and is_of is _is_retrain:

@@ -7,6 +7,7 @@ cannot, and writes it under the request and the row's place there (`label_index`
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -15,7 +16,9 @@ import pyarrow.compute as pc
 from pipelines.inference_log.reader import first_labels, request_names
 
 if TYPE_CHECKING:
-    from pipelines.inference_log.reader import Labels
+    from collections.abc import Callable
+
+    from pipelines.inference_log.reader import Keep, Labels
 
 BY_REQUEST = "r:"
 """How an identity without a key begins (`format.identity`)."""
@@ -40,6 +43,24 @@ def names_of(rows: pa.Table) -> pa.Array:
     has_key = pc.is_valid(rows["key"])
     keyed = rows.select(["request_id", "row"]).filter(has_key)
     return request_names(keyed).combine_chunks()
+
+
+def keep_labels_of(identities: pa.Array, names: Callable[[], pa.Array] | None) -> Keep:
+    """Return what leaves the labels of these rows alone.
+
+    `names` tells how the rows are called by request besides, and is asked only where labels were
+    told so: where there are none, a look does not pay for it.
+    """
+    names = cache(names or (lambda: pa.array([], pa.string())))
+
+    def keep(labels: pa.Table) -> pa.Table:
+        told = labels["identity"]
+        mine = pc.is_in(told, value_set=identities)
+        if pc.any(pc.and_not(by_request(told), mine), min_count=0).as_py():
+            mine = pc.or_(mine, pc.is_in(told, value_set=names()))
+        return labels.filter(mine)
+
+    return keep
 
 
 def under_rows(labels: Labels, rows: pa.Table) -> Labels:

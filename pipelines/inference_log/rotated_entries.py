@@ -24,8 +24,11 @@ from pydantic import Field, ValidationError
 from pipelines.errors import Corrupted
 from pipelines.inference_log.format import Header, entry_key
 from pipelines.refs import Ref, Value, canonical
+from pipelines.store.reading import read_each
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipelines.store.port import Store
 
 LogKind = Literal["predictions", "labels"]
@@ -80,17 +83,26 @@ def entries_of(store: Store, model: str, kind: LogKind) -> KnownEntries:
     """Return all entries, by reading each."""
     entries: dict[str, RotatedEntry] = {}
     bad_keys = []
-    for key in keys_of(store, model, kind):
-        try:
-            entry = parse_entry(store.read(key) or b"")
-        except Corrupted:
-            entry = None
+    for key, data in read_entries(store, keys_of(store, model, kind)):
+        entry = parse_entry(data)
         if entry is None:
             bad_keys.append(key)
         else:
             entries[key] = entry
     segments = frozenset(name for entry in entries.values() for name in entry.segments)
     return KnownEntries(entries, bad_keys, segments)
+
+
+def read_entries(store: Store, keys: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield each key with its bytes, which are none where it is away or damaged."""
+
+    def read(key: str) -> bytes:
+        try:
+            return store.read(key) or b""
+        except Corrupted:
+            return b""
+
+    yield from zip(keys, read_each(store, read, keys), strict=True)
 
 
 def keys_of(store: Store, model: str, kind: LogKind) -> list[str]:

@@ -2,12 +2,15 @@
 
 A SQLite file made from the store alone. The log is the truth: where the file is missing, damaged,
 of another version, or of another past than the log's, it is made anew. So a window's labels are
-found however old the log is and however late they were told, and nothing is read twice.
+found however old the log is and however late they were told.
+
+The first look picks its labels from the objects as they pass: in a pod without a volume no other
+one comes. From the second one on labels are put in, and none is read again.
 
 The server's own index (`label_index`) is another one: it knows which rows were predicted, it cannot
 read Parquet, and no request waits for this one.
 
-Stored format, version 2 (`PRAGMA user_version`). To evolve it: raise FORMAT; every index is then
+Stored format, version 3 (`PRAGMA user_version`). To evolve it: raise FORMAT; every index is then
 made anew.
 """
 
@@ -16,30 +19,35 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from pipelines.errors import Corrupted
-from pipelines.inference_log.decode import MOMENT, together
+from pipelines.inference_log.decode import MOMENT
 from pipelines.inference_log.index_file import IndexFile
-from pipelines.inference_log.reader import (
-    LABELS,
-    first_labels,
-)
+from pipelines.inference_log.reader import first_labels
+from pipelines.inference_log.request_labels import keep_labels_of
 from pipelines.inference_log.rotated_entries import (
     KnownEntries,
     Rotated,
     folder_of,
-    from_parquet,
     keys_of,
     parse_entry,
+    read_entries,
     say_no_entry,
 )
+from pipelines.inference_log.rotated_labels import (
+    LabelObject,
+    add_labels,
+    labels_in,
+    pick_labels,
+    read_objects,
+)
+from pipelines.refs import Ref
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -47,39 +55,32 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.store.port import Store
 
-FORMAT: Final = 2
-AT_ONCE: Final = 20_000
-"""Rows whose labels are asked for in one question."""
-
+FORMAT: Final = 3
 _TABLES = """
 CREATE TABLE entries (
     key TEXT PRIMARY KEY, mark INTEGER NOT NULL, torn INTEGER NOT NULL, damage TEXT NOT NULL,
-    since INTEGER, until INTEGER
+    since INTEGER, until INTEGER, uri TEXT NOT NULL, sha256 TEXT NOT NULL, rows INTEGER NOT NULL,
+    is_in INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE segments (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE looks (number INTEGER NOT NULL);
+INSERT INTO looks VALUES (0);
 CREATE TABLE labels (
     identity TEXT PRIMARY KEY, label, at INTEGER NOT NULL, entry TEXT NOT NULL
 ) WITHOUT ROWID;
 """
-_ADD_LABEL = """
-INSERT INTO labels VALUES (?, ?, ?, ?)
-ON CONFLICT (identity) DO UPDATE
-SET label = excluded.label, at = excluded.at, entry = excluded.entry
-WHERE (excluded.at, excluded.entry) < (labels.at, labels.entry)
-"""
-"""The first label counts, by its moment and then by its place in the log, in whichever order they
-are read."""
 _WITHIN = """
 SELECT key FROM entries WHERE key GLOB ?
 AND (since IS NULL OR until IS NULL OR (until >= ? AND since < ?)) ORDER BY key
 """
 """Entries that may hold rows with event times in [first, last)."""
-_LABELS = """
-SELECT identity, label, at FROM labels
-WHERE identity IN (SELECT value FROM json_each(?))
+_OBJECTS = """
+SELECT key, uri, sha256, rows FROM entries WHERE key GLOB ? AND (NOT is_in OR ?) ORDER BY key
 """
-
-_ANY_BY_REQUEST = "SELECT 1 FROM labels WHERE identity >= 'r:' AND identity < 'r;' LIMIT 1"
+"""Objects of labels that were not put in, or all of them."""
+_FAULTS = """
+SELECT key, torn, damage FROM entries WHERE key GLOB ? AND (torn OR damage != '[]') ORDER BY key
+"""
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,13 @@ class RotatedLabels:
 
 @dataclass
 class _Found:
-    """How many entries there are, the keys of what is none, and the damage of objects."""
+    """How many entries there are, the keys of what is none, and what is wrong with objects, by the
+    keys of their entries.
+    """
 
     entries: int = 0
     bad_keys: list[str] = field(default_factory=list)
-    damage: list[str] = field(default_factory=list)
+    damage: dict[str, str] = field(default_factory=dict)
 
 
 class RotatedIndex:
@@ -112,6 +115,8 @@ class RotatedIndex:
         """Use the file `<state>/serving/rotated/<model>.db`, which is made when it is needed."""
         self.path: Path = settings.state / "serving" / "rotated" / f"{model}.db"
         self._store, self._model = store, model
+        self._looks: int | None = None
+        """How often others had looked for labels with the file before."""
         patience = settings.lock_timeout_seconds
         self.file = IndexFile(self.path, "rotated log", FORMAT, _TABLES, patience)
 
@@ -137,7 +142,7 @@ class RotatedIndex:
             folder = folder_of(self._model, "predictions") + "/*"
             keys = [key for (key,) in db.execute(_WITHIN, (folder, first, last))]
             segments = self._segments(db, "predictions")
-        found = {key: parse_entry(self._bytes(key) or b"") for key in keys}
+        found = {key: parse_entry(data) for key, data in read_entries(self._store, keys)}
         return KnownEntries(
             entries={key: entry for key, entry in found.items() if entry is not None},
             bad_keys=[*bad_keys, *(key for key, entry in found.items() if entry is None)],
@@ -154,28 +159,51 @@ class RotatedIndex:
         """
         with self.file.hold() as db:
             found = self._read_on(db, "labels")
-            faults = db.execute(
-                "SELECT torn, damage FROM entries WHERE key GLOB ? AND (torn OR damage != '[]')"
-                " ORDER BY key",
-                (folder_of(self._model, "labels") + "/*",),
-            ).fetchall()
-            asked = identities.to_pylist()
-            if names is not None and db.execute(_ANY_BY_REQUEST).fetchone():
-                asked += names().to_pylist()
-            rows = [
-                row
-                for start in range(0, len(asked), AT_ONCE)
-                for row in db.execute(_LABELS, (json.dumps(asked[start : start + AT_ONCE]),))
+            folder = folder_of(self._model, "labels") + "/*"
+            is_first = self._is_first_look(db)
+            objects = [
+                LabelObject(key, Ref(uri=uri, sha256=digest), rows)
+                for key, uri, digest, rows in db.execute(_OBJECTS, (folder, is_first))
             ]
+            if not is_first:
+                self._put_in(db, objects, found)
+                table = labels_in(db, identities, names)
             segments = self._segments(db, "labels")
+            faults = db.execute(_FAULTS, (folder,)).fetchall()
+        if is_first:
+            tables = self._tables_of(objects, found)
+            table = first_labels(pick_labels(tables, keep_labels_of(identities, names)))
         no_entries = [f"entry {key}: it is no entry of a rotated log" for key in found.bad_keys]
-        told = [text for _, damage in faults for text in json.loads(damage)]
+        faults = [fault for fault in faults if fault[0] not in found.damage]
+        told = [text for _, _, damage in faults for text in json.loads(damage)]
         return RotatedLabels(
-            table=_table_of(rows),
+            table=table,
             segments=segments,
-            torn=sum(torn for torn, _ in faults),
-            damage=[*no_entries, *told, *found.damage],
+            torn=sum(torn for _, torn, _ in faults),
+            damage=[*no_entries, *told, *found.damage.values()],
         )
+
+    def _is_first_look(self, db: sqlite3.Connection) -> bool:
+        """Tell whether nobody has looked for labels with this file before this object did."""
+        if self._looks is None:
+            (self._looks,) = db.execute("SELECT number FROM looks").fetchone()
+            db.execute("UPDATE looks SET number = number + 1")
+        return self._looks == 0
+
+    def _put_in(self, db: sqlite3.Connection, objects: list[LabelObject], found: _Found) -> None:
+        for thing, labels in read_objects(self._store, objects):
+            if isinstance(labels, str):
+                found.damage[thing.key] = labels
+                continue
+            add_labels(db, thing.key, labels)
+            db.execute("UPDATE entries SET is_in = 1 WHERE key = ?", (thing.key,))
+
+    def _tables_of(self, objects: list[LabelObject], found: _Found) -> Iterator[pa.Table]:
+        for thing, labels in read_objects(self._store, objects):
+            if isinstance(labels, str):
+                found.damage[thing.key] = labels
+            else:
+                yield labels
 
     def _segments(self, db: sqlite3.Connection, kind: LogKind) -> frozenset[str]:
         folder = f"inference/{self._model}/{kind}/*"
@@ -198,62 +226,25 @@ class RotatedIndex:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 -- one of three names
             known = {}
         found = _Found()
-        for key in keys:
-            if key not in known:
-                self._read(db, kind, key, found)
+        new = [key for key in keys if key not in known]
+        for key, data in read_entries(self._store, new):
+            self._remember(db, key, data, found)
         found.entries = len(keys) - len(found.bad_keys)
         return found
 
     def _mark(self, key: str) -> int | None:
-        data = self._bytes(key)
-        return None if data is None else zlib.crc32(data)
+        """Return what tells the entry from another one of its number, None where it is away."""
+        ((_, data),) = read_entries(self._store, [key])
+        return zlib.crc32(data) if data else None
 
-    def _bytes(self, key: str) -> bytes | None:
-        try:
-            return self._store.read(key)
-        except Corrupted:
-            return None
-
-    def _read(self, db: sqlite3.Connection, kind: LogKind, key: str, found: _Found) -> None:
-        """Read an entry, and the labels that it names; what cannot be read is tried every time."""
-        data = self._bytes(key) or b""
+    def _remember(self, db: sqlite3.Connection, key: str, data: bytes, found: _Found) -> None:
+        """Remember an entry; what is none is tried every time."""
         entry = parse_entry(data)
         if entry is None:
             found.bad_keys.append(key)
             return
         db.executemany("INSERT OR IGNORE INTO segments VALUES (?)", ((n,) for n in entry.segments))
-        try:
-            if kind == "labels":
-                self._add_labels(db, key, from_parquet(self._store.get(entry.data)))
-        except Corrupted as error:
-            found.damage.append(f"entry {key}, {entry.rows} rows: {error.message}")
-            return
-        damage = json.dumps(entry.damage)
-        row = (key, zlib.crc32(data), entry.torn, damage, entry.since, entry.until)
-        db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
-
-    def _add_labels(self, db: sqlite3.Connection, key: str, rows: pa.Table) -> None:
-        firsts = first_labels(rows.select(LABELS.names))
-        columns = [firsts["identity"], firsts["label"], firsts["at"].cast(pa.int64())]
-        values = zip(*(column.to_pylist() for column in columns), strict=True)
-        db.executemany(_ADD_LABEL, ((*row, key) for row in values))
-
-
-def _table_of(rows: Sequence[tuple[str, Any, int]]) -> pa.Table:
-    """Return labels as a table: numbers, names of classes, or both as text, as the log's reader
-    does. SQLite holds NaN as null.
-    """
-    names = [row for row in rows if isinstance(row[1], str)]
-    numbers = [row for row in rows if not isinstance(row[1], str)]
-    tables = [
-        pa.table(
-            {
-                "identity": pa.array([r[0] for r in part], pa.string()),
-                "label": [float("nan") if r[1] is None else r[1] for r in part],
-                "at": pa.array([r[2] for r in part], pa.int64()).cast(MOMENT),
-            }
-        )
-        for part in (numbers, names)
-        if part
-    ]
-    return together(tables) if tables else LABELS.empty_table()
+        damage, mark = json.dumps(entry.damage), zlib.crc32(data)
+        row = (key, mark, entry.torn, damage, entry.since, entry.until)
+        place = (entry.data.uri, entry.data.sha256, entry.rows)
+        db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", row + place)

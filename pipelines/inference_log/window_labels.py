@@ -5,9 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from pipelines.inference_log.decode import together
 from pipelines.inference_log.reader import (
     LABELS,
@@ -17,11 +14,13 @@ from pipelines.inference_log.reader import (
     from_segments,
     say_endless,
 )
-from pipelines.inference_log.request_labels import by_request
+from pipelines.inference_log.request_labels import keep_labels_of
 from pipelines.inference_log.rotated_entries import segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pyarrow as pa
 
     from pipelines.inference_log.rotated_index import RotatedIndex
     from pipelines.store.port import Store
@@ -41,15 +40,8 @@ def read_labels_of(
     told so: where there are none, a look does not pay for it. Raises Busy where others rotate
     without an end.
     """
-    names = cache(names or (lambda: pa.array([], pa.string())))
-
-    def keep(labels: pa.Table) -> pa.Table:
-        told = labels["identity"]
-        mine = pc.is_in(told, value_set=identities)
-        if pc.any(pc.and_not(by_request(told), mine), min_count=0).as_py():
-            mine = pc.or_(mine, pc.is_in(told, value_set=names()))
-        return labels.filter(mine)
-
+    names = names if names is None else cache(names)
+    keep = keep_labels_of(identities, names)
     for _ in range(LOOKS):
         # before the index: what is rotated in between is then in both, never in neither
         segments = segments_of(store, model, "labels")

@@ -29,6 +29,8 @@ FIGURES = [
     ("scale.md", "s, {:.2f} times |", "growth.json", "a retraining: entries in the ledger"),
     ("scale.md", "s, {:.2f} times |", "growth.json", "a look: entries in the ledger"),
     ("scale.md", "s, {:.2f} times |", "growth.json", "a look: objects of labels"),
+    ("scale.md", "s, {:.2f} times |", "growth.json", "a retraining: models, 1,000"),
+    ("scale.md", "s, {:.2f} times |", "growth.json", "a look: models, 1,000"),
     ("scale.md", "takes {:.0f} s of a core for parsing", FLEET, "full parse, processor"),
     ("fleets.md", "two files at a time | {:.1f} s |", FLEET, "full parse: 5,000 DAGs"),
     ("fleets.md", "by Airflow alone | {:.1f} s |", FLEET, "as many plain DAGs of Airflow's"),

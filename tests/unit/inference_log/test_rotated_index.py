@@ -90,6 +90,8 @@ def test_of_a_thousand_objects_none_is_read_again_and_late_labels_are_found(sett
     asked = ("k:999a", "k:999b", "k:late985", "k:late989", "k:late0", "k:0a", "k:none")
     assert found(store, rotated, *asked) == all_of(store, *asked)
     assert len(all_of(store, *asked)) == 6
+    rotated = RotatedIndex(settings, store, MODEL)  # the second look on this host
+    assert found(store, rotated, *asked) == all_of(store, *asked)
     store.objects = store.entries = 0
     assert len(found(store, rotated, *asked)) == 6
     # the newest: is it still the same? The next: is it there, though no listing has it?
@@ -102,6 +104,19 @@ def test_of_a_thousand_objects_none_is_read_again_and_late_labels_are_found(sett
     assert store.objects == 1
 
 
+def test_a_look_in_a_pod_puts_no_label_in(settings, tmp_path):
+    store = CountingStore(tmp_path / "store")
+    tell_days(store, 30)
+    for _ in range(3):
+        index = RotatedIndex(settings, store, MODEL)
+        index.path.unlink(missing_ok=True)
+        store.objects = 0
+        assert found(store, index, "k:3a", "k:late5") == {"k:3a": 0.0, "k:late5": 1.0}
+        assert store.objects == 30
+        with closing(sqlite3.connect(index.path)) as db:
+            assert db.execute("SELECT count(*) FROM labels").fetchone() == (0,)
+
+
 def test_an_earlier_label_that_is_read_later_counts(store, rotated):
     tell(store, "a", ("k:1", 1.0, 50))
     rotate(store, MODEL, catch_up=nobody)
@@ -112,8 +127,18 @@ def test_an_earlier_label_that_is_read_later_counts(store, rotated):
     assert found(store, rotated, "k:1") == {"k:1": 0.0} == all_of(store, "k:1")
 
 
+class FarStore(LocalStore):
+    """A store that is asked for several things at once."""
+
+    is_far = True
+
+
+@pytest.mark.parametrize("looks", ["of a pod", "of a far pod", "of a host", "in turn"])
 @pytest.mark.parametrize("seed", range(8))
-def test_any_log_is_read_as_by_reading_all_of_it(store, rotated, seed):
+def test_any_log_is_read_as_by_reading_all_of_it(settings, tmp_path, seed, looks):
+    """A pod has no file of an earlier look; two looks in turn are each other's file."""
+    store = (FarStore if "far" in looks else LocalStore)(tmp_path / "store")
+    rotated, other = (RotatedIndex(settings, store, MODEL) for _ in range(2))
     rng = random.Random(seed)
     names = [f"k:{number}" for number in range(12)]
     kinds = [0.0, 1.0, float("nan")] if seed % 2 else ["red", "green", 3.0]
@@ -126,6 +151,11 @@ def test_any_log_is_read_as_by_reading_all_of_it(store, rotated, seed):
         if rng.random() < 0.4:
             rotate(store, MODEL, catch_up=nobody, read_rotated=rotated.read_rotated)
         asked = rng.sample(names, rng.randrange(1, 12))
+        if "pod" in looks:
+            rotated.path.unlink(missing_ok=True)
+            rotated = RotatedIndex(settings, store, MODEL)
+        elif looks == "in turn":
+            rotated, other = other, rotated
         mine = read_labels_of(store, MODEL, pa.array(asked), rotated).table
         whole = read_labels(store, MODEL).table
         expected = whole.filter(pc.is_in(whole["identity"], pa.array(asked)))
