@@ -5,6 +5,7 @@ import pytest
 from pipelines.errors import Corrupted
 from pipelines.refs import canonical
 from pipelines.store.bucket.client import Client
+from pipelines.store.reading import read_each
 from tests.buckets import bucket_store
 from tests.contracts.writers import count_won
 from tests.services import on_every_service
@@ -46,6 +47,27 @@ class TestTwoHosts:
             assert not store.is_open("log/m/a")
         assert two.remove("segments", "log/m/a")
         assert (one.segments("log/m"), one.read_segment("log/m/a")) == ([], None)
+
+
+class TestManyAtOnce:
+    def test_objects_and_entries_come_in_their_order_whatever_the_cache_holds(
+        self, address, tmp_path, in_bucket
+    ):
+        refs = [in_bucket.put(bytes([n]) * 50_000) for n in range(40)]
+        keys = [f"results/{n}" for n in range(40)]
+        assert all(in_bucket.publish(key, key.encode()) for key in keys)
+        elsewhere = bucket_store(address, tmp_path / "elsewhere")
+        for store in (in_bucket, elsewhere, elsewhere):
+            assert [d[0] for d in read_each(store, store.get, refs, at_once=8)] == list(range(40))
+            assert list(read_each(store, store.read, keys)) == [key.encode() for key in keys]
+
+    def test_one_that_is_away_is_named_in_its_turn(self, in_bucket):
+        refs = [in_bucket.put(bytes([n]) * 100) for n in range(12)]
+        in_bucket.remove("objects", refs[7].uri)
+        found = read_each(in_bucket, in_bucket.get, refs, at_once=4)
+        assert [next(found)[0] for _ in range(7)] == list(range(7))
+        with pytest.raises(Corrupted, match=refs[7].uri):
+            next(found)
 
 
 class TestBehindOurBack:
