@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from pipelines.errors import Corrupted
 from pipelines.ops.backup.archive import open_entries
-from pipelines.ops.traces.content import SQLITE, database_holds, holds
+from pipelines.ops.traces.content import SQLITE, database_holds, holds, lines_hold
 from pipelines.ops.traces.search import GIT, Trace, segment_holds
 from pipelines.store.port import KEYS, SEGMENTS
 from pipelines.store.sealing import unseal
@@ -34,22 +35,26 @@ def in_backup(path: Path, sought: Sequence[Sought]) -> Iterator[tuple[Trace, boo
             parts = Path(entry.name).parts
             if file is None or (".git" in parts and GIT in parts):
                 continue
-            there = _member_holds(entry.name, file.read(), sought)
+            there = _member_holds(entry.name, file, sought)
             yield Trace("backup", f"{path}: {entry.name}"), there
 
 
-def _member_holds(name: str, data: bytes, sought: Sequence[Sought]) -> bool | None:
+def _member_holds(name: str, file: IO[bytes], sought: Sequence[Sought]) -> bool | None:
+    head = file.read(len(SQLITE))
+    if head.startswith((SQLITE, DUMP)):
+        # a database may be larger than memory
+        with tempfile.NamedTemporaryFile(prefix="perennial-traces-") as copy:
+            copy.write(head)
+            shutil.copyfileobj(file, copy)
+            copy.flush()
+            if head.startswith(SQLITE):
+                return database_holds(Path(copy.name), sought)
+            return program_holds(["pg_restore", "--file=-", copy.name], sought)
+    data = head + file.read()
     for folder, look in ((KEYS, _entry_holds), (SEGMENTS, segment_holds)):
         top = f"store/{folder}/"
         if name.startswith(top):
             return look(name.removeprefix(top), data, sought)
-    if data.startswith((SQLITE, DUMP)):
-        with tempfile.NamedTemporaryFile(prefix="perennial-traces-") as copy:
-            copy.write(data)
-            copy.flush()
-            if data.startswith(SQLITE):
-                return database_holds(Path(copy.name), sought)
-            return _dump_holds(copy.name, sought)
     return holds(data, sought)
 
 
@@ -60,10 +65,19 @@ def _entry_holds(key: str, data: bytes, sought: Sequence[Sought]) -> bool | None
         return None
 
 
-def _dump_holds(copy: str, sought: Sequence[Sought]) -> bool | None:
-    """Tell whether the text of a PostgreSQL database's copy holds it; a number counts as a word."""
+def program_holds(command: Sequence[str], sought: Sequence[Sought]) -> bool | None:
+    """Tell whether the text that a program writes holds it, as it comes; a number counts as a word.
+
+    None where there is no such program, or it failed.
+    """
     try:
-        done = subprocess.run(["pg_restore", "--file=-", copy], capture_output=True, check=False)
+        program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except FileNotFoundError:
         return None
-    return holds(done.stdout, sought) if done.returncode == 0 else None
+    with program:
+        if program.stdout is None:
+            raise RuntimeError("nobody listens to the program")
+        if lines_hold(program.stdout, sought):
+            program.kill()
+            return True
+    return False if program.returncode == 0 else None

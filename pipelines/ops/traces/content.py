@@ -7,10 +7,11 @@ import contextlib
 import io
 import json
 import lzma
+import mmap
 import sqlite3
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pipelines.ops.traces.table_program import PARQUET
 from pipelines.ops.traces.tables import ARROW, table_holds
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SQLITE, ZIP = b"SQLite format 3\x00", b"PK"
 GZIP, XZ = b"\x1f\x8b\x08", b"\xfd7zXZ\x00"
 BZIP2, ZSTD = b"BZh", b"\x28\xb5\x2f\xfd"
+LINES = 1 << 23
+"""Bytes of a text of any length that are looked at together."""
 NESTED = 8
 """So many times over a thing may be packed; what unpacks to itself would never end."""
 BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -143,6 +146,16 @@ class _Unpacking:
         return part
 
 
+def lines_hold(file: IO[bytes], sought: Sequence[Sought]) -> bool:
+    """Tell whether a text of lines holds any of it: some of them are in memory at a time."""
+    rest = b""
+    while block := file.read(LINES):
+        lines, end, rest = (rest + block).rpartition(b"\n")
+        if any(s.in_bytes(lines + end) for s in sought):
+            return True
+    return any(s.in_bytes(rest) for s in sought)
+
+
 def _json_holds(data: bytes, sought: Sequence[Sought]) -> bool | None:
     """Tell whether JSON, or lines of which each may be JSON as in a log, hold what is sought; None
     where only the text can tell.
@@ -161,8 +174,11 @@ def database_holds(path: Path, sought: Sequence[Sought]) -> bool:
     """Tell whether an SQLite file holds any of it: in a cell, or as text anywhere, so that what
     was deleted and not overwritten is found too.
     """
-    if any(s.in_bytes(path.read_bytes()) for s in sought):
-        return True
+    if not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if any(s.in_bytes(data) for s in sought):
+            return True
     uri = f"file:{path.resolve().as_posix().replace('%', '%25').replace('?', '%3f')}?mode=ro"
     with (
         contextlib.suppress(sqlite3.Error),

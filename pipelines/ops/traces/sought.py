@@ -22,6 +22,7 @@ from pipelines.inference_log.format import key_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from mmap import mmap
 
     import pyarrow as pa
 
@@ -150,7 +151,7 @@ class Sought:
         """Tell whether a value stands alone in a text."""
         return self.in_bytes(text.encode(errors="replace"))
 
-    def in_bytes(self, data: bytes) -> bool:
+    def in_bytes(self, data: bytes | mmap) -> bool:
         """Tell whether a value stands alone in the bytes of a text."""
         pattern = self._pattern
         return pattern is not None and pattern.search(data) is not None

@@ -8,14 +8,18 @@ import io
 import json
 import lzma
 import sqlite3
+import sys
+import tarfile
 import zipfile
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pyarrow as pa
 import pytest
 
-from pipelines.ops.traces.content import NESTED, holds
+from pipelines.ops.traces.backups import in_backup, program_holds
+from pipelines.ops.traces.content import NESTED, holds, lines_hold
 from pipelines.ops.traces.search import search, sought_of
 from pipelines.ops.traces.sought import Sought
 from pipelines.ports import ConfiguredPorts
@@ -234,3 +238,54 @@ def test_a_damaged_object_is_named_and_stops_nothing(tmp_path):
     found = search(settings, ports, [sought_of(settings, ["ben"])])
     assert found.traces == []
     assert any(ref.uri in words and "damaged" in words for words in found.unseen)
+
+
+class Pieces(io.BytesIO):
+    """A text that comes in pieces of 100 bytes, as through a pipe."""
+
+    def read(self, size=-1):
+        return super().read(min(size, 100))
+
+
+@pytest.mark.parametrize("place", [0, 90, 99, 100, 101, 399, 990])
+def test_a_value_in_a_long_text_of_lines_is_found_wherever_a_piece_of_it_ends(place):
+    ben = [Sought(frozenset({"ben"}))]
+    text = bytearray(b"\n".join([b"x" * 9] * 100))
+    text[place : place + 5] = b"\nben\n"
+    assert lines_hold(Pieces(bytes(text)), ben)
+    text[place : place + 5] = b"\nbenx"
+    assert not lines_hold(Pieces(bytes(text)), ben)
+    assert lines_hold(Pieces(b"x" * 1_000 + b" ben"), ben)
+    assert not lines_hold(Pieces(b""), ben)
+
+
+def test_what_a_program_writes_is_looked_at_as_it_comes():
+    ben = [Sought(frozenset({"ben"}))]
+    write = [sys.executable, "-c"]
+    assert program_holds([*write, "print('a\\tben\\n' + 'x\\n' * 10)"], ben) is True
+    assert program_holds([*write, "print('a\\tbenny')"], ben) is False
+    assert program_holds([*write, "print('a'); raise SystemExit(1)"], ben) is None
+    assert program_holds(["/no/such/program"], ben) is None
+    # it is not waited for: this one would write for ever
+    assert program_holds([*write, "while True: print('ben')"], ben) is True
+
+
+def test_a_backup_is_looked_at_member_by_member_its_databases_as_databases(tmp_path):
+    database = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("create table people (number integer)")
+        db.execute("insert into people values (17)")
+        db.commit()
+    tar = tmp_path / "backup.tar"
+    with tarfile.open(tar, "w") as archive:
+        for name, data in (("a.txt", b"ben"), ("b.txt", b"zoe")):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+        archive.add(database, "databases/ledger")
+    found = {t.name.split(": ")[1]: there for t, there in in_backup(tar, [seventeen_or_ben()])}
+    assert found == {"a.txt": True, "b.txt": False, "databases/ledger": True}
+
+
+def seventeen_or_ben():
+    return Sought(frozenset({"17", "ben"}))
