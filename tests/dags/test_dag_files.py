@@ -65,8 +65,14 @@ def bare_modules(tmp_path_factory) -> set[str]:
     return set(read(home, dags=home / "dags")["modules"])
 
 
-def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(tmp_path, bare_modules):
-    facts = read(write_models(tmp_path, "cabs", "demo"))
+@pytest.fixture(scope="module")
+def two_models(tmp_path_factory) -> dict:
+    """What comes of two models that want nothing beyond a retraining."""
+    return read(write_models(tmp_path_factory.mktemp("two"), "cabs", "demo"))
+
+
+def test_each_model_has_its_dag_and_nothing_heavy_is_imported_for_it(two_models, bare_modules):
+    facts = two_models
     kinds = ("prove", "replay", "retrain", "rollback")
     assert facts["dags"] == [f"{kind}_{name}" for kind in kinds for name in ("cabs", "demo")]
     assert facts["errors"] == {}
@@ -104,9 +110,10 @@ def test_each_watched_model_has_its_drift_dag_and_still_nothing_heavy_is_importe
     )
 
 
-def test_a_model_that_asks_a_person_brings_airflows_question_and_no_ledger(tmp_path):
+def test_a_model_that_asks_a_person_brings_airflows_question_and_no_ledger(tmp_path, two_models):
     question = "airflow.providers.standard.operators.hitl"
-    assert question not in read(write_models(tmp_path, "cabs"))["modules"]
+    assert question not in two_models["modules"]
+    write_models(tmp_path, "cabs")
     facts = read(write_models(tmp_path, "asked", gate=", approval: required"))
     assert facts["errors"] == {}
     assert question in facts["modules"]
@@ -159,14 +166,14 @@ def test_the_same_files_give_the_same_dag_every_time(tmp_path):
     assert first == read(tmp_path)["serialized"]
 
 
-def test_airflow_takes_one_file_below_plugins_for_a_plugin(tmp_path):
+def test_airflow_takes_one_file_below_plugins_for_a_plugin(two_models):
     """It would import each file under its bare name, where it could replace a library."""
     names = {path.stem for path in (ROOT / "plugins" / "perennial_airflow").rglob("*.py")} - {
         "__init__",
         "operator",
         "html",
     }
-    assert names.isdisjoint(read(write_models(tmp_path, "demo"))["modules"])
+    assert names.isdisjoint(two_models["modules"])
     assert [path.name for path in (ROOT / "plugins").glob("*.py")] == ["perennial_plugin.py"]
 
 

@@ -29,6 +29,7 @@ from pipelines.store.memory import MemoryStore
 from pipelines.versions.memory import MemoryVersions
 from tests.conftest import ROOT
 from tests.decisions import crown
+from tests.worlds import FOR_NOBODY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +69,7 @@ def copy(example: str, home: Path) -> Context:
         {
             "PERENNIAL_HOME": str(home),
             "PERENNIAL_STATE": str(home / "var"),
+            **FOR_NOBODY,
             "PERENNIAL_COMPARISON_SECONDS": "1",
         }
     )

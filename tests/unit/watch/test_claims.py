@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.science.own_metrics import Measures
 from pipelines.watch.sides import Labelled
-from tests.unit.watch.looks import look_and_decide
+from tests.unit.watch.looks import look_without_page
 from tests.unit.watch.windows import (
     ROWS,
     answers,
@@ -42,8 +42,8 @@ def test_intervals_that_cover_less_are_drift_that_says_how_much_less():
     )
     quiet = intervals(ROWS, 5, 1.0)
     rows = window(predictions=quiet.p[:, 1])
-    assert look_and_decide(rows, labels=quiet, against=against)[1].verdict == "no_drift"
-    found, decision = look_and_decide(rows, labels=intervals(ROWS, 5, 1.35), against=against)
+    assert look_without_page(rows, labels=quiet, against=against)[1].verdict == "no_drift"
+    found, decision = look_without_page(rows, labels=intervals(ROWS, 5, 1.35), against=against)
     assert decision.verdict == "drift"
     assert "90% intervals (0.05 to 0.95) cover 7" in decision.reasons[0]
     assert "they covered 8" in decision.reasons[0] or "they covered 9" in decision.reasons[0]
@@ -57,7 +57,7 @@ def test_probabilities_that_are_too_high_are_drift_that_says_by_how_much():
     quiet = labelled()
     p = answers(ROWS, 1)
     fewer = np.random.default_rng(3).random(ROWS) < np.clip(1.6 * p - 0.15, 0, 1) * 0.6
-    _, decision = look_and_decide(window(), labels=replace(quiet, y=fewer.astype(int)))
+    _, decision = look_without_page(window(), labels=replace(quiet, y=fewer.astype(int)))
     assert decision.verdict == "drift"
     assert "probabilities are too high by 0.0" in "; ".join(decision.reasons)
-    assert look_and_decide(window(), labels=quiet)[1].verdict == "no_drift"
+    assert look_without_page(window(), labels=quiet)[1].verdict == "no_drift"

@@ -14,7 +14,7 @@ import pytest
 from pipelines.spec.drift import Drift, Performance, Rule
 from pipelines.watch.comparison import look
 from pipelines.watch.sides import Labelled
-from tests.unit.watch.looks import fact_of, look_and_decide
+from tests.unit.watch.looks import fact_of, look_and_decide, look_without_page
 from tests.unit.watch.windows import (
     CHAMPION,
     ROWS,
@@ -58,7 +58,7 @@ def test_the_same_distributions_are_no_drift_and_the_figures_are_evidentlys():
 
 
 def test_an_input_that_shifted_is_drift_that_names_it_and_the_statistic():
-    found, decision = look_and_decide(window(table(ROWS, 1, shift=0.3)))
+    found, decision = look_without_page(window(table(ROWS, 1, shift=0.3)))
     assert found.facts.drifted_names == ["delay"]
     assert decision.verdict == "drift"
     assert "inputs have changed: delay (" in decision.reasons[0]
@@ -76,8 +76,8 @@ def test_a_lost_correlation_is_seen_though_each_input_is_as_it_was():
         return pa.table({"one": one, "other": other})
 
     against = champion(pair(2_000, 0.8))
-    assert look_and_decide(window(pair(ROWS, 0.8)), against=against)[1].verdict == "no_drift"
-    found, decision = look_and_decide(window(pair(ROWS, 0.0)), against=against)
+    assert look_without_page(window(pair(ROWS, 0.8)), against=against)[1].verdict == "no_drift"
+    found, decision = look_without_page(window(pair(ROWS, 0.0)), against=against)
     assert decision.verdict == "drift"
     assert "how they go together" in decision.reasons[0]
     assert not found.facts.drifted_names
@@ -86,25 +86,25 @@ def test_a_lost_correlation_is_seen_though_each_input_is_as_it_was():
 def test_a_threshold_of_the_specs_own_is_a_rule_beside_the_test():
     rule = Rule(method="wasserstein", threshold=0.05)
     rules = Drift(schedule="monthly", columns={"delay": rule})
-    found, decision = look_and_decide(window(), rules)
+    found, decision = look_without_page(window(), rules)
     assert decision.verdict == "drift"
     assert "1 of 1 input with a threshold of the spec's own" in decision.reasons[0]
     assert (fact_of(found, "delay").passed, fact_of(found, "delay").p_value > 0.05) == (True, True)
 
 
 def test_predictions_that_shifted_are_drift_by_themselves():
-    _, decision = look_and_decide(window(predictions=answers(ROWS, 1) ** 0.5))
+    _, decision = look_without_page(window(predictions=answers(ROWS, 1) ** 0.5))
     assert decision.verdict == "drift"
     assert "the predictions have changed" in decision.reasons[0]
 
 
 def test_answers_that_got_worse_are_drift_in_words_that_carry_the_numbers():
-    _, decision = look_and_decide(window(), labels=labelled(skill=0.0))
+    _, decision = look_without_page(window(), labels=labelled(skill=0.0))
     assert decision.verdict == "drift"
     assert "more wrong than on its holdout" in decision.reasons[0]
     assert "roc_auc is 0.537 on 800 labelled rows, and was 0.7 there" in decision.reasons[0]
     rules = Drift(schedule="monthly", performance=Performance(tolerance=0.1))
-    _, decision = look_and_decide(window(), rules, labelled(skill=0.0))
+    _, decision = look_without_page(window(), rules, labelled(skill=0.0))
     assert "it promised 0.7, and 10% of that is tolerated" in decision.reasons[1]
 
 
@@ -121,7 +121,9 @@ def test_errors_that_grew_are_drift_where_less_is_better():
     p = np.random.default_rng(5).normal(50, 9, ROWS)
     for noise, verdict in ((2.0, "no_drift"), (2.6, "drift")):
         labels = Labelled(p + np.random.default_rng(6).normal(0, noise, ROWS), p, times(ROWS))
-        assert look_and_decide(window(predictions=p), RULES, labels, against)[1].verdict == verdict
+        assert (
+            look_without_page(window(predictions=p), RULES, labels, against)[1].verdict == verdict
+        )
 
 
 def test_classes_are_compared_by_label_and_scored_by_their_probabilities():
@@ -142,15 +144,15 @@ def test_classes_are_compared_by_label_and_scored_by_their_probabilities():
     p = np.full((ROWS, 3), 0.2) + 0.4 * np.eye(3)[y]
     p[::3] = 1 / 3
     sure = Labelled(y, p, times(ROWS))
-    quiet, decision = look_and_decide(window(predictions=seen), RULES, sure, against)
+    quiet, decision = look_without_page(window(predictions=seen), RULES, sure, against)
     assert decision.verdict == "no_drift"
     assert quiet.facts.families[-1].said == "unchanged"
     blind = replace(sure, p=np.full((ROWS, 3), 1 / 3))
-    _, decision = look_and_decide(window(predictions=seen), RULES, blind, against)
+    _, decision = look_without_page(window(predictions=seen), RULES, blind, against)
     assert decision.verdict == "drift"
     assert "more wrong" in decision.reasons[0]
     red = window(predictions=np.array(["red"] * ROWS, dtype=object))
-    assert look_and_decide(red, RULES, None, against)[1].verdict == "drift"
+    assert look_without_page(red, RULES, None, against)[1].verdict == "drift"
 
 
 def test_whole_numbers_for_numbers_and_other_arrow_types_of_one_kind_are_fine():
@@ -158,9 +160,9 @@ def test_whole_numbers_for_numbers_and_other_arrow_types_of_one_kind_are_fine():
     inputs = inputs.set_column(4, "carrier", inputs["carrier"].dictionary_encode())
     inputs = inputs.set_column(2, "weekday", inputs["weekday"].cast(pa.float64()))
     inputs = inputs.set_column(1, "distance", inputs["distance"].cast(pa.float32()))
-    assert look_and_decide(window(inputs))[1].verdict == "no_drift"
+    assert look_without_page(window(inputs))[1].verdict == "no_drift"
     whole = window(inputs.set_column(0, "delay", pa.array([0, 1] * (ROWS // 2))))
-    assert look_and_decide(whole)[1].verdict == "drift"
+    assert look_without_page(whole)[1].verdict == "drift"
 
 
 def test_evidently_says_nothing_of_the_whole_window():

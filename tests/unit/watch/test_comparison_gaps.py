@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.spec.drift import NUMBER_METHODS, TEXT_METHODS, Drift, Rule
 from pipelines.watch.sides import Rows
-from tests.unit.watch.looks import NAN, fact_of, look_and_decide
+from tests.unit.watch.looks import NAN, fact_of, look_and_decide, look_without_page
 from tests.unit.watch.windows import (
     CHAMPION,
     ROWS,
@@ -64,7 +64,7 @@ def test_an_input_whose_values_are_all_missing_is_drift(values):
 
 def test_ninety_percent_of_nan_are_drift():
     values = [NAN if i % 10 else 0.1 for i in range(ROWS)]
-    _, decision = look_and_decide(window(replaced("delay", values)))
+    _, decision = look_without_page(window(replaced("delay", values)))
     assert decision.verdict == "drift"
     assert "missing values have changed: delay (its missing values" in decision.reasons[0]
 
@@ -101,15 +101,15 @@ def test_unseen_texts_are_drift_of_their_input():
 def test_one_class_of_labels_leaves_the_verdict_to_the_inputs_and_says_so():
     labels = replace(labelled(), y=np.ones(ROWS, dtype=int))
     earlier = replace(CHAMPION, held=None)
-    _, decision = look_and_decide(window(), labels=labels, against=earlier)
+    _, decision = look_without_page(window(), labels=labels, against=earlier)
     assert decision.verdict == "no_drift"
     assert (
         "roc_auc is not defined on the 800 labelled rows: the rows show one class only"
         in decision.reasons[1]
     )
     moved = window(table(ROWS, 1, shift=5.0), answers(ROWS, 1) ** 0.3)
-    assert look_and_decide(moved, labels=labels, against=earlier)[1].verdict == "drift"
-    wrong = look_and_decide(window(), labels=labels)[1]
+    assert look_without_page(moved, labels=labels, against=earlier)[1].verdict == "drift"
+    wrong = look_without_page(window(), labels=labels)[1]
     assert "more wrong than on its holdout" in wrong.reasons[0], "of single answers a test can tell"
 
 
@@ -130,7 +130,7 @@ def test_one_class_of_labels_leaves_the_verdict_to_the_inputs_and_says_so():
     ],
 )
 def test_what_could_not_be_looked_at_is_noted(labels, against, words):
-    _, decision = look_and_decide(window(), labels=labels, against=against)
+    _, decision = look_without_page(window(), labels=labels, against=against)
     assert decision.verdict == "no_drift"
     assert any(words in r for r in decision.reasons)
 
@@ -156,16 +156,17 @@ def test_with_personal_inputs_only_the_predictions_decide():
         reference=Rows(pa.table({}), answers(2_000, 9)),
     )
     assert (
-        look_and_decide(Rows(pa.table({}), answers(ROWS, 1)), against=against)[1].verdict
+        look_without_page(Rows(pa.table({}), answers(ROWS, 1)), against=against)[1].verdict
         == "no_drift"
     )
     assert (
-        look_and_decide(Rows(pa.table({}), answers(ROWS, 1) ** 0.3), against=against)[1].verdict
+        look_without_page(Rows(pa.table({}), answers(ROWS, 1) ** 0.3), against=against)[1].verdict
         == "drift"
     )
     nothing = replace(against, reference=Rows(pa.table({}), np.empty(0)))
     assert (
-        look_and_decide(Rows(pa.table({}), answers(ROWS, 1)), against=nothing)[1].verdict == "alarm"
+        look_without_page(Rows(pa.table({}), answers(ROWS, 1)), against=nothing)[1].verdict
+        == "alarm"
     )
 
 

@@ -51,7 +51,7 @@ def watching():
 def test_the_look_counts_the_flagged_rows_of_a_window(watching, shift, kept):
     scores = np.random.default_rng(4).normal(shift, 1, 800)
     rows = Rows(table(800, 1), scores, event_times=times(800))
-    found = look(RULES, rows, None, watching, seed=0)
+    found = look(RULES, rows, None, watching, seed=0, with_page=False)
     assert found.facts.error == ""
     assert found.facts.flags.is_kept is kept
     assert found.facts.flags.flagged == int((scores > 1.645).sum())
@@ -60,4 +60,4 @@ def test_the_look_counts_the_flagged_rows_of_a_window(watching, shift, kept):
 
 def test_a_model_that_promises_no_rate_has_no_share_of_flags():
     rows = Rows(table(800, 1), np.random.default_rng(4).beta(2, 6, 800), event_times=times(800))
-    assert look(RULES, rows, None, champion(), seed=0).facts.flags is None
+    assert look(RULES, rows, None, champion(), seed=0, with_page=False).facts.flags is None

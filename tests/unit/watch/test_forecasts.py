@@ -31,7 +31,9 @@ def forecaster():
 
 def seen(truth):
     labels = Labelled(truth, PREDICTIONS, times(ROWS))
-    return look(RULES, window(table(ROWS, 1), PREDICTIONS), labels, forecaster(), seed=1).facts
+    return look(
+        RULES, window(table(ROWS, 1), PREDICTIONS), labels, forecaster(), seed=1, with_page=False
+    ).facts
 
 
 def test_the_calendar_is_not_watched_and_a_lag_is():
@@ -53,5 +55,7 @@ def test_forecasts_that_lie_below_the_truth_are_told():
 def test_a_regression_says_nothing_of_its_residual():
     plain = replace(forecaster(), task="regression")
     labels = Labelled(PREDICTIONS + 3, PREDICTIONS, times(ROWS))
-    facts = look(RULES, window(predictions=PREDICTIONS), labels, plain, seed=1).facts
+    facts = look(
+        RULES, window(predictions=PREDICTIONS), labels, plain, seed=1, with_page=False
+    ).facts
     assert not [n for n in facts.notes if "the truth on the mean" in n]
