@@ -80,6 +80,11 @@ class Composed:
     """What else its operator has set."""
 
     @property
+    def profile(self) -> str:
+        """Which services come with the workers: the stack's broker, unless there is another."""
+        return "workers" if "PERENNIAL_BROKER_URL" in self.variables else "celery"
+
+    @property
     def backups(self) -> Path:
         return self.folder / "backups"
 
@@ -151,7 +156,7 @@ class Composed:
             "quiet",
             "--env-file",
             str(self.file),
-            *(["--profile", "celery"] if self.workers else []),
+            *(["--profile", self.profile] if self.workers else []),
             *arguments,
         ]
         return subprocess.run(
