@@ -80,11 +80,6 @@ class Composed:
     """What else its operator has set."""
 
     @property
-    def profile(self) -> str:
-        """Which services come with the workers: the stack's broker, unless there is another."""
-        return "workers" if "PERENNIAL_BROKER_URL" in self.variables else "celery"
-
-    @property
     def backups(self) -> Path:
         return self.folder / "backups"
 
@@ -149,6 +144,8 @@ class Composed:
         )
 
     def compose(self, *arguments, timeout=900):
+        # `celery` would start the stack's own broker, too
+        profile = "workers" if "PERENNIAL_BROKER_URL" in self.variables else "celery"
         command = [
             "docker",
             "compose",
@@ -156,7 +153,7 @@ class Composed:
             "quiet",
             "--env-file",
             str(self.file),
-            *(["--profile", self.profile] if self.workers else []),
+            *(["--profile", profile] if self.workers else []),
             *arguments,
         ]
         return subprocess.run(
