@@ -18,7 +18,10 @@ BROKER_SECONDS = 10.0
 """How long it may take to answer."""
 
 CA = f"{PREFIX}BROKER_CA"
-_CORRECT = f"correct {PREFIX}BROKER_URL, or leave it out: the stack then runs Redis."
+_CORRECT = (
+    f"correct {PREFIX}BROKER_URL (amqps:// or rediss:// where it speaks TLS), or leave it out: the"
+    " stack then runs Redis."
+)
 _OTHER_NAME = frozenset({62, 64})
 """OpenSSL's verify_code: the certificate is of another name, or of another address."""
 _OTHER_TIME = frozenset({9, 10})
@@ -157,6 +160,11 @@ def _say_tls(fault: ssl.SSLError) -> tuple[str, str]:
             return words, "give the broker a new certificate, or set this machine's clock."
         return words, f"name the file of its authority's certificate: {CA}."
     reason = fault.reason or type(fault).__name__
+    if reason.endswith("CERTIFICATE_REQUIRED"):
+        return "asks us for a certificate of our own, and we have none", (
+            "let it ask for none (Redis: tls-auth-clients no; RabbitMQ:"
+            " ssl_options.fail_if_no_peer_cert = false); the password says who we are."
+        )
     return f"does not speak TLS with us ({reason})", (
         f"correct the port in {PREFIX}BROKER_URL, or its scheme: amqp:// and redis:// are without"
         " TLS."

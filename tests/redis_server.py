@@ -34,6 +34,8 @@ class Redis:
     folder: Path
     host: str = "127.0.0.1"
     certificate: Certificate | None = None
+    of_clients: Path | None = None
+    """The authority whose certificates its clients must show."""
     port: int = field(default_factory=free_port)
     password: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
     _process: subprocess.Popen[bytes] | None = None
@@ -63,6 +65,8 @@ class Redis:
                 "tls-key-file": str(self.certificate.key),
                 "tls-auth-clients": "no",
             }
+        if self.of_clients is not None:
+            options |= {"tls-auth-clients": "yes", "tls-ca-cert-file": str(self.of_clients)}
         config = self.folder / "redis.conf"
         config.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
         self._process = subprocess.Popen(

@@ -86,6 +86,17 @@ def test_a_certificate_that_is_too_old_is_told_from_one_of_an_unknown_authority(
 
 
 @needs_redis
+def test_a_broker_that_asks_its_clients_for_certificates_is_named(tmp_path, authority):
+    certificate = authority.certify("127.0.0.1")
+    with redis_server(tmp_path, certificate=certificate, of_clients=authority.file) as server:
+        refused = refusal(server.url, authority.file)
+        assert "asks us for a certificate of our own" in refused.message
+        assert "tls-auth-clients no" in refused.remedy
+        refused = refusal(server.url.replace("rediss:", "redis:"))
+        assert "rediss:// where it speaks TLS" in refused.remedy
+
+
+@needs_redis
 def test_a_port_without_tls_is_told_from_a_wrong_certificate(tmp_path):
     with redis_server(tmp_path) as server:
         refused = refusal(server.url.replace("redis:", "rediss:"), seconds=0.5)

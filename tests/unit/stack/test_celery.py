@@ -19,11 +19,21 @@ from stack.layout import CHECKOUT
 from stack.programs import programs
 from tests.unit.stack.test_stack_config import layout
 
+COMPOSED = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
+CERTIFICATES = "${PERENNIAL_BROKER_CA:-/dev/null}:/run/broker-ca.pem:ro"
+
+
+def test_the_composed_stack_shows_a_broker_s_certificates_to_those_who_speak_to_it():
+    told = COMPOSED["x-airflow-environment"]
+    assert told["PERENNIAL_BROKER_CA"] == "${PERENNIAL_BROKER_CA:+/run/broker-ca.pem}"
+    seeing = {
+        name for name, of in COMPOSED["services"].items() if CERTIFICATES in of.get("volumes", ())
+    }
+    assert seeing == {"init", "scheduler", "worker", "perennial"}
+
 
 def test_both_stacks_let_workers_hold_no_task_that_they_do_not_do(tmp_path):
-    composed = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())[
-        "x-airflow-environment"
-    ]
+    composed = COMPOSED["x-airflow-environment"]
     embedded = environment(layout(tmp_path, executor="celery"), {})
     for name in (
         "CELERY__WORKER_PREFETCH_MULTIPLIER",
