@@ -22,6 +22,11 @@ _CORRECT = (
     f"correct {PREFIX}BROKER_URL (amqps:// or rediss:// where it speaks TLS), or leave it out: the"
     " stack then runs Redis."
 )
+_CORRECT_TLS = (
+    f"correct {PREFIX}BROKER_URL (amqp:// and redis:// are without TLS). A broker that asks its"
+    " clients for certificates of their own must ask for none: Redis by `tls-auth-clients no`,"
+    " RabbitMQ by `ssl_options.fail_if_no_peer_cert = false`."
+)
 _OTHER_NAME = frozenset({62, 64})
 """OpenSSL's verify_code: the certificate is of another name, or of another address."""
 _OTHER_TIME = frozenset({9, 10})
@@ -85,22 +90,23 @@ def expect_broker(url: str, ca: Path | None = None, seconds: float = BROKER_SECO
             with connection.channel():
                 return
     except (AccessRefused, *_of_redis("AuthenticationError")) as error:
-        words, fault = "does not take the user or its password", error
+        words, why, remedy = "does not take the user or its password", _name(error), _CORRECT
     except NotAllowed as error:
-        words, fault = "has no such virtual host, or this user may not use it", error
+        words = "has no such virtual host, or this user may not use it"
+        why, remedy = _name(error), _CORRECT
     except (KombuError, OSError, *_of_redis("RedisError")) as error:
-        # What expects no TLS may wait for the end of a line
-        words = "does not answer, or not by TLS" if has_tls(url) else "does not answer"
-        fault = error
+        fault = _tls_fault(error)
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            words, why = "shows a certificate that does not hold", fault.verify_message.rstrip(".")
+            remedy = _remedy_of_certificate(fault)
+        elif has_tls(url):
+            words, remedy = "does not answer by TLS", _CORRECT_TLS
+            why = (fault and fault.reason) or _name(error)
+        else:
+            words, why, remedy = "does not answer", _name(error), _CORRECT
     except (ValueError, TypeError) as error:
-        words, fault = "has an address that cannot be read", error
-    known = _tls_fault(fault)
-    if known is not None:
-        words, remedy = _say_tls(known)
-        raise RequestError(f"The broker {show_broker(url)} {words}.", remedy=remedy)
-    raise RequestError(
-        f"The broker {show_broker(url)} {words} ({type(fault).__name__}).", remedy=_CORRECT
-    )
+        words, why, remedy = "has an address that cannot be read", _name(error), _CORRECT
+    raise RequestError(f"The broker {show_broker(url)} {words} ({why}).", remedy=remedy)
 
 
 def expect_authorities(url: str, ca: Path | None) -> None:
@@ -113,8 +119,13 @@ def expect_authorities(url: str, ca: Path | None) -> None:
             remedy=f"begin {PREFIX}BROKER_URL with amqps:// or rediss://, or leave {CA} out.",
         )
     if not ca.is_file():
-        # Of a path that is not there Docker makes a folder
-        raise RequestError(f"{CA} names no file: {ca}.", remedy="correct the path.")
+        raise RequestError(
+            f"{CA} names no file: {ca}.",
+            remedy=(
+                "correct the path. Of one that is not there Docker makes an empty folder: remove"
+                " that."
+            ),
+        )
     try:
         ssl.create_default_context(cafile=str(ca))
     except ssl.SSLError as error:
@@ -125,7 +136,8 @@ def expect_authorities(url: str, ca: Path | None) -> None:
     except OSError as error:
         raise RequestError(
             f"{CA}: {ca} cannot be read ({error.strerror}).",
-            remedy=f"let the stack's user read it (chmod 644 {ca}); it is no secret.",
+            # With Docker Compose the path is one in the container, and the mode the host's
+            remedy="let everybody read it (chmod 644): it is no secret.",
         ) from error
 
 
@@ -147,25 +159,17 @@ def _tls_fault(error: BaseException | None) -> ssl.SSLError | None:
     return None
 
 
-def _say_tls(fault: ssl.SSLError) -> tuple[str, str]:
-    """Return what a fault of TLS means, and what to do."""
-    if isinstance(fault, ssl.SSLCertVerificationError):
-        words = f"shows a certificate that does not hold: {fault.verify_message.rstrip('.')}"
-        if fault.verify_code in _OTHER_NAME:
-            return words, (
-                f"name it in {PREFIX}BROKER_URL as its certificate does, or give it a certificate"
-                " for this name."
-            )
-        if fault.verify_code in _OTHER_TIME:
-            return words, "give the broker a new certificate, or set this machine's clock."
-        return words, f"name the file of its authority's certificate: {CA}."
-    reason = fault.reason or type(fault).__name__
-    if reason.endswith("CERTIFICATE_REQUIRED"):
-        return "asks us for a certificate of our own, and we have none", (
-            "let it ask for none (Redis: tls-auth-clients no; RabbitMQ:"
-            " ssl_options.fail_if_no_peer_cert = false); the password says who we are."
+def _remedy_of_certificate(fault: ssl.SSLCertVerificationError) -> str:
+    """Return what to do about a certificate that does not hold."""
+    if fault.verify_code in _OTHER_NAME:
+        return (
+            f"name the broker in {PREFIX}BROKER_URL as its certificate does, or give it a"
+            " certificate for this name."
         )
-    return f"does not speak TLS with us ({reason})", (
-        f"correct the port in {PREFIX}BROKER_URL, or its scheme: amqp:// and redis:// are without"
-        " TLS."
-    )
+    if fault.verify_code in _OTHER_TIME:
+        return "give the broker a new certificate, or set this machine's clock."
+    return f"name the file of its authority's certificate: {CA}."
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__

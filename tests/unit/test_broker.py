@@ -67,11 +67,11 @@ def test_a_certificate_is_checked_against_the_authority_that_is_named(tmp_path, 
         for ca in (None, other.file):
             refused = refusal(server.url, ca)
             assert f"rediss://127.0.0.1:{server.port}" in refused.message
-            assert "shows a certificate that does not hold: " in refused.message
+            assert "shows a certificate that does not hold (" in refused.message
             assert refused.remedy.endswith("authority's certificate: PERENNIAL_BROKER_CA.")
         refused = refusal(server.url.replace("127.0.0.1", "localhost"), authority.file)
         assert "not valid for 'localhost'" in refused.message
-        assert "name it in PERENNIAL_BROKER_URL as its certificate does" in refused.remedy
+        assert "in PERENNIAL_BROKER_URL as its certificate does" in refused.remedy
 
 
 @needs_redis
@@ -90,7 +90,8 @@ def test_a_broker_that_asks_its_clients_for_certificates_is_named(tmp_path, auth
     certificate = authority.certify("127.0.0.1")
     with redis_server(tmp_path, certificate=certificate, of_clients=authority.file) as server:
         refused = refusal(server.url, authority.file)
-        assert "asks us for a certificate of our own" in refused.message
+        # It breaks off; whether we are told why first, depends on who is faster
+        assert "does not answer by TLS" in refused.message
         assert "tls-auth-clients no" in refused.remedy
         refused = refusal(server.url.replace("rediss:", "redis:"))
         assert "rediss:// where it speaks TLS" in refused.remedy
@@ -100,11 +101,11 @@ def test_a_broker_that_asks_its_clients_for_certificates_is_named(tmp_path, auth
 def test_a_port_without_tls_is_told_from_a_wrong_certificate(tmp_path):
     with redis_server(tmp_path) as server:
         refused = refusal(server.url.replace("redis:", "rediss:"), seconds=0.5)
-    assert "does not answer, or not by TLS" in refused.message
+    assert "does not answer by TLS" in refused.message
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         pool.submit(_greet, server)
         refused = refusal(f"amqps://me:hunter2@127.0.0.1:{server.getsockname()[1]}/")
-    assert "does not speak TLS with us (WRONG_VERSION_NUMBER)" in refused.message
+    assert "does not answer by TLS (WRONG_VERSION_NUMBER)" in refused.message
     assert "amqp:// and redis:// are without TLS" in refused.remedy
 
 
