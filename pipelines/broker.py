@@ -5,11 +5,33 @@ It is asked before the stack starts: later it would be away, and tasks would wai
 
 from __future__ import annotations
 
+import ssl
+from typing import TYPE_CHECKING, Any
+
 from pipelines.errors import RequestError
-from pipelines.settings import PREFIX, without_password
+from pipelines.settings import PREFIX, scheme_of, without_password
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BROKER_SECONDS = 10.0
 """How long it may take to answer."""
+
+CA = f"{PREFIX}BROKER_CA"
+_CORRECT = (
+    f"correct {PREFIX}BROKER_URL (amqps:// or rediss:// where it speaks TLS), or leave it out: the"
+    " stack then runs Redis."
+)
+_CORRECT_TLS = (
+    f"correct {PREFIX}BROKER_URL (amqp:// and redis:// are without TLS). A broker that asks its"
+    " clients for certificates of their own must ask for none: Redis by `tls-auth-clients no`,"
+    " RabbitMQ by `ssl_options.fail_if_no_peer_cert = false`."
+)
+_OTHER_NAME = frozenset({62, 64})
+"""OpenSSL's verify_code: the certificate is of another name, or of another address."""
+_OTHER_TIME = frozenset({9, 10})
+"""The same: it does not hold yet, or no longer."""
+_REDIS = frozenset({"redis", "rediss"})
 
 
 def show_broker(url: str) -> str:
@@ -17,30 +39,137 @@ def show_broker(url: str) -> str:
     return without_password(url.partition("?")[0])
 
 
-def expect_broker(url: str, seconds: float = BROKER_SECONDS) -> None:
-    """Raise RequestError, without the password, where a broker does not take us."""
+def has_tls(url: str) -> bool:
+    """Tell whether this address is reached by TLS."""
+    return scheme_of(url) in {"amqps", "rediss"}
+
+
+def tls_options(url: str, ca: Path | None) -> dict[str, Any]:
+    """Return Celery's `broker_use_ssl`; empty where the address is not of TLS.
+
+    The broker's certificate is checked against `ca` (None: the system's), and so is the host's name
+    in it: by Celery's defaults RabbitMQ's name is not, and of Redis nothing is.
+    """
+    file = {} if ca is None else {"ca_certs": str(ca)}
+    match scheme_of(url):
+        case "amqps":
+            # kombu puts the address's host in place of None; without this no name is compared
+            return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None, **file}
+        case "rediss":
+            options = {"cert_reqs": ssl.CERT_REQUIRED, "check_hostname": True, **file}
+            return {f"ssl_{name}": value for name, value in options.items()}
+    return {}
+
+
+def can_ask(url: str) -> bool:
+    """Tell whether there is a client of such a broker here: images of steps have none of Redis."""
+    from importlib.util import find_spec
+
+    return scheme_of(url) not in _REDIS or find_spec("redis") is not None
+
+
+def expect_broker(url: str, ca: Path | None = None, seconds: float = BROKER_SECONDS) -> None:
+    """Raise RequestError, without the password, where a broker does not take us.
+
+    `ca` is the file of certificates that its own is checked against; None: the system's.
+    """
     from amqp.exceptions import AccessRefused, NotAllowed
     from kombu.connection import Connection
     from kombu.exceptions import KombuError
-    from redis.exceptions import AuthenticationError, RedisError
 
+    expect_authorities(url, ca)
     try:
-        with (
-            Connection(
-                url, connect_timeout=seconds, transport_options={"socket_timeout": seconds}
-            ) as connection,
-            connection.channel(),
-        ):
-            return
-    except (AccessRefused, AuthenticationError) as error:
-        words, kind = "does not take the user or its password", type(error).__name__
+        with Connection(
+            url,
+            ssl=tls_options(url, ca) or False,
+            connect_timeout=seconds,
+            transport_options={"socket_timeout": seconds},
+        ) as connection:
+            # Else it is asked a second time, 2 s later
+            connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
+            with connection.channel():
+                return
+    except (AccessRefused, *_of_redis("AuthenticationError")) as error:
+        words, why, remedy = "does not take the user or its password", _name(error), _CORRECT
     except NotAllowed as error:
-        words, kind = "has no such virtual host, or this user may not use it", type(error).__name__
-    except (KombuError, RedisError, OSError) as error:
-        words, kind = "does not answer", type(error).__name__
+        words = "has no such virtual host, or this user may not use it"
+        why, remedy = _name(error), _CORRECT
+    except (KombuError, OSError, *_of_redis("RedisError")) as error:
+        fault = _tls_fault(error)
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            words, why = "shows a certificate that does not hold", fault.verify_message.rstrip(".")
+            remedy = _remedy_of_certificate(fault)
+        elif has_tls(url):
+            words, remedy = "does not answer by TLS", _CORRECT_TLS
+            why = (fault and fault.reason) or _name(error)
+        else:
+            words, why, remedy = "does not answer", _name(error), _CORRECT
     except (ValueError, TypeError) as error:
-        words, kind = "has an address that cannot be read", type(error).__name__
-    raise RequestError(
-        f"The broker {show_broker(url)} {words} ({kind}).",
-        remedy=f"correct {PREFIX}BROKER_URL, or leave it out: the stack then runs Redis.",
-    )
+        words, why, remedy = "has an address that cannot be read", _name(error), _CORRECT
+    raise RequestError(f"The broker {show_broker(url)} {words} ({why}).", remedy=remedy)
+
+
+def expect_authorities(url: str, ca: Path | None) -> None:
+    """Raise RequestError where the file of certificates is none, or of no use to this address."""
+    if ca is None:
+        return
+    if not has_tls(url):
+        raise RequestError(
+            f"{CA} is set, and the broker {show_broker(url)} is reached without TLS.",
+            remedy=f"begin {PREFIX}BROKER_URL with amqps:// or rediss://, or leave {CA} out.",
+        )
+    if not ca.is_file():
+        raise RequestError(
+            f"{CA} names no file: {ca}.",
+            remedy=(
+                "correct the path. Of one that is not there Docker makes an empty folder: remove"
+                " that."
+            ),
+        )
+    try:
+        ssl.create_default_context(cafile=str(ca))
+    except ssl.SSLError as error:
+        raise RequestError(
+            f"{CA}: {ca} holds no certificate that can be read.",
+            remedy="name a file of certificates (PEM: -----BEGIN CERTIFICATE-----).",
+        ) from error
+    except OSError as error:
+        raise RequestError(
+            f"{CA}: {ca} cannot be read ({error.strerror}).",
+            # With Docker Compose the path is one in the container, and the mode the host's
+            remedy="let everybody read it (chmod 644): it is no secret.",
+        ) from error
+
+
+def _of_redis(name: str) -> tuple[type[Exception], ...]:
+    """Return an error of Redis's client, where there is one."""
+    try:
+        from redis import exceptions
+    except ModuleNotFoundError:
+        return ()
+    return (getattr(exceptions, name),)
+
+
+def _tls_fault(error: BaseException | None) -> ssl.SSLError | None:
+    """Return the fault of TLS that an error was made of; Redis's client wraps it."""
+    for _ in range(10):
+        if error is None or isinstance(error, ssl.SSLError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _remedy_of_certificate(fault: ssl.SSLCertVerificationError) -> str:
+    """Return what to do about a certificate that does not hold."""
+    if fault.verify_code in _OTHER_NAME:
+        return (
+            f"name the broker in {PREFIX}BROKER_URL as its certificate does, or give it a"
+            " certificate for this name."
+        )
+    if fault.verify_code in _OTHER_TIME:
+        return "give the broker a new certificate, or set this machine's clock."
+    return f"name the file of its authority's certificate: {CA}."
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__

@@ -205,7 +205,7 @@ TURN_LIMITS = (
     "retrainings_per_day_per_owner",
 )
 """Settings by which a retraining waits for its turn, or is declined."""
-OF_THE_STACK = (*PORTS, "executor", "celery_workers", "broker_url")
+OF_THE_STACK = (*PORTS, "executor", "celery_workers", "broker_url", "broker_ca")
 """Where the environment does not name them, those of the stack that runs on the state folder are
 taken."""
 
@@ -368,6 +368,11 @@ class Settings(Value):
     """A broker of one's own for these workers: RabbitMQ (amqp://user:password@host/vhost) or Redis.
 
     None: the stack runs Redis for itself.
+    """
+    broker_ca: Path | None = None
+    """A file of certificates, against which that broker's is checked (amqps, rediss).
+
+    None: the system's.
     """
     queues: Queues = "default"
     """Which queues these workers take tasks from, with commas between them."""
@@ -587,7 +592,7 @@ class Settings(Value):
         home: Path = info.data["home"]
         return None if file is None else (home / file).absolute()
 
-    @field_validator("alerts", "store_credentials", "store_ca", "kubernetes_config")
+    @field_validator("alerts", "store_credentials", "store_ca", "broker_ca", "kubernetes_config")
     @classmethod
     def _count_a_file_from_home(cls, file: Path | None, info: ValidationInfo) -> Path | None:
         """Return the file's absolute path."""

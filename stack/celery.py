@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from stack.layout import Layout
 
 WORKER_MODULE = "perennial_airflow.celery_worker"
+CONFIG = "perennial_airflow.celery_config.CELERY_CONFIG"
+"""Celery's settings, with the check of a broker's certificate."""
 SLOTS = 2
 """Tasks that one worker does at a time."""
 _SOCKET_BYTES = 100
@@ -66,6 +68,7 @@ def celery_settings(layout: Layout) -> dict[str, dict[str, object]]:
             # A task that waits behind another one in a worker's hands would be lost with it
             "WORKER_PREFETCH_MULTIPLIER": 1,
             "OPERATION_TIMEOUT": 30,
+            "CELERY_CONFIG_OPTIONS": CONFIG,
             # What each task would load for itself is loaded once in a worker
             "EXTRA_CELERY_CONFIG": json.dumps({"imports": [WORKER_MODULE]}),
         },
@@ -84,7 +87,9 @@ def _addresses(layout: Layout) -> dict[str, object]:
     }
 
 
-def prepare_broker(layout: Layout, expect: Callable[[str], None] = expect_broker) -> None:
+def prepare_broker(
+    layout: Layout, expect: Callable[[str, Path | None], None] = expect_broker
+) -> None:
     """Make what the broker needs, if this stack has one.
 
     Raises RequestError where it is not installed, or where one's own does not take us.
@@ -94,7 +99,7 @@ def prepare_broker(layout: Layout, expect: Callable[[str], None] = expect_broker
         return
     url = layout.settings.broker_url
     if url is not None:
-        expect(url)
+        expect(url, layout.settings.broker_ca)
         make_folder(_folder(layout))
         write_secret(address_file(layout), url)
         return

@@ -306,4 +306,6 @@ def _settings(layout: Layout) -> dict[str, int | str]:
     values = {name: getattr(layout.settings, name) for name in OF_THE_STACK}
     if values["broker_url"] is not None:
         values["broker_url"] = show_broker(values["broker_url"])
+    if values["broker_ca"] is not None:
+        values["broker_ca"] = str(values["broker_ca"])
     return {name: value for name, value in values.items() if value is not None}

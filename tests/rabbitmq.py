@@ -1,4 +1,4 @@
-"""A RabbitMQ of its own for tests: on 127.0.0.1, with a user and a virtual host, in one folder."""
+"""A RabbitMQ of its own for tests: on one address, with a user and a virtual host."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from tests.buckets import ENVIRON, free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.authorities import Certificate
+
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """Debian's program itself: the command around it changes to a user of its own."""
 needs_rabbitmq = pytest.mark.skipif(
@@ -36,6 +38,8 @@ class RabbitMQ:
     """A server that can be killed and started again on what it has written down."""
 
     folder: Path
+    host: str = "127.0.0.1"
+    certificate: Certificate | None = None
     consumer_timeout: int = DAY_MS
     port: int = field(default_factory=free_port)
     password: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
@@ -46,7 +50,8 @@ class RabbitMQ:
     @property
     def url(self) -> str:
         """The broker's address, with user and password."""
-        return f"amqp://perennial:{self.password}@127.0.0.1:{self.port}/{self.vhost}"
+        scheme = "amqp" if self.certificate is None else "amqps"
+        return f"{scheme}://perennial:{self.password}@{self.host}:{self.port}/{self.vhost}"
 
     def start(self) -> None:
         """Start it and wait until it listens."""
@@ -54,7 +59,7 @@ class RabbitMQ:
         mapper, between = self._ports
         config = self.folder / "rabbitmq.conf"
         config.write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"
+            f"{self._listeners()}"
             f"default_vhost = {self.vhost}\n"
             "default_user = perennial\n"
             f"default_pass = {self.password}\n"
@@ -82,13 +87,25 @@ class RabbitMQ:
         }
         # Its own, and not the one that would stay behind
         self._run(["epmd", "-address", "127.0.0.1", "-port", str(mapper)], environ)
-        _await_port(mapper, 10)
+        await_port("127.0.0.1", mapper, 10)
         self._run([str(SERVER)], environ)
         try:
-            _await_port(self.port, START_SECONDS)
+            await_port(self.host, self.port, START_SECONDS)
         except TimeoutError:
             log = (self.folder / "output").read_text(errors="replace")[-2_000:]
             raise AssertionError(f"RabbitMQ does not start:\n{log}") from None
+
+    def _listeners(self) -> str:
+        address = f"{self.host}:{self.port}"
+        if self.certificate is None:
+            return f"listeners.tcp.1 = {address}\n"
+        return (
+            "listeners.tcp = none\n"
+            f"listeners.ssl.1 = {address}\n"
+            f"ssl_options.certfile = {self.certificate.file}\n"
+            f"ssl_options.keyfile = {self.certificate.key}\n"
+            "ssl_options.verify = verify_none\n"
+        )
 
     def _run(self, command: list[str], environ: dict[str, str]) -> None:
         with (self.folder / "output").open("ab") as output:
@@ -106,16 +123,19 @@ class RabbitMQ:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        for port in (self.port, *self._ports):  # those that it had started end a moment later
-            _await_port(port, START_SECONDS, listens=False)
+        # Those that it had started end a moment later
+        await_port(self.host, self.port, START_SECONDS, listens=False)
+        for port in self._ports:
+            await_port("127.0.0.1", port, START_SECONDS, listens=False)
 
 
-def _await_port(port: int, seconds: float, *, listens: bool = True) -> None:
+def await_port(host: str, port: int, seconds: float, *, listens: bool = True) -> None:
+    """Wait until somebody listens at the port, or nobody. Raises TimeoutError."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with socket.socket() as probe:
             probe.settimeout(1)
-            if (probe.connect_ex(("127.0.0.1", port)) == 0) == listens:
+            if (probe.connect_ex((host, port)) == 0) == listens:
                 return
         time.sleep(0.1)
     raise TimeoutError

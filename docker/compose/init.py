@@ -95,7 +95,7 @@ def _broker() -> None:
     settings = load_settings()
     if settings.executor == "celery" and settings.broker_url is not None:
         try:
-            expect_broker(settings.broker_url)
+            expect_broker(settings.broker_url, settings.broker_ca)
         except PerennialError as error:
             sys.exit(str(error))
 

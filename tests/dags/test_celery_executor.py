@@ -53,6 +53,16 @@ print(json.dumps([before, "perennial_airflow.dags.all_models" in sys.modules]))
 """
 """What Celery does in a worker before it forks."""
 
+TLS = """
+import json
+from airflow.providers.celery.executors.celery_executor import app
+from airflow.providers.celery.executors.celery_executor_utils import create_celery_app
+from airflow.providers.common.compat.sdk import conf
+
+print(json.dumps([each.conf.broker_use_ssl for each in (app, create_celery_app(conf))]))
+"""
+"""How a worker checks the broker's certificate, and how the scheduler does."""
+
 
 def test_the_setting_leads_to_it():
     assert executors.celery is PatientCeleryExecutor
@@ -91,6 +101,17 @@ def test_a_worker_loads_what_tasks_need_before_it_forks(tmp_path):
     extra = celery_settings(layout(tmp_path, executor="celery"))["CELERY"]["EXTRA_CELERY_CONFIG"]
     found = run(LOAD, tmp_path, BROKER_URL="memory://", EXTRA_CELERY_CONFIG=str(extra))
     assert found == [False, True]
+
+
+@pytest.mark.slow
+def test_celery_checks_a_broker_s_certificate_and_keeps_what_airflow_was_told(tmp_path):
+    """Airflow's own settings name the certificate of a client, for brokers that ask for one."""
+    here = layout(tmp_path, executor="celery")
+    name = str(celery_settings(here)["CELERY"]["CELERY_CONFIG_OPTIONS"])
+    own = {"SSL_ACTIVE": "True", "SSL_KEY": "/key", "SSL_CERT": "/cert", "SSL_CACERT": "/ca"}
+    found = run(TLS, tmp_path, BROKER_URL="amqps://h/v", CELERY_CONFIG_OPTIONS=name, **own)
+    files = {"keyfile": "/key", "certfile": "/cert", "ca_certs": "/ca"}
+    assert found == [{"cert_reqs": 2, "server_hostname": None, **files}] * 2
 
 
 def run(code: str, home: Path, **celery: str) -> object:

@@ -144,6 +144,8 @@ class Composed:
         )
 
     def compose(self, *arguments, timeout=900):
+        # `celery` would start the stack's own broker, too
+        profile = "workers" if "PERENNIAL_BROKER_URL" in self.variables else "celery"
         command = [
             "docker",
             "compose",
@@ -151,7 +153,7 @@ class Composed:
             "quiet",
             "--env-file",
             str(self.file),
-            *(["--profile", "celery"] if self.workers else []),
+            *(["--profile", profile] if self.workers else []),
             *arguments,
         ]
         return subprocess.run(

@@ -22,10 +22,19 @@ ONCE = ("verdict", "release", "champion", "outcome")
 
 
 @contextlib.contextmanager
-def running_workers(engine: Any, folder: Path) -> Iterator[Composed]:
-    """Yield such a stack with a small model; it is gone afterwards."""
+def running_workers(
+    engine: Any, folder: Path, variables: dict[str, str] | None = None
+) -> Iterator[Composed]:
+    """Yield such a stack with a small model; it is gone afterwards.
+
+    `variables` are what else its operator has set.
+    """
     world = sales_world(folder / "home", ROOT)
-    stack = replace(composed(engine, folder).with_model(engine, world), workers=WORKERS)
+    stack = replace(
+        composed(engine, folder).with_model(engine, world),
+        workers=WORKERS,
+        variables=variables or {},
+    )
     stack.backups.mkdir()
     with alone():
         try:
@@ -65,6 +74,15 @@ def await_task(api: AirflowApi, run: str, name: str, seconds: float = 600) -> Ta
                 return task
         time.sleep(0.3)
     raise AssertionError(f"{name} does not begin")
+
+
+def worker_of(engine: Any, stack: Composed, run: str, task: str) -> dict[str, Any]:
+    """Return the container of the worker that does a task of the run."""
+    with stack.airflow() as api:
+        answer = api._send("GET", f"/api/v2/dags/{RETRAIN}/dagRuns/{run}/taskInstances")
+    [hostname] = [t["hostname"] for t in answer.json()["task_instances"] if t["task_id"] == task]
+    [found] = [one for one in containers(engine, stack, "worker") if one["Id"].startswith(hostname)]
+    return found
 
 
 def effects(stack: Composed, run: str) -> dict[str, int]:

@@ -197,6 +197,10 @@ AIRFLOW__API__INSTANCE_NAME: Perennial
 AIRFLOW__CELERY__WORKER_CONCURRENCY: {{ .Values.airflow.workerTasks | quote }}
 AIRFLOW__CELERY__WORKER_PREFETCH_MULTIPLIER: "1"
 AIRFLOW__CELERY__OPERATION_TIMEOUT: "30"
+AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS: perennial_airflow.celery_config.CELERY_CONFIG
+{{- if .Values.airflow.brokerCa }}
+PERENNIAL_BROKER_CA: /broker-ca/ca.pem
+{{- end }}
 AIRFLOW__CELERY__EXTRA_CELERY_CONFIG: '{"imports": ["perennial_airflow.celery_worker"]}'
 AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.3"
 AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE: "10"
@@ -276,6 +280,9 @@ volumeMounts:
 {{- if .Values.state.bucket.ca }}
   - {name: ca, mountPath: /ca, readOnly: true}
 {{- end }}
+{{- if .Values.airflow.brokerCa }}
+  - {name: broker-ca, mountPath: /broker-ca, readOnly: true}
+{{- end }}
 {{- if .Values.signing.trust }}
   - {name: trust, mountPath: /trust, readOnly: true}
 {{- end }}
@@ -299,6 +306,9 @@ volumes:
   {{- include "perennial.stateVolume" . | nindent 2 }}
 {{- with .Values.state.bucket.ca }}
   - {name: ca, configMap: {name: {{ . }}}}
+{{- end }}
+{{- with .Values.airflow.brokerCa }}
+  - {name: broker-ca, configMap: {name: {{ . }}}}
 {{- end }}
 {{- with .Values.signing.trust }}
   - {name: trust, configMap: {name: {{ . }}}}

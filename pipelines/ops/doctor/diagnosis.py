@@ -14,6 +14,7 @@ from pipelines.ledger.sql import SqlLedger
 from pipelines.ops import agreement
 from pipelines.ops.doctor import (
     alerts,
+    broker,
     bucket,
     champions,
     kubernetes,
@@ -73,6 +74,7 @@ def diagnose(
         "ledger's anchor": lambda: champions.check_anchor(settings, ports),
         "agreement": lambda: agreement.check_agreement(settings, ports),
         "alerts": lambda: alerts.check_alerts(settings),
+        "broker": lambda: broker.check_broker(settings),
         "pools": lambda: pools.check_pools(settings),
         "state of steps' pods": lambda: pods.check_state(settings),
         "store of releases' pods": lambda: pods.check_store(settings),

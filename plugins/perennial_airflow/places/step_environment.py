@@ -27,6 +27,7 @@ OWN_SETTINGS = frozenset(
         "PROOF_TOKEN",
         "DOCKER_HOST",
         "BROKER_URL",
+        "BROKER_CA",
         "DATA",
         "SPILL",
         "KUBERNETES_CONFIG",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -18,16 +19,27 @@ from stack.layout import CHECKOUT
 from stack.programs import programs
 from tests.unit.stack.test_stack_config import layout
 
+COMPOSED = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
+CERTIFICATES = "${PERENNIAL_BROKER_CA:-/dev/null}:/run/broker-ca.pem:ro"
+
+
+def test_the_composed_stack_shows_a_broker_s_certificates_to_those_who_speak_to_it():
+    told = COMPOSED["x-airflow-environment"]
+    assert told["PERENNIAL_BROKER_CA"] == "${PERENNIAL_BROKER_CA:+/run/broker-ca.pem}"
+    seeing = {
+        name for name, of in COMPOSED["services"].items() if CERTIFICATES in of.get("volumes", ())
+    }
+    assert seeing == {"init", "scheduler", "worker", "perennial"}
+
 
 def test_both_stacks_let_workers_hold_no_task_that_they_do_not_do(tmp_path):
-    composed = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())[
-        "x-airflow-environment"
-    ]
+    composed = COMPOSED["x-airflow-environment"]
     embedded = environment(layout(tmp_path, executor="celery"), {})
     for name in (
         "CELERY__WORKER_PREFETCH_MULTIPLIER",
         "CELERY__OPERATION_TIMEOUT",
         "CELERY__EXTRA_CELERY_CONFIG",
+        "CELERY__CELERY_CONFIG_OPTIONS",
         "SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE",
         "SCHEDULER__TASK_QUEUED_TIMEOUT",
         "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL",
@@ -77,11 +89,12 @@ def test_a_broker_of_one_s_own_is_not_run_and_its_password_stands_in_a_file_alon
 
 def test_its_address_is_written_for_the_owner_s_eyes_and_goes_with_the_setting(tmp_path):
     asked = []
-    here = layout(tmp_path, executor="celery", broker_url=OWN)
+    here = layout(tmp_path, executor="celery", broker_url=OWN, broker_ca="/etc/ours.pem")
     here.secrets.mkdir(parents=True)
-    prepare_broker(here, asked.append)
+    prepare_broker(here, lambda *told: asked.append(told))
     file = here.secrets / "broker_url"
-    assert (file.read_text(), oct(file.stat().st_mode)[-3:], asked) == (OWN, "600", [OWN])
+    assert (file.read_text(), oct(file.stat().st_mode)[-3:]) == (OWN, "600")
+    assert asked == [(OWN, Path("/etc/ours.pem"))]
     said = subprocess.run(
         shlex.split(print_command(file)), capture_output=True, text=True, check=True
     )
@@ -91,8 +104,10 @@ def test_its_address_is_written_for_the_owner_s_eyes_and_goes_with_the_setting(t
 
 
 def test_later_commands_know_of_it_without_its_password(tmp_path):
-    found = control._settings(layout(tmp_path, executor="celery", broker_url=OWN))
+    here = layout(tmp_path, executor="celery", broker_url=OWN, broker_ca="/etc/ours.pem")
+    found = control._settings(here)
     assert found["broker_url"] == "amqp://rabbit.example:5672/models"
+    assert found["broker_ca"] == "/etc/ours.pem"
     assert "broker_url" not in control._settings(layout(tmp_path, executor="celery"))
 
 
