@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from pipelines.errors import RequestError
 from pipelines.settings import PREFIX, scheme_of, without_password
@@ -110,7 +111,15 @@ def expect_broker(url: str, ca: Path | None = None, seconds: float = BROKER_SECO
 
 
 def expect_authorities(url: str, ca: Path | None) -> None:
-    """Raise RequestError where the file of certificates is none, or of no use to this address."""
+    """Raise RequestError where the address says itself how certificates are checked, or the file of
+    them is none, or of no use to this address.
+    """
+    if any(name.startswith("ssl_") for name in parse_qs(url.partition("?")[2])):
+        raise RequestError(
+            f"The broker's address {show_broker(url)} has options of TLS of its own, which would"
+            " replace the check of its certificate.",
+            remedy=f"leave them out, and name the file of its authority's certificate: {CA}.",
+        )
     if ca is None:
         return
     if not has_tls(url):

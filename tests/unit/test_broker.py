@@ -51,6 +51,14 @@ def test_an_address_that_cannot_be_read_is_named_without_its_password(url):
     refusal(url, seconds=0.3)
 
 
+@pytest.mark.parametrize("option", ["ssl_cert_reqs=none", "x=1&ssl_check_hostname=false"])
+def test_an_address_with_options_of_tls_would_be_checked_by_nobody(option, authority):
+    for ca in (None, authority.file):
+        refused = refusal(f"rediss://:hunter2@127.0.0.1:1/0?{option}", ca)
+        assert "would replace the check of its certificate" in refused.message
+        assert "PERENNIAL_BROKER_CA" in refused.remedy
+
+
 @needs_redis
 def test_a_redis_that_knows_another_password_says_so(tmp_path):
     with redis_server(tmp_path) as server:
