@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipelines.engine import Engine
 
 _READ_ROWS = 65_536
-"""Rows that are taken from the engine at once."""
+"""Rows that are taken from the engine, or from what was passed, at once."""
 _AHEAD_SHARE = 32
 """A part (a thirty-second) of the engine's memory holds rows that nobody has taken yet. By default
 it is a megabyte, and while that is full the engine's threads wait.
@@ -58,12 +58,11 @@ class SortedFile:
 
         noted = self._note_failure(tables)
         try:
-            with _reused_memory(), contextlib.ExitStack() as stack:
+            with _reused_memory():
                 if numbered is None:
-                    rows = self._sort(noted, folder)
+                    count = self._sort(noted, path, folder)
                 else:
-                    rows = self._sort_numbered(noted, folder, numbered, stack)
-                count = write_groups(path, map(self._as_kept, groups(rows, GROUP_ROWS)))
+                    count = self._sort_numbered(noted, path, folder, numbered)
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             if self._failure is not None:
                 raise self._failure from None
@@ -72,9 +71,10 @@ class SortedFile:
             path.write_bytes(to_parquet(self._schema.empty_table()))
         return count
 
-    def _sort(self, tables: Iterable[pa.Table], folder: Path) -> pa.RecordBatchReader:
-        """Return the rows in their order."""
+    def _sort(self, tables: Iterable[pa.Table], path: Path, folder: Path) -> int:
+        """Write the rows in their order, and return how many there are."""
         import pyarrow as pa
+        import pyarrow.parquet as pq
 
         names = self._schema.names
         alike = (
@@ -82,37 +82,51 @@ class SortedFile:
             for table in tables
         )
         order = [n for n in self._order if not pa.types.is_null(self._schema.field(n).type)]
-        batches: Iterator[pa.RecordBatch]
-        if order:
-            runs = SortedRuns(self._schema, order, self._engine.memory, folder)
-            batches = runs.sorted(alike, GROUP_ROWS)
-        else:
-            batches = (batch for table in alike for batch in table.to_batches())
-        return pa.RecordBatchReader.from_batches(self._schema, batches)
+        if not order:
+            return self._write(path, (batch for table in alike for batch in table.to_batches()))
+        runs = SortedRuns(self._schema, order, self._engine.memory, folder)
+        count = self._write(path, runs.passed(alike))
+        if not runs.has_left:
+            return count
+        passed = path.rename(folder / "passed.parquet")
+        with pq.ParquetFile(passed) as file:
+            before = map(self._alike, file.iter_batches(_READ_ROWS))
+            count = self._write(path, runs.sorted(before, alike, GROUP_ROWS))
+        passed.unlink()
+        return count
+
+    def _alike(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return rows that were written in the types in which they came."""
+        import pyarrow as pa
+
+        return pa.RecordBatch.from_arrays(batch.columns, schema=self._schema)
+
+    def _write(self, path: Path, batches: Iterable[pa.RecordBatch]) -> int:
+        import pyarrow as pa
+
+        rows = pa.RecordBatchReader.from_batches(self._schema, batches)
+        return write_groups(path, map(self._as_kept, groups(rows, GROUP_ROWS)))
 
     def _sort_numbered(
-        self,
-        tables: Iterable[pa.Table],
-        folder: Path,
-        numbered: str,
-        stack: contextlib.ExitStack,
-    ) -> pa.RecordBatchReader:
-        """Return the rows with numbered texts in their order; the stack closes the engine."""
+        self, tables: Iterable[pa.Table], path: Path, folder: Path, numbered: str
+    ) -> int:
+        """Write the rows with numbered texts in their order, and return how many there are."""
         import duckdb
         import pyarrow as pa
 
         settings = configuration(self._engine, folder)
-        connection = stack.enter_context(duckdb.connect(config=settings))
-        connection.execute("SET TimeZone = 'UTC'")
-        ahead = self._engine.memory // _AHEAD_SHARE
-        connection.execute(f"SET streaming_buffer_size = '{ahead}B'")
-        number = self._free_name()
-        kept = [f for f in self._schema if not pa.types.is_null(f.type)]
-        schema = pa.schema([*kept, pa.field(number, pa.int64())])
-        reader = pa.RecordBatchReader.from_batches(schema, _number_rows(tables, schema))
-        connection.register("perennial_rows", reader)
-        query = self._query([f.name for f in kept], number, numbered)
-        return connection.sql(query).to_arrow_reader(_READ_ROWS)
+        with duckdb.connect(config=settings) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            ahead = self._engine.memory // _AHEAD_SHARE
+            connection.execute(f"SET streaming_buffer_size = '{ahead}B'")
+            number = self._free_name()
+            kept = [f for f in self._schema if not pa.types.is_null(f.type)]
+            schema = pa.schema([*kept, pa.field(number, pa.int64())])
+            reader = pa.RecordBatchReader.from_batches(schema, _number_rows(tables, schema))
+            connection.register("perennial_rows", reader)
+            query = self._query([f.name for f in kept], number, numbered)
+            rows = connection.sql(query).to_arrow_reader(_READ_ROWS)
+            return write_groups(path, map(self._as_kept, groups(rows, GROUP_ROWS)))
 
     def _free_name(self) -> str:
         name = "row"

@@ -1,5 +1,6 @@
 """Rows in their order, more of them than fit into memory: sorted in runs, which are merged.
 
+Runs that come in order are passed on as they are, until one does not continue it.
 Arrow sorts, as it sorts a table in memory: the order is that of `sorted_rows`, and rows that are
 equal in what they are sorted by stay as they came.
 """
@@ -7,8 +8,10 @@ equal in what they are sorted by stay as they came.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
+
+from pipelines.building.run_file import RunFile, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,8 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    Key = tuple[tuple[int, Any], ...]
-    """What a row is sorted by, as Python compares it."""
+    from pipelines.building.run_file import Key
 
 _SHARE = 16
 """A run takes a part (a sixteenth) of the memory, three times that while it is sorted, and the rows
@@ -49,16 +51,44 @@ class SortedRuns:
         self._numbers = count()
         self._levels: list[list[Path]] = []
         """The runs' files. Those of a level were merged from those of the level before it."""
+        self._left: pa.Table | None = None
 
-    def sorted(self, tables: Iterable[pa.Table], rows: int) -> Iterator[pa.RecordBatch]:
+    @property
+    def has_left(self) -> bool:
+        """Whether rows came that did not continue the order."""
+        return self._left is not None
+
+    def passed(self, tables: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of the first runs as they come, as long as they are in order.
+
+        Raises what the tables raise.
+        """
+        import pyarrow as pa
+
+        end: Key | None = None
+        for gathered in self._gather(tables):
+            rows = pa.concat_tables(gathered).combine_chunks()
+            gathered.clear()
+            if not rows.num_rows:
+                continue
+            if self._places(rows) is not None or (end and key_of(rows, 0, self._order) < end):
+                self._left = rows
+                return
+            end = key_of(rows, rows.num_rows - 1, self._order)
+            yield from rows.to_batches()
+
+    def sorted(
+        self, before: Iterable[pa.RecordBatch], tables: Iterable[pa.Table], rows: int
+    ) -> Iterator[pa.RecordBatch]:
         """Yield all rows in their order, once all of them have come, so many at once.
 
-        Where these take much memory, fewer are yielded. Raises what the tables raise; OSError and
-        Arrow's errors where there is no room.
+        `before` are those that were passed. Where so many take much memory, fewer are yielded.
+        Raises what the tables raise; OSError and Arrow's errors where there is no room.
         """
+        first = [self._write(before)]
         with ThreadPoolExecutor(1) as other:
             writing: Future[None] | None = None
-            for gathered in self._gather(tables):
+            for gathered in self._gather(chain(self._take_left(), tables)):
                 if writing is not None:
                     writing.result()
                 # One run is sorted while the rows of the next one come.
@@ -66,7 +96,13 @@ class SortedRuns:
             if writing is not None:
                 writing.result()
         # What was merged before came before.
-        yield from self._merge([path for level in reversed(self._levels) for path in level], rows)
+        runs = [path for level in reversed(self._levels) for path in level]
+        yield from self._merge([*first, *runs], rows)
+
+    def _take_left(self) -> Iterator[pa.Table]:
+        left, self._left = self._left, None
+        if left is not None:
+            yield left
 
     def _gather(self, tables: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
         """Yield the tables in lists that make a run."""
@@ -101,17 +137,22 @@ class SortedRuns:
             path = self._write(self._merge(level, _MERGED_ROWS))
             level.clear()
 
-    def _in_order(self, rows: pa.Table, at_once: int) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a table in their order, so many at once."""
+    def _places(self, rows: pa.Table) -> pa.Array | None:
+        """Return which row stands where in the order; None where each stands where it is."""
         import numpy as np
         import pyarrow.compute as pc
 
-        rows = rows.combine_chunks()  # to pick from one piece is faster
         keys: Any = [(name, "ascending") for name in self._order]
         places = pc.sort_indices(rows.select(self._order), sort_keys=keys)
         is_ordered = np.array_equal(places, np.arange(rows.num_rows, dtype=np.uint64))
+        return None if is_ordered else places
+
+    def _in_order(self, rows: pa.Table, at_once: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a table in their order, so many at once."""
+        rows = rows.combine_chunks()  # to pick from one piece is faster
+        places = self._places(rows)
         for start in range(0, rows.num_rows, at_once):
-            if is_ordered:
+            if places is None:
                 part = rows.slice(start, at_once)
             else:
                 part = rows.take(places.slice(start, at_once))
@@ -135,7 +176,7 @@ class SortedRuns:
 
         batches: list[pa.RecordBatch] = []
         rows = size = 0
-        for read in self._rounds([_Run(path, self._order) for path in paths]):
+        for read in self._rounds([RunFile(path, self._order) for path in paths]):
             batches += read
             rows += sum(batch.num_rows for batch in read)
             size += sum(batch.nbytes for batch in read)
@@ -153,7 +194,7 @@ class SortedRuns:
         if batches:
             yield from self._in_order(pa.Table.from_batches(batches), at_once)
 
-    def _rounds(self, runs: list[_Run]) -> Iterator[list[pa.RecordBatch]]:
+    def _rounds(self, runs: list[RunFile]) -> Iterator[list[pa.RecordBatch]]:
         """Yield rows of the runs, whose files are removed: those of a list before the next one's.
 
         Rows that are equal stand in the order of their runs.
@@ -176,84 +217,6 @@ class SortedRuns:
             runs = [run for run in runs if not run.is_taken]
 
 
-class _Run:
-    """A run's file, and those of its rows that were read and not taken."""
-
-    def __init__(self, path: Path, order: Sequence[str]) -> None:
-        import pyarrow as pa
-
-        self._path = path
-        self._order = order
-        self._file = pa.OSFile(str(path), "rb")
-        self._reader = pa.ipc.open_file(self._file)
-        self._next = 0
-        self._batches: list[pa.RecordBatch] = []
-
-    @property
-    def is_read(self) -> bool:
-        """Whether all of the file was read."""
-        return bool(self._next == self._reader.num_record_batches)
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether all rows were taken."""
-        return self.is_read and not self._batches
-
-    def remove(self) -> None:
-        """Remove the file."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
-
-    @property
-    def end(self) -> Key:
-        """The key of the last row that was read."""
-        batch = self._batches[-1]
-        return tuple(_comparable(batch.column(name)[batch.num_rows - 1]) for name in self._order)
-
-    def read_on(self) -> None:
-        """Read until there are two batches: then at least one is taken next."""
-        while len(self._batches) < 2 and not self.is_read:  # noqa: PLR2004
-            self._batches.append(self._reader.get_batch(self._next))
-            self._next += 1
-
-    def rest(self) -> list[pa.RecordBatch]:
-        """Take all rows that were read."""
-        taken, self._batches = self._batches, []
-        return taken
-
-    def until(self, end: Key, *, also: bool) -> list[pa.RecordBatch]:
-        """Take the rows before a key; `also` those that are equal to it."""
-        taken = []
-        while self._batches:
-            batch = self._batches[0]
-            rows = self._rows_until(batch, end, also=also)
-            if rows:
-                taken.append(batch.slice(0, rows))
-            if rows < batch.num_rows:
-                self._batches[0] = batch.slice(rows)
-                break
-            del self._batches[0]
-        return taken
-
-    def _rows_until(self, batch: pa.RecordBatch, end: Key, *, also: bool) -> int:
-        columns = [batch.column(name) for name in self._order]
-
-        def belongs(row: int) -> bool:
-            for column, limit in zip(columns, end, strict=True):
-                value = _comparable(column[row])
-                if value != limit:
-                    return value < limit
-            return also
-
-        low, high = 0, int(batch.num_rows)
-        if belongs(high - 1):
-            return high
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if belongs(middle) else (low, middle)
-        return low
-
-
 def _in_parts(batch: pa.RecordBatch, most: int) -> Iterator[pa.RecordBatch]:
     """Yield the batch in parts of so many bytes at most, or of one row."""
     if batch.nbytes <= most or batch.num_rows == 1:
@@ -262,15 +225,3 @@ def _in_parts(batch: pa.RecordBatch, most: int) -> Iterator[pa.RecordBatch]:
     middle = batch.num_rows // 2
     yield from _in_parts(batch.slice(0, middle), most)
     yield from _in_parts(batch.slice(middle), most)
-
-
-def _comparable(value: Any) -> tuple[int, Any]:
-    """Return a value as Python compares it in Arrow's order: numbers, what is none, null."""
-    import pyarrow as pa
-
-    if not value.is_valid:
-        return 2, 0
-    if isinstance(value, pa.StringScalar | pa.BinaryScalar):
-        return 0, value.as_buffer().to_pybytes()
-    plain = value.value if isinstance(value, pa.TimestampScalar) else value.as_py()
-    return (0, plain) if plain == plain else (1, 0)  # noqa: PLR0124 -- NaN differs from itself

@@ -69,6 +69,17 @@ def test_what_spills_is_the_same(tmp_path, order):
     assert [file.name for file in tmp_path.iterdir()] == ["sorted.parquet"]
 
 
+@pytest.mark.parametrize("last", [[], [5], [-1], [None, 5], [400, -1, 7]])
+@pytest.mark.parametrize("memory", [SMALL, 256 * MIB])
+def test_rows_in_order_stay_so_until_one_breaks_it(tmp_path, last, memory):
+    first = [n // 5 for n in range(2_000)]
+    table = pa.table({"x": [*first, *last, *([] if None in last else [None])]})
+    table = table.append_column("n", pa.array(range(table.num_rows)))
+    _, data = write(parts(table, 70), ["x"], tmp_path, memory=memory)
+    assert data == to_parquet(sorted_rows(table, ["x"]))
+    assert [file.name for file in tmp_path.iterdir()] == ["sorted.parquet"]
+
+
 def test_rows_larger_than_a_run_are_sorted(tmp_path):
     texts = [chr(97 + n % 3) + "w" * 30_000 + str(n) for n in range(40)]
     table = pa.table({"x": texts, "n": range(40)})
