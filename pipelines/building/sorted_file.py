@@ -91,7 +91,7 @@ class SortedFile:
         passed = path.rename(folder / "passed.parquet")
         with pq.ParquetFile(passed) as file:
             before = map(self._alike, file.iter_batches(_READ_ROWS))
-            count = self._write(path, runs.sorted(before, alike, GROUP_ROWS))
+            count = self._write(path, runs.sorted(before, alike))
         passed.unlink()
         return count
 

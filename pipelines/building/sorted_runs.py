@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
+from pipelines.ahead import made_ahead
 from pipelines.building.run_file import RunFile, key_of
 
 if TYPE_CHECKING:
@@ -32,10 +33,8 @@ _PARTS = 64
 """How many batches a run has, at least. Of each run that is merged two are in memory."""
 _MOST_RUNS = 128
 """So many runs are merged at once."""
-_MERGED_ROWS = 2**18
-"""So many rows are merged at once where a run is made of runs."""
-_MERGED_SHARE = 4
-"""Rows that take a part (a fourth) of the memory are merged, whatever their number."""
+_MERGED_BYTES = 2**25
+"""So many bytes, about, are merged at once: few enough for their memory to be used again."""
 
 
 class SortedRuns:
@@ -47,7 +46,6 @@ class SortedRuns:
         self._order = list(order)
         self._run_bytes = min(memory // _SHARE, _LARGEST)
         self._folder = folder
-        self._most_bytes = memory // _MERGED_SHARE
         self._numbers = count()
         self._levels: list[list[Path]] = []
         """The runs' files. Those of a level were merged from those of the level before it."""
@@ -78,11 +76,10 @@ class SortedRuns:
             yield from rows.to_batches()
 
     def sorted(
-        self, before: Iterable[pa.RecordBatch], tables: Iterable[pa.Table], rows: int
+        self, before: Iterable[pa.RecordBatch], tables: Iterable[pa.Table]
     ) -> Iterator[pa.RecordBatch]:
-        """Yield all rows in their order, once all of them have come, so many at once.
+        """Yield all rows in their order, once all of them have come; `before` are those passed.
 
-        `before` are those that were passed. Where so many take much memory, fewer are yielded.
         Raises what the tables raise; OSError and Arrow's errors where there is no room.
         """
         first = [self._write(before)]
@@ -97,7 +94,7 @@ class SortedRuns:
                 writing.result()
         # What was merged before came before.
         runs = [path for level in reversed(self._levels) for path in level]
-        yield from self._merge([*first, *runs], rows)
+        yield from made_ahead(self._merge([*first, *runs]))
 
     def _take_left(self) -> Iterator[pa.Table]:
         left, self._left = self._left, None
@@ -125,7 +122,7 @@ class SortedRuns:
         tables.clear()
         if not rows.num_rows:
             return
-        path = self._write(self._in_order(rows, rows.num_rows))
+        path = self._write(self._in_order(rows))
         del rows
         for number in count():
             if number == len(self._levels):
@@ -134,7 +131,7 @@ class SortedRuns:
             level.append(path)
             if len(level) < _MOST_RUNS:
                 return
-            path = self._write(self._merge(level, _MERGED_ROWS))
+            path = self._write(self._merge(level))
             level.clear()
 
     def _places(self, rows: pa.Table) -> pa.Array | None:
@@ -147,16 +144,11 @@ class SortedRuns:
         is_ordered = np.array_equal(places, np.arange(rows.num_rows, dtype=np.uint64))
         return None if is_ordered else places
 
-    def _in_order(self, rows: pa.Table, at_once: int) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a table in their order, so many at once."""
+    def _in_order(self, rows: pa.Table) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a table in their order."""
         rows = rows.combine_chunks()  # to pick from one piece is faster
         places = self._places(rows)
-        for start in range(0, rows.num_rows, at_once):
-            if places is None:
-                part = rows.slice(start, at_once)
-            else:
-                part = rows.take(places.slice(start, at_once))
-            yield from part.to_batches()
+        yield from (rows if places is None else rows.take(places)).to_batches()
 
     def _write(self, batches: Iterable[pa.RecordBatch]) -> Path:
         """Write a run to a new file, in batches of few bytes."""
@@ -170,29 +162,20 @@ class SortedRuns:
                     run.write_batch(part)
         return path
 
-    def _merge(self, paths: list[Path], at_once: int) -> Iterator[pa.RecordBatch]:
+    def _merge(self, paths: list[Path]) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the runs in their order, and remove the files."""
         import pyarrow as pa
 
         batches: list[pa.RecordBatch] = []
-        rows = size = 0
+        size = 0
         for read in self._rounds([RunFile(path, self._order) for path in paths]):
             batches += read
-            rows += sum(batch.num_rows for batch in read)
             size += sum(batch.nbytes for batch in read)
-            if rows < at_once and size < self._most_bytes:
-                continue
-            table, batches = pa.Table.from_batches(batches), []
-            for batch in self._in_order(table, at_once):
-                if batch.num_rows == at_once or size >= self._most_bytes:
-                    yield batch
-                else:
-                    batches.append(batch)  # these come before all that is not read yet
-            del table
-            rows = sum(batch.num_rows for batch in batches)
-            size = sum(batch.nbytes for batch in batches)
+            if size >= min(self._run_bytes, _MERGED_BYTES):
+                yield from self._in_order(pa.Table.from_batches(batches))
+                batches, size = [], 0
         if batches:
-            yield from self._in_order(pa.Table.from_batches(batches), at_once)
+            yield from self._in_order(pa.Table.from_batches(batches))
 
     def _rounds(self, runs: list[RunFile]) -> Iterator[list[pa.RecordBatch]]:
         """Yield rows of the runs, whose files are removed: those of a list before the next one's.
