@@ -1,8 +1,8 @@
 """A batch from its source into the store, whatever its size.
 
 What fits into memory is read, sorted and written there. What does not comes part by part from the
-reader's process, is sorted by the engine, and written group by group: with the same bytes, findings
-and errors. See docs/decisions/0098-large-batches-stream.md.
+reader's process, is sorted in runs on the disk, and written group by group: with the same bytes,
+findings and errors. See docs/decisions/0098-large-batches-stream.md.
 """
 
 from __future__ import annotations

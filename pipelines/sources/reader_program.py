@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from pipelines.ahead import made_ahead
 from pipelines.collector import paused_collection
 from pipelines.errors import PerennialError
 from pipelines.intervals import Interval
@@ -184,7 +185,8 @@ def _send_parts(answers: IO[bytes], sender: _LogSender, stream: Stream) -> None:
     import pyarrow as pa
 
     def send() -> None:
-        for table in stream.tables:
+        # One part is sent while the next ones are parsed.
+        for table in made_ahead(iter(stream.tables)):
             rows.write_table(table, max_chunksize=65_536)
 
     _send(answers, {"stream": stream.name})

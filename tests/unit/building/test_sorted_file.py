@@ -53,10 +53,38 @@ def test_the_bytes_are_those_of_the_table_sorted_in_memory(tmp_path, threads):
         assert data == to_parquet(sorted_rows(table, order))
 
 
-def test_what_spills_is_the_same(tmp_path):
-    table = many(GROUP_ROWS)
-    tables = parts(table, 70_000)
-    assert write(tables, ["key"], tmp_path, memory=64 * MIB) == write(tables, ["key"], tmp_path)
+SMALL = 2**14
+"""Bytes of memory with which a few rows make a run, and 8,000 rows runs that are made of runs."""
+
+
+@pytest.mark.parametrize("order", [["at", "key"], ["x"], ["whole"], ["flag"], ["row"], ["back"]])
+def test_what_spills_is_the_same(tmp_path, order):
+    table = many(8_000)
+    rows = np.arange(table.num_rows)
+    table = table.append_column("back", pa.array(-rows)).append_column(
+        "whole", pa.array(np.where(rows % 7, rows % 5, np.nan))
+    )
+    expected = to_parquet(sorted_rows(table, order))
+    assert write(parts(table, 700), order, tmp_path, memory=SMALL) == (8_000, expected)
+    assert [file.name for file in tmp_path.iterdir()] == ["sorted.parquet"]
+
+
+@pytest.mark.parametrize("last", [[], [5], [-1], [None, 5], [400, -1, 7]])
+@pytest.mark.parametrize("memory", [SMALL, 256 * MIB])
+def test_rows_in_order_stay_so_until_one_breaks_it(tmp_path, last, memory):
+    first = [n // 5 for n in range(2_000)]
+    table = pa.table({"x": [*first, *last, *([] if None in last else [None])]})
+    table = table.append_column("n", pa.array(range(table.num_rows)))
+    _, data = write(parts(table, 70), ["x"], tmp_path, memory=memory)
+    assert data == to_parquet(sorted_rows(table, ["x"]))
+    assert [file.name for file in tmp_path.iterdir()] == ["sorted.parquet"]
+
+
+def test_rows_larger_than_a_run_are_sorted(tmp_path):
+    texts = [chr(97 + n % 3) + "w" * 30_000 + str(n) for n in range(40)]
+    table = pa.table({"x": texts, "n": range(40)})
+    _, data = write(parts(table, 7), ["x"], tmp_path, memory=SMALL)
+    assert data == to_parquet(sorted_rows(table, ["x"]))
 
 
 @pytest.mark.parametrize(
@@ -114,4 +142,12 @@ def test_no_room_is_named(tmp_path):
     engine = Engine(2**20, 1, tmp_path)
     wide = pa.table({"x": ["w" * 3_000_000] * 4})
     with pytest.raises(GiveUp, match="could not be sorted"):
-        SortedFile(wide.schema, ["x"], engine).write(iter([wide] * 4), tmp_path / "p", tmp_path)
+        SortedFile(wide.schema, ["x"], engine).write(
+            iter([wide] * 4), tmp_path / "p", tmp_path, numbered="x"
+        )
+
+
+def test_a_full_disk_is_named(tmp_path):
+    (tmp_path / "run-0.arrow").symlink_to("/dev/full")
+    with pytest.raises(GiveUp, match=r"could not be sorted: .*No space left on device"):
+        write(parts(many(10), 3), ["at"], tmp_path)
