@@ -114,12 +114,7 @@ def expect_authorities(url: str, ca: Path | None) -> None:
     """Raise RequestError where the address says itself how certificates are checked, or the file of
     them is none, or of no use to this address.
     """
-    if any(name.startswith("ssl_") for name in parse_qs(url.partition("?")[2])):
-        raise RequestError(
-            f"The broker's address {show_broker(url)} has options of TLS of its own, which would"
-            " replace the check of its certificate.",
-            remedy=f"leave them out, and name the file of its authority's certificate: {CA}.",
-        )
+    expect_one_check(url)
     if ca is None:
         return
     if not has_tls(url):
@@ -148,6 +143,24 @@ def expect_authorities(url: str, ca: Path | None) -> None:
             # With Docker Compose the path is one in the container, and the mode the host's
             remedy="let everybody read it (chmod 644): it is no secret.",
         ) from error
+
+
+def expect_one_check(url: str) -> None:
+    """Raise RequestError where Celery would check a certificate otherwise than by `tls_options`."""
+    if ";" in url:
+        # Not shown: each of them may hold a password
+        raise RequestError(
+            f"{PREFIX}BROKER_URL names several brokers (`;`), and the check of certificates is that"
+            " of one.",
+            remedy="name one broker, or one host in front of them.",
+        )
+    options = parse_qs(url.partition("?")[2])
+    if any(name == "ssl" or name.startswith("ssl_") for name in options):
+        raise RequestError(
+            f"The broker's address {show_broker(url)} has options of TLS of its own, which would"
+            " replace the check of its certificate.",
+            remedy=f"leave them out, and name the file of its authority's certificate: {CA}.",
+        )
 
 
 def _of_redis(name: str) -> tuple[type[Exception], ...]:

@@ -51,12 +51,21 @@ def test_an_address_that_cannot_be_read_is_named_without_its_password(url):
     refusal(url, seconds=0.3)
 
 
-@pytest.mark.parametrize("option", ["ssl_cert_reqs=none", "x=1&ssl_check_hostname=false"])
-def test_an_address_with_options_of_tls_would_be_checked_by_nobody(option, authority):
+@pytest.mark.parametrize("scheme", ["amqps", "rediss"])
+@pytest.mark.parametrize(
+    "option", ["ssl_cert_reqs=none", "x=1&ssl_check_hostname=false", "ssl=1", "%73sl=1"]
+)
+def test_an_address_with_options_of_tls_would_be_checked_by_nobody(scheme, option, authority):
+    """By `ssl=1` RabbitMQ's name would be compared by nobody, and no authority of ours count."""
     for ca in (None, authority.file):
-        refused = refusal(f"rediss://:hunter2@127.0.0.1:1/0?{option}", ca)
+        refused = refusal(f"{scheme}://:hunter2@127.0.0.1:1/0?{option}", ca)
         assert "would replace the check of its certificate" in refused.message
         assert "PERENNIAL_BROKER_CA" in refused.remedy
+
+
+def test_of_several_brokers_only_the_first_would_be_checked(authority):
+    refused = refusal("amqp://:hunter2@127.0.0.1:1/;amqps://:hunter2@127.0.0.2:1/", None)
+    assert "several brokers" in refused.message
 
 
 @needs_redis
