@@ -113,7 +113,7 @@ def test_celery_checks_a_broker_s_certificate_and_keeps_what_airflow_was_told(tm
     own = {"SSL_ACTIVE": "True", "SSL_KEY": "/key", "SSL_CERT": "/cert", "SSL_CACERT": "/ca"}
     found = run(TLS, tmp_path, BROKER_URL="amqps://h/v", CELERY_CONFIG_OPTIONS=name, **own)
     files = {"keyfile": "/key", "certfile": "/cert", "ca_certs": "/ca"}
-    assert found == [{"cert_reqs": 2, "server_hostname": None, **files}] * 2
+    assert found == [{"cert_reqs": 2, "server_hostname": "h", **files}] * 2
 
 
 @pytest.mark.parametrize(
