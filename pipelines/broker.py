@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from pipelines.errors import RequestError
 from pipelines.settings import PREFIX, scheme_of, without_password
@@ -54,8 +54,9 @@ def tls_options(url: str, ca: Path | None) -> dict[str, Any]:
     file = {} if ca is None else {"ca_certs": str(ca)}
     match scheme_of(url):
         case "amqps":
-            # kombu puts the address's host in place of None; without this no name is compared
-            return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None, **file}
+            # Without it no name is compared, and kombu would put 127.0.0.1 for localhost
+            host = urlsplit(url).hostname
+            return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": host, **file}
         case "rediss":
             options = {"cert_reqs": ssl.CERT_REQUIRED, "check_hostname": True, **file}
             return {f"ssl_{name}": value for name, value in options.items()}
@@ -114,12 +115,7 @@ def expect_authorities(url: str, ca: Path | None) -> None:
     """Raise RequestError where the address says itself how certificates are checked, or the file of
     them is none, or of no use to this address.
     """
-    if any(name.startswith("ssl_") for name in parse_qs(url.partition("?")[2])):
-        raise RequestError(
-            f"The broker's address {show_broker(url)} has options of TLS of its own, which would"
-            " replace the check of its certificate.",
-            remedy=f"leave them out, and name the file of its authority's certificate: {CA}.",
-        )
+    expect_one_check(url)
     if ca is None:
         return
     if not has_tls(url):
@@ -127,15 +123,15 @@ def expect_authorities(url: str, ca: Path | None) -> None:
             f"{CA} is set, and the broker {show_broker(url)} is reached without TLS.",
             remedy=f"begin {PREFIX}BROKER_URL with amqps:// or rediss://, or leave {CA} out.",
         )
-    if not ca.is_file():
-        raise RequestError(
-            f"{CA} names no file: {ca}.",
-            remedy=(
-                "correct the path. Of one that is not there Docker makes an empty folder: remove"
-                " that."
-            ),
-        )
     try:
+        if not ca.is_file():
+            raise RequestError(
+                f"{CA} names no file: {ca}.",
+                remedy=(
+                    "correct the path. Of one that is not there Docker makes an empty folder:"
+                    " remove that."
+                ),
+            )
         ssl.create_default_context(cafile=str(ca))
     except ssl.SSLError as error:
         raise RequestError(
@@ -146,8 +142,26 @@ def expect_authorities(url: str, ca: Path | None) -> None:
         raise RequestError(
             f"{CA}: {ca} cannot be read ({error.strerror}).",
             # With Docker Compose the path is one in the container, and the mode the host's
-            remedy="let everybody read it (chmod 644): it is no secret.",
+            remedy="let everybody read it (chmod 644) and enter its folders: it is no secret.",
         ) from error
+
+
+def expect_one_check(url: str) -> None:
+    """Raise RequestError where Celery would check a certificate otherwise than by `tls_options`."""
+    if ";" in url:
+        # Not shown: each of them may hold a password
+        raise RequestError(
+            f"{PREFIX}BROKER_URL names several brokers (`;`), and the check of certificates is that"
+            " of one.",
+            remedy="name one broker, or one host in front of them.",
+        )
+    options = parse_qs(url.partition("?")[2])
+    if any(name == "ssl" or name.startswith("ssl_") for name in options):
+        raise RequestError(
+            f"The broker's address {show_broker(url)} has options of TLS of its own, which would"
+            " replace the check of its certificate.",
+            remedy=f"leave them out, and name the file of its authority's certificate: {CA}.",
+        )
 
 
 def _of_redis(name: str) -> tuple[type[Exception], ...]:

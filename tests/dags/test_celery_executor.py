@@ -15,8 +15,10 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from amqp.exceptions import AccessRefused, ConnectionForced
 from kombu.exceptions import OperationalError
 from perennial_airflow import executors
+from perennial_airflow.celery_config import check_certificates
 from perennial_airflow.celery_executor import PatientCeleryExecutor, as_slow
 
+from pipelines.errors import RequestError
 from stack.celery import celery_settings
 from tests.buckets import free_port
 from tests.conftest import ROOT
@@ -111,7 +113,23 @@ def test_celery_checks_a_broker_s_certificate_and_keeps_what_airflow_was_told(tm
     own = {"SSL_ACTIVE": "True", "SSL_KEY": "/key", "SSL_CERT": "/cert", "SSL_CACERT": "/ca"}
     found = run(TLS, tmp_path, BROKER_URL="amqps://h/v", CELERY_CONFIG_OPTIONS=name, **own)
     files = {"keyfile": "/key", "certfile": "/cert", "ca_certs": "/ca"}
-    assert found == [{"cert_reqs": 2, "server_hostname": None, **files}] * 2
+    assert found == [{"cert_reqs": 2, "server_hostname": "h", **files}] * 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rediss://:hunter2@h/0?ssl_cert_reqs=none",
+        "amqps://me:hunter2@h/v?ssl=1",
+        "amqp://me:hunter2@h/v;amqps://me:hunter2@i/v",
+    ],
+)
+def test_celery_takes_no_address_that_would_replace_the_check(url):
+    """With the chart the address is a Secret's entry, which may be changed when all runs."""
+    with pytest.raises(RequestError) as refused:
+        check_certificates({"broker_url": url}, None)
+    assert "PERENNIAL_BROKER" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 def run(code: str, home: Path, **celery: str) -> object:

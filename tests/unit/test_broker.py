@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -51,12 +52,21 @@ def test_an_address_that_cannot_be_read_is_named_without_its_password(url):
     refusal(url, seconds=0.3)
 
 
-@pytest.mark.parametrize("option", ["ssl_cert_reqs=none", "x=1&ssl_check_hostname=false"])
-def test_an_address_with_options_of_tls_would_be_checked_by_nobody(option, authority):
+@pytest.mark.parametrize("scheme", ["amqps", "rediss"])
+@pytest.mark.parametrize(
+    "option", ["ssl_cert_reqs=none", "x=1&ssl_check_hostname=false", "ssl=1", "%73sl=1"]
+)
+def test_an_address_with_options_of_tls_would_be_checked_by_nobody(scheme, option, authority):
+    """By `ssl=1` RabbitMQ's name would be compared by nobody, and no authority of ours count."""
     for ca in (None, authority.file):
-        refused = refusal(f"rediss://:hunter2@127.0.0.1:1/0?{option}", ca)
+        refused = refusal(f"{scheme}://:hunter2@127.0.0.1:1/0?{option}", ca)
         assert "would replace the check of its certificate" in refused.message
         assert "PERENNIAL_BROKER_CA" in refused.remedy
+
+
+def test_of_several_brokers_only_the_first_would_be_checked(authority):
+    refused = refusal("amqp://:hunter2@127.0.0.1:1/;amqps://:hunter2@127.0.0.2:1/", None)
+    assert "several brokers" in refused.message
 
 
 @needs_redis
@@ -117,6 +127,28 @@ def test_a_port_without_tls_is_told_from_a_wrong_certificate(tmp_path):
     assert "amqp:// and redis:// are without TLS" in refused.remedy
 
 
+def test_a_broker_on_localhost_may_be_certified_for_that_name(tmp_path):
+    """What answers is no broker; its certificate holds, or else that would be said first."""
+    authority = Authority(tmp_path)
+    ours = authority.certify("localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ours.file, ours.key)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(_take, server, context)
+        refused = refusal(
+            f"amqps://me:hunter2@localhost:{server.getsockname()[1]}/", authority.file, seconds=5
+        )
+        assert taken.result() == b"AMQP"
+    assert "does not answer by TLS" in refused.message
+
+
+def _take(server, context):
+    """Take a client's first bytes by TLS, and hang up."""
+    connection, _ = server.accept()
+    with context.wrap_socket(connection, server_side=True) as secured:
+        return secured.recv(4)
+
+
 def _greet(server):
     """Answer as a RabbitMQ that is asked in another protocol than its own."""
     connection, _ = server.accept()
@@ -145,10 +177,18 @@ def test_a_file_of_certificates_that_is_none_is_named(tmp_path):
         assert words in refused.message
 
 
+def test_a_file_that_cannot_even_be_looked_for_is_named(tmp_path):
+    """As one in a folder that we may not enter."""
+    refused = refusal("amqps://me:hunter2@127.0.0.1/", tmp_path / ("long" * 100))
+    assert "PERENNIAL_BROKER_CA" in refused.message
+    assert "cannot be read" in refused.message
+    assert "chmod 644" in refused.remedy
+
+
 def test_celery_checks_certificate_and_name_wherever_the_address_is_of_tls(authority):
     """By its own defaults it compares no name of RabbitMQ's, and checks nothing of Redis."""
     assert tls_options("amqp://h/", None) == tls_options("redis://h/0", None) == {}
     amqps, rediss = tls_options("amqps://h/", authority.file), tls_options("rediss://h/0", None)
-    assert (amqps["server_hostname"], amqps["ca_certs"]) == (None, str(authority.file))
+    assert (amqps["server_hostname"], amqps["ca_certs"]) == ("h", str(authority.file))
     assert (rediss["ssl_check_hostname"], "ssl_ca_certs" in rediss) == (True, False)
     assert amqps["cert_reqs"] == rediss["ssl_cert_reqs"] == 2

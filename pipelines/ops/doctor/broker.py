@@ -5,29 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pipelines.broker import can_ask, expect_broker, has_tls, show_broker
+from pipelines.broker import can_ask, expect_authorities, expect_broker, has_tls, show_broker
 from pipelines.ops.findings import Finding, ok, warning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pipelines.settings import Settings
 
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def check_broker(settings: Settings) -> Iterator[Finding]:
-    """Ask the broker, where there is one of one's own. Raises as `expect_broker`."""
+def check_broker(settings: Settings, can_ask: Callable[[str], bool] = can_ask) -> Iterator[Finding]:
+    """Ask the broker, where there is one of one's own and `can_ask` finds a client of such.
+
+    Raises as `expect_broker`.
+    """
     what, url = "broker", _address(settings)
     if settings.executor != "celery" or url is None:
         return
-    if not can_ask(url):
+    if can_ask(url):
+        expect_broker(url, settings.broker_ca)
+        held = ", and its certificate holds" if has_tls(url) else ""
+        yield ok(what, f"{show_broker(url)} takes us{held}")
+    else:
+        expect_authorities(url, settings.broker_ca)
         said = "is asked when the stack starts, not from here: there is no client of Redis"
         yield ok(what, f"{show_broker(url)} {said}")
-        return
-    expect_broker(url, settings.broker_ca)
-    held = ", and its certificate holds" if has_tls(url) else ""
-    yield ok(what, f"{show_broker(url)} takes us{held}")
     if not has_tls(url) and urlsplit(url).hostname not in LOCAL:
         yield warning(
             what,

@@ -11,10 +11,10 @@ from tests.authorities import Authority
 from tests.redis_server import needs_redis, redis_server
 
 
-def look(state, **settings):
+def look(state, *clients, **settings):
     variables = {f"PERENNIAL_{name.upper()}": value for name, value in settings.items()}
     found = load_settings({"PERENNIAL_STATE": str(state), **variables})
-    return run_check("broker", lambda: check_broker(found))
+    return run_check("broker", lambda: check_broker(found, *clients))
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,18 @@ def test_one_elsewhere_that_is_reached_without_tls_is_warned_of(tmp_path, host, 
     assert [each.state for each in found] == states
     assert server.password not in str(found)
     assert all("without encryption" in each.said for each in found[1:])
+
+
+@pytest.mark.parametrize(
+    ("url", "states"),
+    [("rediss://:hunter2@h/0", ["ok"]), ("redis://:hunter2@h/0", ["ok", "warning"])],
+)
+def test_without_a_client_of_redis_what_the_address_itself_says_is_looked_at(tmp_path, url, states):
+    """As in the image of the composed stack's commands."""
+    told = {"executor": "celery", "broker_url": url}
+    found = look(tmp_path, lambda _: False, **told)
+    assert [each.state for each in found] == states
+    assert "is asked when the stack starts" in found[0].said
+    (ill,) = look(tmp_path, lambda _: False, **told, broker_ca=str(tmp_path / "missing.pem"))
+    assert ill.state == "problem"
+    assert "PERENNIAL_BROKER_CA" in ill.said
