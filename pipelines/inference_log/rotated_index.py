@@ -25,7 +25,6 @@ import pyarrow as pa
 
 from pipelines.inference_log.decode import MOMENT
 from pipelines.inference_log.index_file import IndexFile
-from pipelines.inference_log.reader import first_labels
 from pipelines.inference_log.request_labels import keep_labels_of
 from pipelines.inference_log.rotated_entries import (
     KnownEntries,
@@ -157,6 +156,15 @@ class RotatedIndex:
         `names` tells how they are called by request besides; it is asked only where labels were
         told by request. Raises Busy where others have the index too long.
         """
+        labels, faulty = self._look(identities, names)
+        if faulty and self._forget_rewritten(faulty):
+            labels, _ = self._look(identities, names)
+        return labels
+
+    def _look(
+        self, identities: pa.Array, names: Callable[[], pa.Array] | None
+    ) -> tuple[RotatedLabels, set[str]]:
+        """Return the labels, and the keys of entries whose objects could not be read."""
         with self.file.hold() as db:
             found = self._read_on(db, "labels")
             folder = folder_of(self._model, "labels") + "/*"
@@ -172,16 +180,29 @@ class RotatedIndex:
             faults = db.execute(_FAULTS, (folder,)).fetchall()
         if is_first:
             tables = self._tables_of(objects, found)
-            table = first_labels(pick_labels(tables, keep_labels_of(identities, names)))
+            table = pick_labels(tables, keep_labels_of(identities, names))
         no_entries = [f"entry {key}: it is no entry of a rotated log" for key in found.bad_keys]
         faults = [fault for fault in faults if fault[0] not in found.damage]
         told = [text for _, _, damage in faults for text in json.loads(damage)]
-        return RotatedLabels(
+        labels = RotatedLabels(
             table=table,
             segments=segments,
             torn=sum(torn for _, torn, _ in faults),
             damage=[*no_entries, *told, *found.damage.values()],
         )
+        return labels, set(found.damage)
+
+    def _forget_rewritten(self, faulty: set[str]) -> bool:
+        """Forget all where one of these entries is another one than was read, and tell whether it
+        was so: an erasure on another host wrote it, and its object is another one.
+        """
+        with self.file.hold() as db:
+            rows = db.execute("SELECT key, mark FROM entries")
+            marks = {key: mark for key, mark in rows if key in faulty}
+            is_rewritten = any(self._mark(key) != mark for key, mark in marks.items())
+            if is_rewritten:
+                _forget(db)
+        return is_rewritten
 
     def _is_first_look(self, db: sqlite3.Connection) -> bool:
         """Tell whether nobody has looked for labels with this file before this object did."""
@@ -222,8 +243,7 @@ class RotatedIndex:
         known: dict[str, int] = dict(rows.fetchall())
         newest = max(known, default="")
         if known and (not known.keys() <= set(keys) or known[newest] != self._mark(newest)):
-            for table in ("entries", "segments", "labels"):
-                db.execute(f"DELETE FROM {table}")  # noqa: S608 -- one of three names
+            _forget(db)
             known = {}
         found = _Found()
         new = [key for key in keys if key not in known]
@@ -248,3 +268,8 @@ class RotatedIndex:
         row = (key, mark, entry.torn, damage, entry.since, entry.until)
         place = (entry.data.uri, entry.data.sha256, entry.rows)
         db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", row + place)
+
+
+def _forget(db: sqlite3.Connection) -> None:
+    for table in ("entries", "segments", "labels"):
+        db.execute(f"DELETE FROM {table}")  # noqa: S608 -- one of three names

@@ -43,6 +43,7 @@ _LABELS = """
 SELECT identity, label, at FROM labels
 WHERE identity IN (SELECT value FROM json_each(?))
 """
+_LABEL = "SELECT identity, label, at FROM labels WHERE identity = ?"
 _ANY_BY_REQUEST = "SELECT 1 FROM labels WHERE identity >= 'r:' AND identity < 'r;' LIMIT 1"
 
 
@@ -77,8 +78,8 @@ def read_objects(
 
 
 def pick_labels(tables: Iterator[pa.Table], keep: Keep) -> pa.Table:
-    """Return what `keep` leaves of all labels, in their order: no more than it and some of the
-    others are in memory.
+    """Return the first label of each row of which `keep` leaves labels, in their order: no more
+    than what it leaves and some of the others are in memory.
     """
     kept: list[pa.Table] = []
     waiting: list[pa.Table] = []
@@ -92,8 +93,22 @@ def pick_labels(tables: Iterator[pa.Table], keep: Keep) -> pa.Table:
         count += table.num_rows
     if waiting:
         kept.append(keep(pa.concat_tables(waiting)).combine_chunks())
-    kept = [part for part in kept if part.num_rows]
-    return together(kept) if kept else LABELS.empty_table()
+    return _first_of([part for part in kept if part.num_rows])
+
+
+def _first_of(parts: Sequence[pa.Table]) -> pa.Table:
+    """Return the first label of each row; what does not count does not make texts of numbers."""
+    if not parts:
+        return LABELS.empty_table()
+    told = pa.concat_tables([part.select(["identity", "at"]) for part in parts])
+    numbers = pa.array(range(told.num_rows), pa.int64())
+    firsts = first_labels(told.append_column("number", numbers))["number"].to_numpy()
+    counted, before = [], 0
+    for part in parts:
+        within = firsts[(firsts >= before) & (firsts < before + part.num_rows)] - before
+        counted.append(part.take(pa.array(within)))
+        before += part.num_rows
+    return together([part for part in counted if part.num_rows])
 
 
 def add_labels(db: sqlite3.Connection, key: str, rows: pa.Table) -> None:
@@ -111,11 +126,15 @@ def labels_in(
     asked = identities.to_pylist()
     if names is not None and db.execute(_ANY_BY_REQUEST).fetchone():
         asked += names().to_pylist()
+    # for SQLite's JSON a text ends at its first NUL
+    odd = {name for name in asked if "\0" in name}
+    asked = [name for name in asked if name not in odd] if odd else asked
     rows = [
         row
         for start in range(0, len(asked), AT_ONCE)
         for row in db.execute(_LABELS, (json.dumps(asked[start : start + AT_ONCE]),))
     ]
+    rows += [row for name in sorted(odd) for row in db.execute(_LABEL, (name,))]
     return _table_of(rows)
 
 

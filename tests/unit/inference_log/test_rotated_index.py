@@ -12,10 +12,11 @@ import pytest
 
 from pipelines.errors import Corrupted
 from pipelines.inference_log.reader import first_labels, read_labels
-from pipelines.inference_log.rotated_entries import Rotated
+from pipelines.inference_log.rotated_entries import Rotated, entries_of, from_parquet, to_parquet
 from pipelines.inference_log.rotated_index import RotatedIndex
 from pipelines.inference_log.rotation import rotate
 from pipelines.inference_log.window_labels import read_labels_of
+from pipelines.refs import canonical
 from pipelines.store.local import LocalStore
 from tests.unit.inference_log.logs import LABELS, MODEL, damage, labelled, write
 from tests.unit.inference_log.rotations import nobody
@@ -250,6 +251,41 @@ def test_labels_of_a_damaged_object_come_when_it_was_restored(local_store, setti
     assert index.read_rotated("labels").entries == 1
     path.write_bytes(whole)
     assert found(store, index, "k:1") == {"k:1": 1.0}
+
+
+@pytest.mark.parametrize("look", ["the first", "a later"])
+def test_an_entry_that_was_rewritten_elsewhere_is_read_again(local_store, settings, look):
+    """An erasure on another host wrote it with fewer labels; this host knows the former one."""
+    store, index = local_store, RotatedIndex(settings, local_store, MODEL)
+    for name in ("a", "b", "c"):
+        tell(store, name, (f"k:{name}", 1.0, 5), (f"k:{name}2", 0.0, 5))
+        rotate(store, MODEL, catch_up=nobody)
+    index.read_rotated("labels")
+    if look == "a later":
+        found(store, index)
+        index = RotatedIndex(settings, store, MODEL)
+    key, entry = list(entries_of(store, MODEL, "labels").entries.items())[1]
+    kept = from_parquet(store.get(entry.data)).slice(1)
+    (store.root / entry.data.uri.removeprefix("store://")).unlink()
+    update = {"data": store.put(to_parquet(kept), ".parquet"), "rows": 1}
+    (store.root / "keys" / key).chmod(0o600)
+    (store.root / "keys" / key).write_bytes(canonical(entry.model_copy(update=update)))
+    asked = ("k:a", "k:b", "k:b2", "k:c")
+    mine = read_labels_of(store, MODEL, pa.array(asked), index)
+    assert mine.damage == read_labels(store, MODEL).damage == []
+    expected = {"k:a": 1.0, "k:b2": 0.0, "k:c": 1.0}
+    assert found(store, index, *asked) == expected == all_of(store, *asked)
+
+
+def test_both_looks_find_numbers_as_numbers_and_rows_of_any_name(store, settings):
+    tell(store, "a", ("k:1", 1.0, 5), ("k:2\0b", 2.5, 5), ("k:2", 0.0, 5))
+    rotate(store, MODEL, catch_up=nobody)
+    tell(store, "b", ("k:1", "red", 6), ("k:3", "red", 6))  # later than the label that counts
+    rotate(store, MODEL, catch_up=nobody)
+    for _ in ("the first look", "the second one"):
+        index = RotatedIndex(settings, store, MODEL)
+        table = index.labels(pa.array(["k:1", "k:2\0b"])).table.sort_by("identity")
+        assert table["label"].to_pylist() == [1.0, 2.5]
 
 
 def test_the_file_is_its_owners_only(store, rotated):
