@@ -48,7 +48,7 @@ def _member_holds(name: str, file: IO[bytes], sought: Sequence[Sought]) -> bool 
             shutil.copyfileobj(file, copy)
             copy.flush()
             if head.startswith(SQLITE):
-                return database_holds(Path(copy.name), sought)
+                return database_holds(Path(copy.name), sought, is_copy=True)
             return program_holds(["pg_restore", "--file=-", copy.name], sought)
     data = head + file.read()
     for folder, look in ((KEYS, _entry_holds), (SEGMENTS, segment_holds)):

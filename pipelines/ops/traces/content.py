@@ -170,15 +170,14 @@ def _json_holds(data: bytes, sought: Sequence[Sought]) -> bool | None:
     return None
 
 
-def database_holds(path: Path, sought: Sequence[Sought]) -> bool:
+def database_holds(path: Path, sought: Sequence[Sought], *, is_copy: bool = False) -> bool:
     """Tell whether an SQLite file holds any of it: in a cell, or as text anywhere, so that what
     was deleted and not overwritten is found too.
+
+    A copy, which nobody else shortens meanwhile, need not fit into memory.
     """
-    if not path.stat().st_size:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if any(s.in_bytes(data) for s in sought):
-            return True
+    if _text_holds(path, sought, is_copy=is_copy):
+        return True
     uri = f"file:{path.resolve().as_posix().replace('%', '%25').replace('?', '%3f')}?mode=ro"
     with (
         contextlib.suppress(sqlite3.Error),
@@ -189,6 +188,14 @@ def database_holds(path: Path, sought: Sequence[Sought]) -> bool:
         ]
         return any(_cells_hold(db, name, sought) for name in names)
     return False
+
+
+def _text_holds(path: Path, sought: Sequence[Sought], *, is_copy: bool) -> bool:
+    if not is_copy or not path.stat().st_size:
+        data = path.read_bytes()
+        return any(s.in_bytes(data) for s in sought)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        return any(s.in_bytes(mapped) for s in sought)
 
 
 def _cells_hold(db: sqlite3.Connection, table: str, sought: Sequence[Sought]) -> bool:
