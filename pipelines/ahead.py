@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def made_ahead(items: Iterator[T], count: int = 2) -> Iterator[T]:
+def iterate_ahead(items: Iterator[T], count: int = 2) -> Iterator[T]:
     """Yield the items, of which so many are made before they are asked for; none of them is None.
 
     They are made one after another. What makes them raises where its item would come.

@@ -85,13 +85,13 @@ class SortedFile:
         if not order:
             return self._write(path, (batch for table in alike for batch in table.to_batches()))
         runs = SortedRuns(self._schema, order, self._engine.memory, folder)
-        count = self._write(path, runs.passed(alike))
+        count = self._write(path, runs.pass_ordered(alike))
         if not runs.has_left:
             return count
         passed = path.rename(folder / "passed.parquet")
         with pq.ParquetFile(passed) as file:
             before = map(self._alike, file.iter_batches(_READ_ROWS))
-            count = self._write(path, runs.sorted(before, alike))
+            count = self._write(path, runs.sort(before, alike))
         passed.unlink()
         return count
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
-from pipelines.ahead import made_ahead
+from pipelines.ahead import iterate_ahead
 from pipelines.building.run_file import RunFile, key_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class SortedRuns:
         """Whether rows came that did not continue the order."""
         return self._left is not None
 
-    def passed(self, tables: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
+    def pass_ordered(self, tables: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the first runs as they come, as long as they are in order.
 
         Raises what the tables raise.
@@ -75,7 +75,7 @@ class SortedRuns:
             end = key_of(rows, rows.num_rows - 1, self._order)
             yield from rows.to_batches()
 
-    def sorted(
+    def sort(
         self, before: Iterable[pa.RecordBatch], tables: Iterable[pa.Table]
     ) -> Iterator[pa.RecordBatch]:
         """Yield all rows in their order, once all of them have come; `before` are those passed.
@@ -94,7 +94,7 @@ class SortedRuns:
                 writing.result()
         # What was merged before came before.
         runs = [path for level in reversed(self._levels) for path in level]
-        yield from made_ahead(self._merge([*first, *runs]))
+        yield from iterate_ahead(self._merge([*first, *runs]))
 
     def _take_left(self) -> Iterator[pa.Table]:
         left, self._left = self._left, None

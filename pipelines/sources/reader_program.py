@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from pipelines.ahead import made_ahead
+from pipelines.ahead import iterate_ahead
 from pipelines.collector import paused_collection
 from pipelines.errors import PerennialError
 from pipelines.intervals import Interval
@@ -186,7 +186,7 @@ def _send_parts(answers: IO[bytes], sender: _LogSender, stream: Stream) -> None:
 
     def send() -> None:
         # One part is sent while the next ones are parsed.
-        for table in made_ahead(iter(stream.tables)):
+        for table in iterate_ahead(iter(stream.tables)):
             rows.write_table(table, max_chunksize=65_536)
 
     _send(answers, {"stream": stream.name})

@@ -2,14 +2,14 @@
 
 import pytest
 
-from pipelines.ahead import made_ahead
+from pipelines.ahead import iterate_ahead
 from pipelines.errors import BadData
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_all_items_come_in_their_order(count):
-    assert list(made_ahead(iter(range(50)), count)) == list(range(50))
-    assert list(made_ahead(iter([]), count)) == []
+    assert list(iterate_ahead(iter(range(50)), count)) == list(range(50))
+    assert list(iterate_ahead(iter([]), count)) == []
 
 
 def test_an_error_comes_behind_the_items_before_it():
@@ -19,7 +19,7 @@ def test_an_error_comes_behind_the_items_before_it():
 
     came = []
     with pytest.raises(BadData, match=r"^torn\.$"):
-        came.extend(made_ahead(items()))
+        came.extend(iterate_ahead(items()))
     assert came == [0, 1, 2]
 
 
@@ -31,7 +31,7 @@ def test_no_more_is_made_than_so_many_items_ahead():
             made.append(number)
             yield number
 
-    ahead = made_ahead(items(), 2)
+    ahead = iterate_ahead(items(), 2)
     assert next(ahead) == 0
     ahead.close()
     assert len(made) <= 3
