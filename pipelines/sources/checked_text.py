@@ -144,8 +144,10 @@ class CheckedText:
 def _count_lines(chunk: bytes) -> int:
     import numpy as np
 
-    # `count` takes seven times as long
-    return int(np.count_nonzero(np.frombuffer(chunk, np.uint8) == ord("\n")))
+    # `count` takes five times as long
+    signs = np.frombuffer(chunk, np.uint8)
+    parts = (signs[start : start + _LOOKED_AT] for start in range(0, len(signs), _LOOKED_AT))
+    return sum(int(np.count_nonzero(part == ord("\n"))) for part in parts)
 
 
 def _begins_hex(before: bytes, chunk: bytes) -> bool:
