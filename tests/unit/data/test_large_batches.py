@@ -17,7 +17,8 @@ from tests.worlds import FIRST, visits
 
 DAY = containing(FIRST, "day")
 ROWS = 60_000
-SMALL, LARGE = "96m", "4g"
+SMALL, LARGE = "108m", "4g"
+"""With less the child that reads has no room, with more the file is not large."""
 
 
 @pytest.fixture
