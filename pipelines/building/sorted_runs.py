@@ -202,7 +202,7 @@ class SortedRuns:
 
 def _in_parts(batch: pa.RecordBatch, most: int) -> Iterator[pa.RecordBatch]:
     """Yield the batch in parts of so many bytes at most, or of one row."""
-    if batch.nbytes <= most or batch.num_rows == 1:
+    if batch.nbytes <= most or batch.num_rows <= 1:
         yield batch
         return
     middle = batch.num_rows // 2

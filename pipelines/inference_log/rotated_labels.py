@@ -26,8 +26,6 @@ OBJECTS_AT_ONCE: Final = 8
 """Objects of a bucket whose bytes are in memory together."""
 ROWS_AT_ONCE: Final = 200_000
 """Labels that are filtered together: each filter looks at all rows of the window once."""
-
-
 AT_ONCE: Final = 20_000
 """Rows whose labels are asked for in one question."""
 
